@@ -1,0 +1,1 @@
+"""Frozen values that every layer speaks in. No input, no output, nothing but the standard library."""
