@@ -1,0 +1,16 @@
+# Two commands set up everything themselves: `make drill` (the main job on a bundled example) and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: dev check fix test slow drill native docs wheel clean
+
+dev: ; @PYTHON=$(PYTHON) sh tools/setup.sh
+check: dev ; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest -q tests/test_layers.py
+fix: dev ; $(BIN)/ruff check --fix . && $(BIN)/ruff format .
+test: dev ; $(BIN)/pytest -q
+slow: dev ; @sh tools/setup.sh slow && $(BIN)/pytest -q -m slow
+drill: dev ; @sh tools/setup.sh drill && sh tools/drill.sh
+native: ; $(MAKE) -C native
+docs: dev ; $(BIN)/python tools/docs.py
+wheel: dev ; $(BIN)/pip -q wheel --no-deps --wheel-dir dist .
+clean: ; rm -rf .venv .cache dist build native/build

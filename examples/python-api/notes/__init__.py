@@ -1,0 +1,1 @@
+"""A small API that keeps notes in SQLite and stops without losing a request."""
