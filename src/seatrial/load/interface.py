@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seatrial.model.errors import SeatrialError
 from seatrial.model.recording import Connection, Exchange, Target
 
 MARK = "X-Request-ID"
@@ -20,8 +21,9 @@ class Plan:
     """How many connections of each population, and how fast new ones come.
 
     `rate` is new connections a second (open loop: a late response delays no later request). `timeout` is the client's
-    own limit for one request, in seconds. `lead` is how long the open loop and the busy keep-alive clients run before `aim`
-    may return.
+    own limit for one request, in seconds (for a stream, of its silence). `lead` is how long the open loop and the busy
+    keep-alive clients run before `aim` may return. Without a slow path in the target no request is in flight, without a
+    stream path none is streamed, whatever is asked for here.
     """
 
     target: Target
@@ -40,30 +42,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All connections of a load, and the generator's own greatest lateness in seconds (`lag`)."""
+    """All connections of a load, and the generator's own greatest lateness in seconds (`lag`).
+
+    `skipped` counts connections that were due and not opened because too many were open or recorded already.
+    """
 
     connections: tuple[Connection, ...]
     lag: float
+    skipped: int = 0
 
 
-__all__ = ["MARK", "Connection", "Exchange", "Plan", "Result", "Target"]
+class LoadError(SeatrialError):
+    """The load generator itself failed or ended: nothing can be said about the service."""
 
-# The drill's end, in `remote.py`:
-#
-#   class Load:
-#       def __init__(self, process: asyncio.subprocess.Process)      # a started `python -m seatrial.load.worker`
-#       async def request(self, target: Target, path: str, timeout: float) -> Exchange
-#           one request on a connection of its own (readiness, timing a slow path); never raises for what the server does
-#       async def begin(self, plan: Plan) -> None
-#           open all populations and start the open loop; returns when they are open (or failed to)
-#       async def aim(self) -> float
-#           bring the in-flight/held/stream/slow populations into position (requests sent, none answered yet, stream in the
-#           middle of its body), refresh those that ended meanwhile; returns the moment at which they were all in position
-#       async def signalled(self, when: float) -> None
-#           tell the generator when the stop signal was sent: held requests are completed, from then on a new connection
-#           counts as "after the signal"
-#       async def stop_sending(self) -> None
-#           no new connections or requests from now on; open ones go on
-#       async def finish(self, within: float) -> Result
-#           wait up to `within` seconds for open requests to end, close everything, return all connections
-#       async def close(self) -> None
+
+__all__ = ["MARK", "Connection", "Exchange", "LoadError", "Plan", "Result", "Target"]

@@ -90,6 +90,8 @@ class Exchange:
     reused: bool = False
     body_bytes: int = 0
     detail: str = ""
+    mark: str = ""
+    """The request's own id, as sent in X-Request-ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class ProcessSeen:
     handles: tuple[int, ...] = ()
     ignores: tuple[int, ...] = ()
     user: int = 0
+    signal: int = 0
+    """The signal that killed it, where the kernel tells (pidfd since Linux 6.15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,10 @@ class Subject:
     user: str = ""
     healthcheck: tuple[str, ...] = ()
     start_period: float = 0.0
+    lag: float = 0.0
+    """Seconds for which a load balancer goes on sending after the signal, as the user said (0: nothing was said)."""
+    accepted_codes: tuple[int, ...] = ()
+    """Exit codes besides 0 that the user declared to be clean."""
 
 
 @dataclass(frozen=True, slots=True)

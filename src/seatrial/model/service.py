@@ -103,12 +103,17 @@ class Mount:
 class Hop:
     """One step from the declared command to the program that finally runs: `npm start` → `node server.js`.
 
-    `shell` is true where the step goes through `sh -c` (npm scripts always do).
+    `by.value` names who takes the step ("npm start", "tini", "./entrypoint.sh"), `by.place` is where `argv` is written.
+    `shell` is true where the step goes through a shell (npm scripts always do), `execs` where that shell is told to
+    replace itself (`exec node server.js`). `before` and `after` are npm's pre… and post… scripts around the step.
     """
 
     argv: tuple[str, ...]
     by: Sourced[str]
     shell: bool = False
+    execs: bool = False
+    before: tuple[Sourced[str], ...] = ()
+    after: tuple[Sourced[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

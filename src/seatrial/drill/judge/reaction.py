@@ -1,0 +1,125 @@
+"""What the service did about the signal, told from its behaviour; SigCgt and the command's text are evidence only.
+
+The kernel ignores a signal without a handler for PID 1 (pid_namespaces(7)); under an init the same program dies of the
+signal's default action. Both look like "stopped" or "slow", and are neither.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from seatrial.drill.judge.launch import Launcher, in_the_way
+from seatrial.drill.judge.view import (
+    COMPLETE,
+    DEFAULT_ACTION,
+    LOST,
+    REACTION,
+    closing,
+    crashed_before,
+    held,
+    in_flight,
+    is_crossing,
+    new_connections,
+    pairs,
+    signal_of,
+    stop_seconds,
+    was_killed,
+)
+from seatrial.model.recording import Outcome, Population, Recording, Run, Scenario
+
+
+class Reaction(Enum):
+    """What became of the signal."""
+
+    HANDLED = "handled"
+    UNFINISHED = "handled, and not finished within the grace period"
+    IGNORED = "ignored"
+    DEFAULT_ACTION = "killed by the signal's default action"
+    NOT_PASSED_ON = "not passed on by the launcher"
+
+
+def reaction(recording: Recording, run: Run) -> Reaction | None:
+    """The reaction of a run's instance to its signal; None where none can be told."""
+    if run.signalled is None or run.exit is None or crashed_before(run):
+        return None
+    if was_killed(run):
+        return Reaction.UNFINISHED if _changed(run) else Reaction.IGNORED
+    if run.exit.code == 137 and run.exit.signal in (0, 9):
+        return None  # somebody else's SIGKILL, such as the kernel's for memory
+    launched = in_the_way(recording, run) is not Launcher.NONE
+    cut, finished = _fates(run)
+    if launched and cut and not finished:
+        return Reaction.NOT_PASSED_ON
+    if run.exit.code != 128 + signal_of(run) or not _died_of_it(recording, run):
+        return Reaction.HANDLED
+    took = stop_seconds(run) or 0.0
+    if finished and not cut:
+        return Reaction.HANDLED
+    if finished and took > DEFAULT_ACTION + run.load_lag:
+        return Reaction.HANDLED
+    return Reaction.NOT_PASSED_ON if launched else Reaction.DEFAULT_ACTION
+
+
+def _died_of_it(recording: Recording, run: Run) -> bool:
+    """Whether 128+N can be the default action: only of a process that isn't PID 1, which an init then reports."""
+    assert run.exit is not None
+    return bool(recording.subject.init) or run.exit.signal != 0 or in_the_way(recording, run) is not Launcher.NONE
+
+
+def _fates(run: Run) -> tuple[int, int]:
+    """How many requests open at the signal were cut, and how many were answered after it."""
+    open_ones = [exchange for _, exchange in (*in_flight(run), *held(run))]
+    cut = [e for e in open_ones if e.outcome in LOST and not is_crossing(run, e)]
+    return len(cut), sum(exchange.outcome in COMPLETE for exchange in open_ones)
+
+
+def _changed(run: Run) -> bool:
+    """Whether anything about the service changed with the signal although it did not end."""
+    return closing(run) is not None or _closed_idle(run) or _began_announcing(run) or _stopped_serving(run)
+
+
+def _closed_idle(run: Run) -> bool:
+    """Most idle connections were closed at once. (Node's own idle limit is 5 s: such a close is no reaction.)"""
+    assert run.signalled is not None
+    open_ones = [
+        c for c in run.connections if c.population is Population.IDLE and (c.closed is None or c.closed > run.signalled)
+    ]
+    at_once = [c for c in open_ones if c.closed is not None and c.closed <= run.signalled + REACTION + run.load_lag]
+    return len(at_once) * 2 > len(open_ones)
+
+
+def _began_announcing(run: Run) -> bool:
+    assert run.signalled is not None
+    answered = [e for _, e in pairs(run) if e.outcome in COMPLETE and e.first_byte is not None]
+    before = [e for e in answered if e.first_byte is not None and e.first_byte <= run.signalled]
+    after = [e for e in answered if e.first_byte is not None and e.first_byte > run.signalled + REACTION]
+    close = Outcome.COMPLETE_CLOSE
+    return any(e.outcome is close for e in after) and not any(e.outcome is close for e in before)
+
+
+def _stopped_serving(run: Run) -> bool:
+    """Most new connections went unserved, leaving out the last second: those may wait for SIGKILL."""
+    assert run.signalled is not None and run.exit is not None
+    late = [
+        exchange
+        for connection, exchange in new_connections(run)
+        if run.signalled + REACTION < connection.begun < run.exit.time - 1.0
+    ]
+    return len(late) >= 5 and sum(e.outcome not in COMPLETE for e in late) * 2 > len(late)
+
+
+def root_cause(recording: Recording) -> str:
+    """The requirement whose failure explains what else went wrong at the stop, or the empty string."""
+    run = recording.run(Scenario.STOP)
+    if run is None:
+        return ""
+    unheard = (Reaction.IGNORED, Reaction.DEFAULT_ACTION, Reaction.NOT_PASSED_ON)
+    return "handles-sigterm" if reaction(recording, run) in unheard else ""
+
+
+def launcher_cause(recording: Recording, run: Run) -> str:
+    """The launcher's requirement, where a launcher kept the signal from the program."""
+    launcher = in_the_way(recording, run)
+    lost = reaction(recording, run) in (Reaction.IGNORED, Reaction.DEFAULT_ACTION, Reaction.NOT_PASSED_ON)
+    proved_here = launcher in (Launcher.SHELL, Launcher.MANAGER)
+    return launcher.value if lost and proved_here else ""

@@ -1,0 +1,84 @@
+"""What to write instead, by what was seen to run. One sentence or two each, with the line to write."""
+
+from __future__ import annotations
+
+from seatrial.drill.judge.launch import Launcher, Program, in_the_way, program, words
+from seatrial.model.recording import Recording, Run
+
+HANDLER = {
+    Program.NODE: (
+        "handle it in the server's own file: `process.on('SIGTERM', () => { server.close(() => process.exit(0)); "
+        "server.closeIdleConnections(); })`. An init alone is no cure: node would die at once, with all in flight"
+    ),
+    Program.FLASK: (
+        "Flask's development server has no handler: run the app under `gunicorn --worker-class gthread` or "
+        "another server that drains"
+    ),
+    Program.WAITRESS: (
+        "waitress has no handler for SIGTERM: install one that calls `server.close()` and waits for its tasks, or run "
+        "the app under gunicorn"
+    ),
+    Program.PYTHON: (
+        "install a handler: `signal.signal(signal.SIGTERM, …)` that stops accepting, lets requests finish and exits 0, "
+        "or run the app under a server that has one (uvicorn, gunicorn)"
+    ),
+    Program.OTHER: (
+        "install a handler for the signal in the program: stop accepting, finish what is in flight, exit 0. As PID 1 "
+        "the kernel ignores a signal without a handler; under an init it kills at once"
+    ),
+}
+FINISH = {
+    Program.NODE: (
+        "on the signal call `server.close()` and exit in its callback; don't call `process.exit()` or "
+        "`closeAllConnections()` before it"
+    ),
+    Program.UVICORN: "give it time: `--timeout-graceful-shutdown` longer than the slowest request",
+    Program.GUNICORN: "give it time: `--graceful-timeout` above the slowest request, and the grace period above both",
+    Program.HYPERCORN: "give it time: `--graceful-timeout` longer than the slowest request",
+    Program.OTHER: "on the signal stop accepting, wait for the requests in flight, and only then exit",
+}
+CLOSE_IN_TIME = {
+    Program.NODE: (
+        "`server.close()` waits for connections that it does not close: send `Connection: close` during the drain, "
+        "call `server.closeIdleConnections()` again until none is left, and exit after a limit below the grace period"
+    ),
+    Program.UVICORN: "set `--timeout-graceful-shutdown` below the grace period: by default uvicorn waits for ever",
+    Program.GUNICORN: "set `--graceful-timeout` to less than the grace period",
+    Program.OTHER: "limit the drain: after a time shorter than the grace period close what is left and exit",
+}
+REFUSE = {
+    Program.UVICORN: (
+        "with `--workers` the parent keeps the listener open while the workers drain: run one worker a container, and "
+        "more containers"
+    ),
+    Program.GUNICORN: (
+        "the listener stays open while the workers drain: run one `uvicorn` or `gthread` worker a container, or let "
+        "the load balancer stop sending first (`preStop` sleep)"
+    ),
+    Program.HYPERCORN: "hypercorn keeps its listener open while it drains: let the load balancer stop sending first",
+    Program.OTHER: "close the listening socket first, before waiting for requests: a refused client tries elsewhere",
+}
+ANNOUNCE = {
+    Program.NODE: "from the signal on, `response.setHeader('Connection', 'close')` on every response not yet begun",
+    Program.OTHER: "from the signal on, send `Connection: close` with every response, so that clients don't reuse it",
+}
+
+
+def of(table: dict[Program, str], recording: Recording, run: Run | None = None) -> str:
+    """The table's remedy for what runs here."""
+    return table.get(program(recording, run)) or table[Program.OTHER]
+
+
+def for_launcher(recording: Recording, run: Run | None = None) -> str:
+    """How to take the launcher out of the way; empty where there is none."""
+    launcher = in_the_way(recording, run)
+    final = recording.subject.final_argv
+    known = bool(final) and words(final) != words(recording.subject.argv)
+    argv = ", ".join(f'"{word}"' for word in final) if known else '"program", "argument"'
+    by_launcher = {
+        Launcher.MANAGER: f"start the program itself: `CMD [{argv}]`, or write `exec` before it in the script",
+        Launcher.SHELL: f"use the exec form: `CMD [{argv}]`, or put `exec` before the last command of the line",
+        Launcher.SCRIPT: 'end the script with `exec "$@"`, so that the program takes the place of the shell',
+        Launcher.DEV_RUNNER: f"start the program itself in production: `CMD [{argv}]`; restarts belong to the engine",
+    }
+    return by_launcher.get(launcher, "")

@@ -1,0 +1,249 @@
+"""What all judges ask of a run: which requests were in flight, what was lost, and which losses nobody could avoid.
+
+Thresholds live here, each with its reason, so that ten drills of one server give ten times the same verdicts. All are
+widened by the load generator's own lateness. Nothing here rules anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import ceil
+
+from seatrial.model.recording import (
+    Connection,
+    Event,
+    EventKind,
+    Exchange,
+    Outcome,
+    Population,
+    ProcessSeen,
+    Readiness,
+    Recording,
+    Run,
+    Scenario,
+)
+from seatrial.model.service import signal_name, signal_number
+from seatrial.model.verdict import Ruling, Verdict
+
+REACTION = 0.25
+"""Seconds that a program gets to notice a signal: answers that it was writing meanwhile are not held against it."""
+CROSSING = 0.1
+"""A request on a reused connection that ended unanswered within this time crossed the server's close on the wire."""
+RACE_COUNT = 3
+"""Closing a listener resets what the kernel had accepted and the program had not: 0 to 3 at any rate (measured)."""
+RACE_SPAN = 0.25
+"""Seconds within which such resets lie; losses over a longer time are no race."""
+AT_EXIT = 0.1
+"""What ended within this time of PID 1's end ended with it."""
+DEFAULT_ACTION = 0.3
+"""A signal's default action ends a process in milliseconds; a drain that took longer was one."""
+
+COMPLETE = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
+CUT = frozenset({Outcome.FIN, Outcome.RST, Outcome.TRUNCATED, Outcome.NOT_SERVED, Outcome.MALFORMED})
+LOST = CUT | {Outcome.TIMED_OUT, Outcome.CONNECT_TIMED_OUT}
+_PLURALS = {"process": "processes", "child": "children", "is": "are", "was": "were"}
+
+Pair = tuple[Connection, Exchange]
+
+
+def seconds(value: float) -> str:
+    """A duration for people: milliseconds below a tenth of a second."""
+    return f"{value * 1000:.0f} ms" if abs(value) < 0.0995 else f"{value:.2f} s"
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 request", "2 requests"."""
+    words = noun.split(" ")
+    if number != 1:
+        words[-1] = _PLURALS.get(words[-1], words[-1] + "s")
+    return f"{number} {' '.join(words)}"
+
+
+def at(run: Run, time: float) -> str:
+    """A moment relative to the signal: "+0.52 s"."""
+    moment = time - (run.signalled or 0.0)
+    return f"{'-' if moment < 0 else '+'}{abs(moment):.3f} s"
+
+
+def outcomes(exchanges: Iterable[Exchange]) -> str:
+    """Counts by outcome, the most frequent first: "4 complete, 2 reset (RST)"."""
+    counted = Counter(exchange.outcome.value for exchange in exchanges)
+    return ", ".join(f"{number} {word}" for word, number in counted.most_common()) or "none"
+
+
+def signal_of(run: Run) -> int:
+    """The number of the run's signal; 0 where its name is none (a recording may come from anywhere)."""
+    try:
+        return signal_number(run.signal)
+    except ValueError:
+        return 0
+
+
+def describe_code(code: int) -> str:
+    """An exit code with its meaning: "143 (128 + SIGTERM)"."""
+    return f"{code} (128 + {signal_name(code - 128)})" if 128 < code < 193 else str(code)
+
+
+def stop_seconds(run: Run) -> float | None:
+    """From the signal to PID 1's end; None if either never came, or the end came first."""
+    if run.signalled is None or run.exit is None or run.exit.time < run.signalled:
+        return None
+    return run.exit.time - run.signalled
+
+
+def crashed_before(run: Run) -> bool:
+    """Whether PID 1 ended without having been asked."""
+    return run.exit is not None and (run.signalled is None or run.exit.time < run.signalled)
+
+
+def was_killed(run: Run) -> bool:
+    """Whether SIGKILL was needed at the end of the grace period."""
+    return run.exit is not None and run.exit.killed
+
+
+def pairs(run: Run, *populations: Population) -> list[Pair]:
+    """Every exchange with its connection, of these populations (or of all)."""
+    return [
+        (connection, exchange)
+        for connection in run.connections
+        if not populations or connection.population in populations
+        for exchange in connection.exchanges
+    ]
+
+
+def exchanges_of(found: Iterable[Pair]) -> list[Exchange]:
+    """The exchanges alone."""
+    return [exchange for _, exchange in found]
+
+
+def in_flight(run: Run, *populations: Population) -> list[Pair]:
+    """What was fully sent before the signal and had not ended by then. The client's own giving up is left out."""
+    signalled = run.signalled
+    if signalled is None:
+        return []
+    return [
+        (connection, exchange)
+        for connection, exchange in pairs(run, *populations)
+        if exchange.sent is not None
+        and exchange.sent <= signalled
+        and (exchange.ended is None or exchange.ended > signalled)
+        and exchange.outcome is not Outcome.ABANDONED
+    ]
+
+
+def held(run: Run) -> list[Pair]:
+    """Requests that were open at the signal and whose last bytes were kept back until after it."""
+    signalled = run.signalled
+    if signalled is None:
+        return []
+    return [
+        (connection, exchange)
+        for connection, exchange in pairs(run, Population.HELD)
+        if exchange.begun <= signalled
+        and (exchange.ended is None or exchange.ended > signalled)
+        and exchange.outcome is not Outcome.ABANDONED
+    ]
+
+
+def new_connections(run: Run) -> list[Pair]:
+    """One request on a connection of its own, begun after the signal and before PID 1's end."""
+    if run.signalled is None:
+        return []
+    end = run.exit.time if run.exit else float("inf")
+    return [
+        (connection, exchange)
+        for connection, exchange in pairs(run, Population.OPEN_LOOP)
+        if run.signalled < connection.begun <= end and exchange.outcome is not Outcome.ABANDONED
+    ]
+
+
+def is_failure(run: Run, exchange: Exchange) -> bool:
+    """Whether a request was lost: no whole response, or an error that the same path did not give before the signal."""
+    if exchange.outcome not in COMPLETE:
+        return True
+    if exchange.status is None or exchange.status < 500 or run.signalled is None:
+        return False
+    before = [
+        other.status
+        for _, other in pairs(run)
+        if other.path == exchange.path and other.ended is not None and other.ended <= run.signalled and other.status
+    ]
+    return bool(before) and all(status < 500 for status in before)
+
+
+def is_crossing(run: Run, exchange: Exchange) -> bool:
+    """Whether a request on a reused connection crossed the server's close: it may be sent again, and is no loss."""
+    if not exchange.reused or exchange.outcome not in (Outcome.FIN, Outcome.RST):
+        return False
+    if exchange.sent is None or exchange.ended is None:
+        return True
+    return exchange.ended - exchange.sent <= CROSSING + run.load_lag
+
+
+def is_queue_race(run: Run, lost: list[Pair]) -> bool:
+    """Whether lost new connections are no more than those that a closing listener had in its queue."""
+    if not lost:
+        return True
+    begun = [connection.begun for connection, _ in lost]
+    allowed = RACE_COUNT + ceil(run.rate * run.load_lag)
+    return len(lost) <= allowed and max(begun) - min(begun) <= RACE_SPAN + run.load_lag
+
+
+def closing(run: Run) -> float | None:
+    """When the listener closed after the signal, by the first refusal or the first look that missed it. None if it
+    did not before PID 1's end."""
+    if run.signalled is None:
+        return None
+    end = run.exit.time if run.exit else float("inf")
+    seen = [event.time for event in run.events if event.kind is EventKind.NOT_LISTENING]
+    refused = [c.begun for c, exchange in pairs(run, Population.OPEN_LOOP) if exchange.outcome is Outcome.REFUSED]
+    moments = [moment for moment in (*seen, *refused) if run.signalled <= moment < end]
+    return min(moments, default=None)
+
+
+def first_process(run: Run) -> ProcessSeen | None:
+    """PID 1."""
+    return next((process for process in run.processes if process.pid == 1), None)
+
+
+def events(run: Run, *kinds: EventKind) -> list[Event]:
+    """The events of these kinds."""
+    return [event for event in run.events if event.kind in kinds]
+
+
+def last_lines(run: Run, number: int = 5) -> tuple[str, ...]:
+    """The end of the service's own output, for a report that has to show why."""
+    return tuple(f"{line.stream}: {line.text}" for line in run.log[-number:] if line.text.strip())
+
+
+def unproved(requirement: str, reason: str, *, cause: str = "", evidence: tuple[str, ...] = ()) -> Verdict:
+    """The verdict that nothing was proved, and why."""
+    return Verdict(requirement, Ruling.NOT_PROVED, reason, evidence=evidence, cause=cause)
+
+
+def _never_ready(run: Run, readiness: Readiness) -> str:
+    if run.exit is not None:
+        return f"the service exited with {describe_code(run.exit.code)} {seconds(run.exit.time)} after its start"
+    said = f": {readiness.detail}" if readiness.detail else ""
+    return f"the service was not ready within {readiness.limit:g} s{said}"
+
+
+def obstacle(recording: Recording, scenario: Scenario, requirement: str, *, calm: bool = True) -> Run | Verdict:
+    """The run to judge, or the verdict that it can't be judged. `calm`: only if nothing disturbed the load."""
+    run = recording.run(scenario)
+    if run is None:
+        return unproved(requirement, f"the {scenario.value} drill was not run")
+    if not run.readiness.ready:
+        return unproved(requirement, _never_ready(run, run.readiness), evidence=last_lines(run))
+    if crashed_before(run):
+        assert run.exit is not None
+        reason = f"the service exited with {describe_code(run.exit.code)} before it was asked to stop"
+        return unproved(requirement, reason, evidence=last_lines(run))
+    if run.signalled is None or run.exit is None:
+        return unproved(
+            requirement, f"the {scenario.value} drill did not come to its end: {run.disturbed or 'no exit'}"
+        )
+    if calm and run.disturbed:
+        return unproved(requirement, f"the run was disturbed: {run.disturbed}")
+    return run

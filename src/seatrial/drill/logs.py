@@ -1,0 +1,101 @@
+"""The service's output as lines, bounded and without its secrets.
+
+The end of a process and the end of its output are two events; this knows only the second. It must never let the value
+of a secret variable into a recording, and never grow without bound: the first and the last `KEPT` lines stay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from seatrial.engine.interface import Output
+from seatrial.model.recording import LogLine
+
+KEPT = 2000
+LONGEST = 16384
+"""Characters of one line that are kept."""
+HIDDEN = "[redacted]"
+_SHORTEST = 4
+"""A value shorter than this ("1", "yes") is no secret, and hiding it would garble every line."""
+_SECRET_NAME = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+_USER_INFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+
+
+class Redactor:
+    """Replaces the values of secret variables in text, also as JSON and in URLs."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        forms: set[str] = set()
+        for name, value in environment.items():
+            for secret in self._secrets(name, value):
+                forms |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self.longest = max(map(len, forms), default=0)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    @staticmethod
+    def _secrets(name: str, value: str) -> list[str]:
+        """The secrets in a variable: its value, each line of a long one, and a password inside of a URL."""
+        found = list(_USER_INFO.findall(value))
+        if _SECRET_NAME.search(name):
+            found += [value, *(line for line in value.splitlines() if len(line) >= 2 * _SHORTEST)]
+        return [secret for secret in found if len(secret) >= _SHORTEST]
+
+    def clean(self, text: str) -> str:
+        """The text without secrets."""
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+
+class LogBook:
+    """Collects output and gives it as lines; `zero` is the moment that counts as 0."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._rest = {"stdout": b"", "stderr": b""}
+        self._dropping: set[str] = set()
+        self._first: list[LogLine] = []
+        self._last: deque[LogLine] = deque(maxlen=KEPT)
+        self._count = 0
+        self.ended: dict[str, float] = {}
+
+    @property
+    def dropped(self) -> int:
+        """How many lines in the middle were not kept."""
+        return self._count - len(self._first) - len(self._last)
+
+    def feed(self, output: Output) -> None:
+        """Take a piece of output; an empty one is the end of its stream."""
+        stream = output.stream
+        if not output.data:
+            self.ended[stream] = output.time
+            self._finish(stream, output.time)
+            return
+        *whole, rest = (self._rest.get(stream, b"") + output.data).split(b"\n")
+        for line in whole:
+            self._add(stream, output.time, line, complete=True)
+        room = 4 * (LONGEST + self._redactor.longest)
+        self._rest[stream] = rest[:room]
+
+    def _finish(self, stream: str, time: float) -> None:
+        if rest := self._rest.pop(stream, b""):
+            self._add(stream, time, rest, complete=False)
+
+    def _add(self, stream: str, time: float, data: bytes, *, complete: bool) -> None:
+        text = self._redactor.clean(data.decode("utf-8", "replace").removesuffix("\r"))
+        line = LogLine(time, stream, text[:LONGEST], complete)
+        self._count += 1
+        if len(self._first) < KEPT:
+            self._first.append(line)
+        else:
+            self._last.append(line)
+
+    def lines(self, zero: float) -> tuple[LogLine, ...]:
+        """What was kept, in the order of arrival, with what is still unfinished; times relative to `zero`."""
+        for stream in tuple(self._rest):
+            self._finish(stream, self.ended.get(stream, zero))
+        kept = (*self._first, *self._last)
+        return tuple(LogLine(round(line.time - zero, 6), line.stream, line.text, line.complete) for line in kept)

@@ -1,0 +1,151 @@
+"""Finding request targets on the running service: a quick one, a slow one, a stream.
+
+A candidate counts by what it does, never by its name: slow is what has not answered after `SLOW`, and answers well in
+the end. Trying goes on in the background, so that a drill needs not wait for a slow answer twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from seatrial.drill.options import Candidate, DrillOptions
+from seatrial.load.remote import Load
+from seatrial.model.errors import SeatrialError
+from seatrial.model.recording import Exchange, Outcome, Target
+
+SLOW = 0.3
+"""A request that takes this long can be held in flight while a signal is sent."""
+LOOK = 0.35
+MOST = 8
+"""Candidates of one kind that are tried."""
+_ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
+_PROBE_URL = re.compile(r"https?://[^/\s'\"]+(/[^\s'\"|;)]*)|['\"\s](/[A-Za-z0-9_./-]*)['\"]")
+
+
+@dataclass(slots=True)
+class Trial:
+    """One candidate under way."""
+
+    candidate: Candidate
+    begun: float
+    task: asyncio.Task[Exchange]
+
+    def answer(self) -> Exchange | None:
+        """What came of it so far; None while it runs, or if the load generator ended under it."""
+        if not self.task.done() or self.task.cancelled() or self.task.exception() is not None:
+            return None
+        return self.task.result()
+
+    def seconds(self) -> float:
+        """How long it took; 0 if it did not answer whole (yet)."""
+        answer = self.answer()
+        whole = answer is not None and answer.outcome in _ANSWERED and answer.ended is not None
+        return answer.ended - answer.begun if whole and answer is not None and answer.ended is not None else 0.0
+
+    def is_good(self) -> bool:
+        """Whether it answered whole and without an error."""
+        answer = self.answer()
+        return answer is not None and answer.outcome in _ANSWERED and (answer.status or 500) < 400
+
+
+@dataclass(slots=True)
+class Found:
+    """The target with its paths, and the slow one's trial, which may still be running."""
+
+    target: Target
+    trials: list[Trial]
+    slow: Trial | None = None
+
+    async def close(self) -> None:
+        """Let go of what is still under way."""
+        tasks = [trial.task for trial in self.trials]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def quick_candidates(options: DrillOptions, probe: Sequence[str]) -> list[Candidate]:
+    """What to ask for a quick answer: the caller's word, what sources show, the health check's own path, `/`."""
+    if options.quick_path:
+        return [Candidate(options.quick_path, "--quick-path")]
+    found = list(options.candidates.quick[:MOST])
+    for match in _PROBE_URL.finditer(" ".join(probe)):
+        found.append(Candidate(match.group(1) or match.group(2), "health check"))
+    return [*found, Candidate("/", "default")]
+
+
+def _slow_candidates(options: DrillOptions) -> list[Candidate]:
+    if options.slow_path:
+        return [Candidate(options.slow_path, "--slow-path")]
+    return list(options.candidates.slow[:MOST])
+
+
+def _stream_candidates(options: DrillOptions) -> list[Candidate]:
+    if options.stream_path:
+        return [Candidate(options.stream_path, "--stream-path")]
+    return list(options.candidates.stream[:MOST])
+
+
+async def find(load: Load, target: Target, options: DrillOptions, probe: Sequence[str], limit: float) -> Found:
+    """Try the candidates on the running service, all at once, for about `LOOK` seconds."""
+    begun = time.monotonic()
+
+    def try_one(candidate: Candidate) -> Trial:
+        task = asyncio.create_task(load.request(target, candidate.path, limit))
+        return Trial(candidate, time.monotonic(), task)
+
+    quick = [try_one(candidate) for candidate in quick_candidates(options, probe)]
+    slow = [try_one(candidate) for candidate in _slow_candidates(options)]
+    tasks = {trial.task for trial in (*quick, *slow)}
+    # Without a candidate for a slow path there is nothing to wait for but the first quick answer.
+    await asyncio.wait(tasks, timeout=LOOK)
+    _raise_failure(quick + slow)
+    best = _quick(quick)
+    chosen = _slow(slow, begun)
+    stream = _stream_candidates(options)
+    target = replace(target, quick_path=best.path, quick_by=best.by, stream_path=stream[0].path if stream else "")
+    if chosen is not None:
+        by, path = chosen.candidate.by, chosen.candidate.path
+        target = replace(target, slow_path=path, slow_by=by, slow_seconds=round(chosen.seconds(), 6))
+    elif options.slow_path and slow:
+        target = replace(target, slow_by=_too_quick(slow[0]))
+    return Found(target, quick + slow, chosen)
+
+
+def _raise_failure(trials: list[Trial]) -> None:
+    """A load generator that broke down is our failure, not the service's."""
+    for trial in trials:
+        if trial.task.done() and not trial.task.cancelled():
+            error = trial.task.exception()
+            if isinstance(error, SeatrialError):
+                raise error
+
+
+def _quick(trials: list[Trial]) -> Candidate:
+    """The first that answered well; else the first that answered at all; else the last, which is `/`."""
+    good = [trial for trial in trials if trial.is_good() and trial.seconds() < SLOW]
+    answered = [trial for trial in trials if trial.seconds() and trial.seconds() < SLOW]
+    return (good or answered or trials[-1:])[0].candidate
+
+
+def _slow(trials: list[Trial], begun: float) -> Trial | None:
+    """The first that is slow: still unanswered, or answered well after `SLOW`."""
+    for trial in trials:
+        if trial.task.done():
+            if trial.is_good() and trial.seconds() >= SLOW:
+                return trial
+        elif time.monotonic() - begun >= SLOW:
+            return trial
+    return None
+
+
+def _too_quick(trial: Trial) -> str:
+    answer = trial.answer()
+    if answer is not None and trial.is_good():
+        return f"--slow-path {trial.candidate.path} is not slow: it answered in {trial.seconds():.3f} s"
+    what = f"{answer.outcome.value}, status {answer.status}" if answer is not None else "no answer"
+    return f"--slow-path {trial.candidate.path} is of no use: {what}"

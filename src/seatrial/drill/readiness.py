@@ -1,0 +1,164 @@
+"""Waiting until a service is ready: by its own health check, else by what listens and answers.
+
+The health check runs by the contract inside the instance, only more often than its interval says, because a drill does
+not wait half a minute for the first look. A service that ends, or never becomes ready, is a result and no exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seatrial.drill.watch import Watcher, where
+from seatrial.engine.interface import ExecResult, Instance, Listener
+from seatrial.load.remote import Load
+from seatrial.model.recording import Event, EventKind, Exchange, Outcome, Readiness, Target
+from seatrial.model.service import Healthcheck, Service
+
+PAUSE = 0.02
+FIRST_PROBE = 0.5
+"""A health check is first run when something listens, and after this time at the latest."""
+PROBE_PAUSE = 0.25
+PROBE_TIMEOUT = 30.0
+"""Docker's default for a health check without a timeout."""
+SETTLED = 0.5
+"""Another port than the declared one is taken if it has been listening alone for this long."""
+REQUEST_TIMEOUT = 2.0
+_ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the wait needs. `is_over` says that PID 1 ended; `limit` is in seconds from the instance's start."""
+
+    service: Service
+    instance: Instance
+    watcher: Watcher
+    load: Load
+    limit: float
+    port: int | None
+    is_over: Callable[[], bool]
+
+
+def probe_argv(check: Healthcheck | None, shell: Sequence[str]) -> tuple[str, ...]:
+    """The command of a health check by the contract (section 6); empty if there is none."""
+    test = check.test.value if check is not None else ()
+    if test[:1] == ("CMD",):
+        return test[1:]
+    if test[:1] == ("CMD-SHELL",) and len(test) > 1:
+        return (*shell, test[1])
+    return ()
+
+
+def choose(found: Sequence[Listener], service: Service, port: int | None) -> tuple[Listener | None, bool]:
+    """The listener to use, IPv4 first; and whether it is one that was asked for or declared."""
+    wanted = [port] if port else [p.value.number for p in service.ports if p.value.protocol == "tcp"]
+    variable = service.environment.get("PORT")
+    if not wanted and variable is not None and variable.value.isascii() and variable.value.isdigit():
+        wanted.append(int(variable.value))
+    families = ["ipv4", "ipv6", "unix"]
+    ranked = sorted(found, key=lambda one: (families.index(one.family), one.port, one.address))
+    for number in wanted:
+        for listener in ranked:
+            if listener.port == number and listener.family != "unix":
+                return listener, True
+    if port:
+        return None, False
+    return (ranked[0] if ranked else None), not wanted
+
+
+def target_of(listener: Listener) -> Target:
+    """Where load goes for a listener."""
+    return Target(listener.family, listener.address, listener.port)
+
+
+async def wait_ready(waiting: Waiting) -> tuple[Readiness, Target | None]:
+    """Wait until the service is ready, has ended, or the limit is over; the target is None where nothing listens."""
+    argv = probe_argv(waiting.service.healthcheck, waiting.service.shell)
+    deadline = waiting.instance.started + waiting.limit
+    if argv:
+        return await _by_probe(waiting, argv, deadline)
+    return await _by_port(waiting, deadline)
+
+
+def _ready(waiting: Waiting, by: str, detail: str = "") -> Readiness:
+    now = round(time.monotonic() - waiting.instance.started, 6)
+    waiting.watcher.events.append(Event(now + waiting.instance.started, EventKind.READY, by, detail))
+    return Readiness(True, now, by, waiting.limit, detail)
+
+
+def _not_ready(waiting: Waiting, detail: str) -> Readiness:
+    return Readiness(False, None, "", waiting.limit, detail)
+
+
+async def _by_probe(waiting: Waiting, argv: tuple[str, ...], deadline: float) -> tuple[Readiness, Target | None]:
+    check = waiting.service.healthcheck
+    own = check.timeout.value if check is not None else 0.0
+    said = "the health check did not run"
+    next_probe = waiting.instance.started + FIRST_PROBE
+    while time.monotonic() < deadline and not waiting.is_over():
+        waiting.watcher.look()
+        if not waiting.watcher.listening and time.monotonic() < next_probe:
+            await asyncio.sleep(PAUSE)
+            continue
+        left = max(0.1, deadline - time.monotonic())
+        result = await waiting.instance.execute(argv, timeout=min(own or PROBE_TIMEOUT, left))
+        said = _told(waiting, result)
+        if result.code == 0:
+            return await _with_target(waiting, said)
+        await asyncio.sleep(PROBE_PAUSE)
+    return _not_ready(waiting, said), None
+
+
+def _told(waiting: Waiting, result: ExecResult) -> str:
+    """Record a probe, and say in a line what came of it."""
+    output = waiting.watcher.clean(result.error or result.output).strip().replace("\n", " | ")[:300]
+    how = "timed out" if result.code is None else f"exit code {result.code}"
+    said = f"health check: {how}" + (f": {output}" if output else "")
+    waiting.watcher.events.append(Event(result.ended, EventKind.PROBE, how, output))
+    return said
+
+
+async def _with_target(waiting: Waiting, said: str) -> tuple[Readiness, Target | None]:
+    """The service says that it is ready; find where it listens. A worker listens nowhere."""
+    waiting.watcher.look()
+    listener, _ = choose(waiting.watcher.listening, waiting.service, waiting.port)
+    readiness = _ready(waiting, "health check", said)
+    return readiness, (target_of(listener) if listener is not None else None)
+
+
+async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target | None]:
+    said, since = "nothing listens", 0.0
+    while time.monotonic() < deadline and not waiting.is_over():
+        waiting.watcher.look()
+        listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.port)
+        now = time.monotonic()
+        since = (since or now) if listener is not None else 0.0
+        if listener is None or (not wanted and now - since < SETTLED):
+            said = _other_port(waiting) or said
+            await asyncio.sleep(PAUSE)
+            continue
+        target = target_of(listener)
+        answer = await waiting.load.request(target, "/", min(REQUEST_TIMEOUT, max(0.1, deadline - now)))
+        if answer.outcome in _ANSWERED:
+            return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status}"), target
+        if answer.outcome is Outcome.MALFORMED:
+            return _ready(waiting, "port", f"{where(listener)} listens and does not speak HTTP/1.1"), None
+        said = _unanswered(listener, answer)
+        await asyncio.sleep(PAUSE * 2)
+    return _not_ready(waiting, said), None
+
+
+def _other_port(waiting: Waiting) -> str:
+    others = ", ".join(where(listener) for listener in waiting.watcher.listening)
+    if waiting.port and others:
+        return f"port {waiting.port} does not listen, but {others} does"
+    return ""
+
+
+def _unanswered(listener: Listener, answer: Exchange) -> str:
+    return f"{where(listener)} listens, but GET / ended: {answer.outcome.value}" + (
+        f" ({answer.detail})" if answer.detail else ""
+    )

@@ -1,0 +1,80 @@
+"""What the launcher is told: one JSON object. Types only; imported by the launcher for type checking alone, so that it starts quickly."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class Step(TypedDict, total=False):
+    """One step of the instance's view of the file system; `target` is absolute and free of symbolic links.
+
+    `overlay` shows `sources` (first wins) with a scratch layer on top; `bind` shows a path; `tmpfs`, `directory`, `file`
+    (copied from `source`, or `text`) and `symlink` make one; `proc`, `sys`, `dev`, `mqueue` are the kernel's own;
+    `read_only` seals a mount. `optional` steps that fail are left out; `note` then says what differs.
+    """
+
+    do: Literal[
+        "overlay",
+        "bind",
+        "tmpfs",
+        "directory",
+        "file",
+        "symlink",
+        "proc",
+        "sys",
+        "dev",
+        "mqueue",
+        "cgroup",
+        "read_only",
+    ]
+    target: str
+    source: str
+    sources: list[str]
+    text: str
+    options: str
+    size: int
+    mode: int
+    uid: int
+    gid: int
+    optional: bool
+    note: str
+
+
+class Launch(TypedDict):
+    """One instance, completely decided."""
+
+    probe: bool
+    user_namespace: bool
+    map_uid: int
+    map_gid: int
+    stage: str
+    hostname: str
+    steps: list[Step]
+    argv: list[str]
+    environment: dict[str, str]
+    workdir: str
+    uid: int
+    gid: int
+    groups: list[int] | None
+    capabilities: int
+    no_new_privileges: bool
+    ulimits: list[tuple[int, int, int]]
+    oom_score: int | None
+    cgroups: list[str]
+    """Directories (of whatever hierarchy) whose cgroup.procs the instance is written to before it executes anything."""
+    owned: list[str]
+    """Cgroup directories and the stage, to be removed at the end, innermost first."""
+
+
+class Enter(TypedDict):
+    """A command to run inside a running instance."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    workdir: str
+    uid: int
+    gid: int
+    groups: list[int] | None
+    capabilities: int
+    no_new_privileges: bool
+    cgroups: list[str]

@@ -1,0 +1,161 @@
+"""Which of the host's programs stand for the image's: PATH, the tools that live outside it, an init.
+
+The image has its own /usr/local/bin/node or a virtual environment that `RUN pip install` filled; the host has them
+elsewhere (nvm, pyenv, a project's .venv). Whatever is put in their place is said in a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.model.errors import UnsupportedError
+from seatrial.model.service import Service
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+INITS = ("seatrial-init", "tini", "catatonit", "dumb-init")
+SHIMS = re.compile(r"/(\.pyenv|\.nodenv|\.asdf|\.rbenv|mise)/shims$")
+_COMMAND_WORD = re.compile(r"(?:^|[;&|(]|\bexec\b|\bthen\b|\bdo\b)\s*(?:exec\s+)?(?:[A-Za-z_]\w*=\S*\s+)*([\w./+-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """PATH of the instance, directories of the host that must be visible in it, the command, and what was substituted."""
+
+    path: str
+    argv: tuple[str, ...]
+    shown: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find_init() -> tuple[str, str]:
+    """Name and file of the init to use. UnsupportedError if there is none."""
+    beside = str(Path(sys.executable).parent)
+    for name in INITS:
+        found = which(name, f"{beside}:{os.environ.get('PATH', '')}:{DEFAULT_PATH}")
+        if found:
+            return name, found
+    raise UnsupportedError(
+        "the service asks for an init (init: true), and this machine has none",
+        hint="apt-get install tini",
+    )
+
+
+def which(program: str, path: str) -> str:
+    """The file of a program on a PATH of the host, or ""; the shims of version managers are looked through."""
+    for folder in path.split(":"):
+        candidate = f"{folder}/{program}"
+        if folder.startswith("/") and not SHIMS.search(folder) and is_program(candidate):
+            return candidate
+    return ""
+
+
+def is_program(path: str) -> bool:
+    """Whether this is a file that can be executed."""
+    return Path(path).is_file() and os.access(path, os.X_OK)
+
+
+def command_words(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The programs that commands name: their first words, and those in command position inside shell lines."""
+    words: dict[str, None] = {}
+    for argv in lines:
+        if argv:
+            words[argv[0]] = None
+        for text in argv[1:]:
+            if " " in text:
+                words |= dict.fromkeys(_COMMAND_WORD.findall(text))
+    return tuple(words)
+
+
+def caller_path(service: Service, caller: Mapping[str, str]) -> str:
+    """Where the host's own tools are looked for: the project's virtual environment, the caller's PATH, this Python's."""
+    folders = [f"{service.context}/.venv/bin", f"{service.context}/venv/bin"]
+    if caller.get("VIRTUAL_ENV"):
+        folders.append(f"{caller['VIRTUAL_ENV']}/bin")
+    folders += [str(Path(sys.executable).parent), caller.get("PATH", ""), f"{sys.base_prefix}/bin"]
+    return ":".join(folder for folder in folders if folder)
+
+
+def base_names(service: Service) -> tuple[str, ...]:
+    """The last words of the base images' names without tag: "python", "node"."""
+    images = [image.value for image in service.base_images] or ([service.image.value] if service.image else [])
+    return tuple(image.split("@")[0].rsplit("/", 1)[-1].split(":")[0] for image in images)
+
+
+def resolve(service: Service, argv: tuple[str, ...], caller: Mapping[str, str]) -> Programs:
+    """PATH and command of the instance, with the host's tools in the place of the image's."""
+    said = service.environment.get("PATH")
+    path = said.value if said else DEFAULT_PATH
+    theirs = caller_path(service, caller)
+    notes: list[str] = []
+    folders: dict[str, None] = {}
+    for base in base_names(service):
+        tool = {"python": "python3", "node": "node"}.get(base, "")
+        found = which(tool, theirs) if tool else ""
+        if found and str(Path(found).parent) not in path.split(":"):
+            folder = str(Path(found).parent)
+            path = _after_local(path, folder)
+            folders[folder] = None
+            notes.append(f"{folder} stands for the /usr/local/bin of the base image {base}")
+    for word in command_words([argv, *(hop.argv for hop in service.hops)]):
+        if "/" not in word and not which(word, path) and not _is_in_project(word, path, service):
+            found = which(word, theirs)
+            if found:
+                folder = str(Path(found).parent)
+                path += f":{folder}"
+                folders[folder] = None
+                notes.append(f"{word} is the host's {found}: PATH has {folder} at its end")
+    argv, more = _absolute(argv, theirs, service)
+    return Programs(path, argv, tuple(folders) + more[0], tuple(notes) + more[1])
+
+
+def _is_in_project(word: str, path: str, service: Service) -> bool:
+    """Whether a PATH entry inside the working directory (node_modules/.bin) has the program in the project."""
+    workdir = service.workdir.value.rstrip("/") + "/"
+    inside = [folder.removeprefix(workdir) for folder in path.split(":") if folder.startswith(workdir)]
+    return any(is_program(f"{service.context}/{folder}/{word}") for folder in inside)
+
+
+def _after_local(path: str, folder: str) -> str:
+    """PATH with a directory where the base image has its own programs: right after /usr/local/bin."""
+    folders = path.split(":")
+    place = folders.index("/usr/local/bin") + 1 if "/usr/local/bin" in folders else 0
+    return ":".join([*folders[:place], folder, *folders[place:]])
+
+
+def _absolute(
+    argv: tuple[str, ...], theirs: str, service: Service
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]]:
+    """A command given by a path that only the image has (/usr/local/bin/node): the host's program of that name."""
+    nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    if not argv or not argv[0].startswith("/") or Path(argv[0]).exists():
+        return argv, nothing
+    workdir = service.workdir.value.rstrip("/") + "/"
+    if argv[0].startswith(workdir) or any(argv[0].startswith(copy.target) for copy in service.copies):
+        return argv, nothing
+    name = argv[0].rsplit("/", 1)[-1]
+    found = which(name, f"{theirs}:{DEFAULT_PATH}")
+    if not found:
+        return argv, nothing
+    return (found, *argv[1:]), ((str(Path(found).parent),), (f"{argv[0]} of the image is the host's {found}",))
+
+
+def prefixes(folders: Iterable[str]) -> tuple[str, ...]:
+    """The directories that programs in these folders need: their installation, and that of what they link to."""
+    found: dict[str, None] = {}
+    for folder in folders:
+        found[_prefix(folder)] = None
+        for name in ("python3", "python", "node"):
+            real = os.path.realpath(f"{folder}/{name}")
+            if Path(real).exists():
+                found[_prefix(str(Path(real).parent))] = None
+    return tuple(found)
+
+
+def _prefix(folder: str) -> str:
+    """The installation that a directory of programs belongs to."""
+    return folder.removesuffix("/bin") if folder.endswith("/bin") else folder

@@ -1,0 +1,263 @@
+"""Reads a Dockerfile: logical lines into instructions, heredocs and stages, and what is wrong into findings.
+
+It must never raise and never stop: an instruction that Docker refuses is marked as broken, gets one finding, and
+reading goes on with the next. Source: buildkit's parser.go and instructions/parse.go.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from seatrial.files.dockerfile.checks import KEYWORDS, STAGE_NAME, BrokenError, check, suggestion
+from seatrial.files.dockerfile.expansion import ExpansionError
+from seatrial.files.dockerfile.heredocs import heredoc_openings
+from seatrial.files.dockerfile.lines import SPACE, LineReader, LogicalLine, Source
+from seatrial.files.dockerfile.syntax import Dockerfile, Heredoc, Instruction, Pair, Stage, Word
+from seatrial.files.dockerfile.words import (
+    BLANK,
+    RefusalError,
+    read_argument,
+    read_json,
+    read_pairs,
+    split_blanks,
+    split_flags,
+    split_quoted,
+    trim,
+    word_at,
+)
+from seatrial.model.finding import Finding, Severity
+from seatrial.model.place import Place
+
+_HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
+_KIND = re.compile(f"[^{SPACE}]+")
+_MAX_SUGGESTIONS = 20
+
+
+def read_dockerfile(text: str | bytes, file: str) -> Dockerfile:
+    """Reads `text`; `file` is how places and messages call it. Never raises: what is broken becomes a finding.
+
+    Bytes are taken as UTF-8, and what is none becomes U+FFFD.
+    """
+    shown = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return _Reader(Source(shown.removeprefix("\ufeff"), file)).read()
+
+
+class _Reader:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._findings: list[Finding] = []
+        self._lines = LineReader(source, self._report)
+        self._suggestions = 0
+
+    def read(self) -> Dockerfile:
+        instructions: list[Instruction] = []
+        while line := self._lines.next():
+            instructions.append(self._instruction(line))
+        stages = tuple(self._stages(instructions))
+        if not stages:
+            self._report_no_stage(instructions)
+        findings = tuple(sorted(self._findings, key=lambda each: (each.place.line, each.place.column)))
+        source = self._source
+        return Dockerfile(source.file, source.text, self._lines.directives, tuple(instructions), stages, findings)
+
+    def _report(self, severity: Severity, message: str, place: Place, remedy: str) -> None:
+        self._findings.append(Finding("syntax", severity, message, place, remedy))
+
+    def _instruction(self, line: LogicalLine) -> Instruction:
+        instruction = self._guarded(line, *trim(line.text, 0, len(line.text)))
+        if _takes_heredocs(instruction) and "<<" in line.text:
+            instruction = self._with_heredocs(instruction, line)
+        return self._checked(instruction)
+
+    def _guarded(self, line: LogicalLine, start: int, end: int) -> Instruction:
+        """The instruction at this span, as far as it can be read."""
+        written, start_of_rest = _keyword(line.text, start, end)
+        whole, keyword_place = line.place(start, end), line.place(start, start + len(written))
+        bare = Instruction(written.upper(), written, whole, keyword_place, comments=line.comments)
+        escape = self._lines.escape
+        flags, at = split_flags(line, start_of_rest, end, escape)
+        left, right = trim(line.text, at, end)
+        if left < right:
+            place = line.place(left, right)
+            bare = replace(bare, arguments=line.text[left:right], arguments_place=place)
+        bare = replace(bare, flags=tuple(flags))
+        try:
+            return self._with_words(bare, line, left, right)
+        except RefusalError as refusal:
+            self._report(Severity.ERROR, refusal.message, line.place(*refusal.span), refusal.remedy)
+            return replace(bare, broken=True)
+
+    def _with_words(self, bare: Instruction, line: LogicalLine, left: int, right: int) -> Instruction:
+        keyword = bare.keyword
+        if left == right:
+            return bare
+        if keyword == "ONBUILD":
+            return self._with_trigger(bare, line, left, right)
+        if keyword in ("ENV", "LABEL"):
+            words, pairs = read_pairs(line, left, right, self._lines.escape, keyword)
+            return replace(bare, words=tuple(words), pairs=tuple(pairs))
+        if keyword == "ARG":
+            spans = split_quoted(line.text, left, right, self._lines.escape)
+            arguments: tuple[Pair, ...] = tuple(read_argument(line, span) for span in spans)
+            return replace(bare, words=tuple(word_at(line, span) for span in spans), pairs=arguments)
+        if keyword == "HEALTHCHECK":
+            return _with_health_words(bare, line, left, right)
+        words, json = _plain_words(keyword, line, left, right)
+        return replace(bare, words=tuple(words), json=json)
+
+    def _with_trigger(self, bare: Instruction, line: LogicalLine, left: int, right: int) -> Instruction:
+        written, _ = _keyword(line.text, left, right)
+        if written.upper() == "ONBUILD":
+            # Also keeps a line of a thousand ONBUILDs from being a thousand levels deep.
+            raise RefusalError("ONBUILD can't be chained", (left, left + len(written)), "Write ONBUILD once.")
+        trigger = replace(self._guarded(line, left, right), comments=())
+        return replace(
+            bare, words=(Word(trigger.written, trigger.keyword_place),), trigger=trigger, broken=trigger.broken
+        )
+
+    def _checked(self, instruction: Instruction) -> Instruction:
+        if instruction.broken:
+            return instruction
+        try:
+            check(instruction)
+        except BrokenError as error:
+            return self._refused(instruction, error)
+        if (trigger := instruction.trigger) is not None:
+            checked = self._checked(trigger)
+            return replace(instruction, trigger=checked, broken=checked.broken)
+        self._warn_about_broken_json(instruction)
+        return instruction
+
+    def _refused(self, instruction: Instruction, error: BrokenError) -> Instruction:
+        remedy = error.remedy
+        if instruction.keyword not in KEYWORDS and self._suggestions < _MAX_SUGGESTIONS:
+            self._suggestions += 1
+            remedy = suggestion(instruction.keyword)
+        self._report(Severity.ERROR, error.message, error.place, remedy)
+        return replace(instruction, broken=True)
+
+    def _warn_about_broken_json(self, instruction: Instruction) -> None:
+        """Docker says nothing when JSON is broken and runs the line with a shell, brackets and all."""
+        text = instruction.words[-1].text if instruction.words and not instruction.json else ""
+        if instruction.keyword not in ("CMD", "ENTRYPOINT", "HEALTHCHECK") or not text.startswith("["):
+            return
+        message = f"{instruction.keyword} looks like the JSON form but is not valid JSON, so it runs as a shell line"
+        self._report(Severity.WARNING, message, instruction.words[-1].place, 'Write ["program", "argument"].')
+
+    # Heredocs
+
+    def _with_heredocs(self, instruction: Instruction, line: LogicalLine) -> Instruction:
+        try:
+            openings = heredoc_openings(line.text)
+        except ExpansionError as error:
+            self._report(Severity.ERROR, f"heredoc can't be read: {error}", instruction.place, "")
+            return replace(instruction, broken=True)
+        heredocs: list[Heredoc] = []
+        for opening in openings:
+            first = self._lines.number
+            closing = self._source.find_line(opening.name, first, ignore_tabs=opening.chomp)
+            end = self._end_of_unclosed(first) if closing is None else closing
+            heredocs.append(self._filled(opening, first, end))
+            if closing is None:
+                message = f"heredoc {opening.name!r} is never closed"
+                self._report(
+                    Severity.ERROR, message, instruction.place, f"Put {opening.name} alone on a line behind it."
+                )
+                self._lines.number = end
+                return _with_all_heredocs(replace(instruction, broken=True), heredocs)
+            self._lines.number = closing + 1
+        return _with_all_heredocs(instruction, heredocs)
+
+    def _filled(self, opening: Heredoc, first: int, end: int) -> Heredoc:
+        source = self._source
+        start = source.starts[first] if first < len(source) else len(source.text)
+        stop = source.starts[end] if end < len(source) else len(source.text)
+        return replace(opening, content=source.text[start:stop], place=source.place(start, stop))
+
+    def _end_of_unclosed(self, first: int) -> int:
+        """Where reading goes on: at the next line that begins with an instruction in upper case."""
+        for number in range(first, len(self._source)):
+            head = self._source.line(number).split(maxsplit=1)[:1]
+            if head and head[0] in KEYWORDS:
+                return number
+        return len(self._source)
+
+    # Stages
+
+    def _stages(self, instructions: list[Instruction]) -> list[Stage]:
+        stages: list[Stage] = []
+        own: list[Instruction] = []
+        origin: Instruction | None = None
+        for instruction in instructions:
+            if instruction.keyword == "FROM":
+                if origin is not None:
+                    stages.append(_stage(len(stages), origin, own))
+                origin, own = instruction, []
+            elif origin is not None:
+                own.append(instruction)
+            elif instruction.keyword != "ARG" and not instruction.broken:
+                message = f"{instruction.keyword} stands before the first FROM"
+                self._report(Severity.ERROR, message, instruction.place, "Only ARG may; move it below FROM.")
+        if origin is not None:
+            stages.append(_stage(len(stages), origin, own))
+        return stages
+
+    def _report_no_stage(self, instructions: list[Instruction]) -> None:
+        if instructions:
+            place = instructions[-1].place
+            if not self._findings:
+                self._report(
+                    Severity.ERROR, "there is no FROM, so there is nothing to build", place, "Begin with FROM."
+                )
+            return
+        self._report(Severity.ERROR, "the file has no instructions", Place(self._source.file, 1), "Begin with FROM.")
+
+
+def _stage(index: int, origin: Instruction, instructions: list[Instruction]) -> Stage:
+    words = origin.words
+    named = len(words) == 3 and words[1].text.upper() == "AS" and STAGE_NAME.fullmatch(words[2].text.lower())
+    base = words[0] if words else Word("", origin.keyword_place)
+    return Stage(index, words[2].text.lower() if named else "", base, origin, tuple(instructions))
+
+
+def _keyword(text: str, start: int, end: int) -> tuple[str, int]:
+    """The first word as written, and where the rest begins."""
+    blank = BLANK.search(text, start, end)
+    return (text[start : blank.start()], blank.end()) if blank else (text[start:end], end)
+
+
+def _plain_words(keyword: str, line: LogicalLine, left: int, right: int) -> tuple[list[Word], bool]:
+    """The words of all instructions without a grammar of their own, and whether they are in JSON form."""
+    if keyword in ("ADD", "COPY", "VOLUME", "CMD", "ENTRYPOINT", "RUN", "SHELL"):
+        words = read_json(line, left, right)
+        if words is not None:
+            return words, True
+    if keyword in ("ADD", "COPY", "VOLUME", "EXPOSE", "FROM"):
+        return [word_at(line, span) for span in split_blanks(line.text, left, right)], False
+    return [word_at(line, (left, right))], False
+
+
+def _with_health_words(bare: Instruction, line: LogicalLine, left: int, right: int) -> Instruction:
+    kind = _KIND.match(line.text, left, right)
+    assert kind is not None
+    first = word_at(line, kind.span())
+    start, end = trim(line.text, kind.end(), right)
+    if start == end:
+        return replace(bare, words=(first,))
+    words = read_json(line, start, end)
+    if words is None:
+        return replace(bare, words=(first, word_at(line, (start, end))))
+    return replace(bare, words=(first, *words), json=True)
+
+
+def _takes_heredocs(instruction: Instruction) -> bool:
+    inner = instruction.trigger or instruction
+    return inner.keyword in _HEREDOC_KEYWORDS and not inner.json
+
+
+def _with_all_heredocs(instruction: Instruction, heredocs: list[Heredoc]) -> Instruction:
+    trigger = instruction.trigger
+    if trigger is not None:
+        trigger = replace(trigger, heredocs=tuple(heredocs))
+    return replace(instruction, heredocs=tuple(heredocs), trigger=trigger)

@@ -1,0 +1,123 @@
+"""Resolves one stage of a Dockerfile: which stages it stands on, the arguments, then its image's configuration.
+
+Pure: the machine is not asked for its platform, and base images from outside stay unknown. Source: buildkit's
+dockerfile2llb/convert.go and platform.go.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from seatrial.files.dockerfile.building import Builder, Notes
+from seatrial.files.dockerfile.image import Image
+from seatrial.files.dockerfile.syntax import Dockerfile, Instruction, Stage
+from seatrial.model.place import Place, Sourced
+
+NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
+
+_PLATFORM = {"PLATFORM": "linux/amd64", "OS": "linux", "OSVERSION": "", "ARCH": "amd64", "VARIANT": ""}
+
+
+def resolve(dockerfile: Dockerfile, target: str | None = None, build_args: Mapping[str, str] = NO_ARGUMENTS) -> Image:
+    """The image of stage `target` (a name or a number; the last stage if None). Never raises.
+
+    The predefined arguments stand for linux/amd64 (TARGETPLATFORM, BUILDARCH, …) unless `build_args` says otherwise.
+    `$PATH` is Docker's default where no ENV sets it; other variables of a base image are unknown: they expand to nothing.
+    """
+    notes = Notes(dockerfile.directives.escape_character)
+    stage = dockerfile.stage(target) if target else dockerfile.stages[-1] if dockerfile.stages else None
+    if stage is None:
+        if target:
+            _note_unknown_target(notes, dockerfile, target)
+        return Image(stage=target or "", findings=tuple(notes.findings))
+    arguments = _global_arguments(dockerfile, target or dockerfile.stages[-1].name, build_args, notes)
+    chain, bases = _chain(dockerfile, stage, arguments, notes)
+    builder = Builder(notes, build_args, arguments)
+    for each in reversed(chain):
+        builder.begin_stage(from_scratch=bases[-1].value == "scratch")
+        for instruction in each.instructions:
+            _check_copied_stage(instruction, each, dockerfile, notes)
+            builder.apply(instruction)
+    return builder.image(_shown(stage), bases, _platform(chain[-1], arguments, notes))
+
+
+def _shown(stage: Stage) -> str:
+    return stage.name or str(stage.index)
+
+
+def _note_unknown_target(notes: Notes, dockerfile: Dockerfile, target: str) -> None:
+    names = ", ".join(stage.name for stage in dockerfile.stages if stage.name)[:200]
+    remedy = f"The stages are: {names}." if names else "No stage has a name; write FROM image AS name."
+    notes.add(f"target stage {target!r} is not in the file", Place(dockerfile.file, 1), remedy)
+
+
+def _global_arguments(
+    dockerfile: Dockerfile, target: str, build_args: Mapping[str, str], notes: Notes
+) -> Mapping[str, str]:
+    """The ARGs before the first FROM over the predefined ones. A stage sees one only where it says ARG itself."""
+    values = {f"{side}{part}": value for side in ("BUILD", "TARGET") for part, value in _PLATFORM.items()}
+    values["TARGETSTAGE"] = target or "default"
+    values.update({name: build_args[name] for name in values if name in build_args})
+    for instruction in dockerfile.global_arguments:
+        for pair in instruction.pairs:
+            name = pair.name.text
+            if name in build_args:
+                values[name] = build_args[name]
+            elif pair.value is not None:
+                value = notes.expanded(pair.value.text, values, pair.value.place)
+                if value is not None:
+                    values[name] = value
+    return values
+
+
+def _chain(
+    dockerfile: Dockerfile, stage: Stage, arguments: Mapping[str, str], notes: Notes
+) -> tuple[list[Stage], tuple[Sourced[str], ...]]:
+    """The stage and those that it stands on, and the base name of each. A stage can only stand on an earlier one."""
+    by_name: dict[str, list[int]] = {}
+    for each in dockerfile.stages:
+        if each.name:
+            by_name.setdefault(each.name, []).append(each.index)
+    chain, bases = [stage], []
+    while True:
+        current = chain[-1]
+        name = notes.expanded(current.base.text, arguments, current.base.place) or ""
+        if not name and current.base.text:
+            message = f"the base image {current.base.text[:60]!r} is empty after expansion"
+            notes.add(message, current.base.place, "Give its ARG a default before the first FROM.")
+        bases.append(Sourced(name, current.base.place))
+        indexes = by_name.get(name, [])
+        earlier = bisect_left(indexes, current.index)
+        if not earlier:
+            return chain, tuple(bases)
+        chain.append(dockerfile.stages[indexes[earlier - 1]])
+
+
+def _platform(stage: Stage, arguments: Mapping[str, str], notes: Notes) -> Sourced[str] | None:
+    flag = stage.origin.flag("platform")
+    if flag is None or flag.value is None:
+        return None
+    value = notes.expanded(flag.value, arguments, flag.place)
+    if value == "":
+        notes.add(f"the platform {flag.value[:60]!r} is empty after expansion", flag.place)
+    return Sourced(value, flag.value_place) if value else None
+
+
+def _check_copied_stage(instruction: Instruction, stage: Stage, dockerfile: Dockerfile, notes: Notes) -> None:
+    """A number in `--from` is a stage; any other unknown name may be an image from outside."""
+    flag = instruction.flag("from") if instruction.keyword == "COPY" else None
+    if flag is None or not flag.value or instruction.broken:
+        return
+    if "$" in flag.value:
+        remedy = "Write FROM $NAME AS name above, with the ARG before the first FROM, and --from=name."
+        notes.add("--from can't hold a variable", flag.place, remedy)
+        return
+    if not (flag.value.isascii() and flag.value.isdigit()):
+        return
+    if len(flag.value) > 9 or int(flag.value) >= len(dockerfile.stages):
+        message = f"there is no stage {flag.value[:20]}: the file has {len(dockerfile.stages)}, counted from 0"
+        notes.add(message, flag.place, "Name the stage (FROM image AS name) and write --from=name.")
+    elif int(flag.value) == stage.index:
+        notes.add("COPY can't copy from its own stage", flag.place, "Name an earlier stage.")

@@ -1,0 +1,200 @@
+"""Which files of a build context Docker leaves out: .dockerignore by the rules of moby's own matcher.
+
+Not .gitignore's rules: patterns are anchored at the context, the last match wins, a file in an excluded directory can
+be brought back. The rules are those of github.com/moby/patternmatcher (whose quirks count: `|` is an alternation where
+the pattern has a wildcard). A broken pattern is a problem with its line and is then skipped; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from seatrial.files.globs import BadPatternError, compile_pattern
+from seatrial.model.finding import Finding, Severity
+from seatrial.model.place import Place
+
+_GO_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What Go's strings.TrimSpace takes away; Python's str.strip() takes more."""
+
+MAX_LINE = 64 * 1024
+MAX_FILES = 200_000
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One pattern. `text` is cleaned and without its `!`, which is `brings_back`."""
+
+    text: str
+    brings_back: bool = False
+    line: int = 0
+
+    @cached_property
+    def matches(self) -> Callable[[str], bool]:
+        """Whether a path is what this pattern names. Raises BadPatternError when first asked for."""
+        return compile_pattern(self.text)
+
+    def can_match_below(self, directory: str) -> bool:
+        """Whether anything inside this directory could match: false only if that is certain."""
+        if "|" in self.text:
+            return True
+        literal = self.text
+        for index, character in enumerate(self.text):
+            if character in "*?[\\{":
+                literal = self.text[:index]
+                break
+        inside = directory + "/"
+        return literal.startswith(inside) or inside.startswith(literal)
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerignore:
+    """The patterns of one file, in order, and what is wrong with it."""
+
+    patterns: tuple[Pattern, ...] = ()
+    problems: tuple[Finding, ...] = ()
+    file: str = ""
+
+    def excludes(self, path: str) -> bool:
+        """Whether this path (relative to the context, with slashes) is left out of the context."""
+        cleaned = clean(path).lstrip("/")
+        return cleaned not in ("", ".") and self.decides(cleaned) is not None
+
+    def decides(self, path: str) -> Pattern | None:
+        """The pattern that leaves `path` out, itself or one of its parents; None if it stays in."""
+        decided: Pattern | None = None
+        parents = _parents(path)
+        for pattern in self.patterns:
+            if pattern.brings_back is (decided is not None) and _matches_any(pattern, path, parents):
+                decided = None if pattern.brings_back else pattern
+        return decided
+
+    def can_prune(self, directory: str) -> bool:
+        """Whether this excluded directory holds nothing that a later `!` could bring back."""
+        return not any(pattern.brings_back and pattern.can_match_below(directory) for pattern in self.patterns)
+
+
+def read_dockerignore(text: str, file: str = ".dockerignore") -> Dockerignore:
+    """Reads a .dockerignore. Broken patterns end up in `problems`."""
+    patterns: list[Pattern] = []
+    problems: list[Finding] = []
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        try:
+            pattern = _read_line(line.removesuffix("\r"), number)
+        except BadPatternError as error:
+            problems.append(_problem(file, number, line, str(error)))
+            continue
+        if pattern is not None:
+            patterns.append(pattern)
+    return Dockerignore(tuple(patterns), tuple(problems), file)
+
+
+def dockerignore_file(context: Path, dockerfile: Path | None) -> Path | None:
+    """The file that counts: `<Dockerfile>.dockerignore` beside the Dockerfile, else the context's own."""
+    candidates = [context / ".dockerignore"]
+    if dockerfile is not None:
+        candidates.insert(0, dockerfile.with_name(dockerfile.name + ".dockerignore"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def context_files(directory: Path, ignore: Dockerignore, *, limit: int = MAX_FILES) -> Iterator[str]:
+    """The paths of all files in the context that are not left out, sorted within their directory.
+
+    Links are not followed and count as files. Excluded directories are not entered unless a `!` may need them. Stops
+    after `limit` entries looked at; unreadable directories are passed over.
+    """
+    looked_at = 0
+    waiting = [""]
+    while waiting:
+        inner = waiting.pop()
+        below: list[str] = []
+        for name, is_directory in _entries(directory / inner):
+            looked_at += 1
+            if looked_at > limit:
+                return
+            path = f"{inner}/{name}" if inner else name
+            excluded = ignore.excludes(path)
+            if not is_directory and not excluded:
+                yield path
+            elif is_directory and not (excluded and ignore.can_prune(path)):
+                below.append(path)
+        waiting.extend(reversed(below))
+
+
+def clean(path: str) -> str:
+    """Go's filepath.Clean: the shortest path that means the same. Unlike posixpath.normpath, `//x` is `/x`."""
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def read_pattern(text: str, line: int = 0) -> Pattern | None:
+    """One pattern as moby's matcher takes it; None for an empty one. Raises BadPatternError."""
+    text = text.strip(_GO_SPACE)
+    if not text:
+        return None
+    text = clean(text)
+    if text == "!":
+        raise BadPatternError("a lone ! brings nothing back")
+    brings_back = text.startswith("!")
+    pattern = Pattern(text[1:] if brings_back else text, brings_back, line)
+    _ = pattern.matches  # compiled now: a bad pattern shows here, not in the middle of a walk
+    return pattern
+
+
+def normalized_line(line: str) -> str:
+    """One line as moby's ignorefile reader gives it on: trimmed, cleaned, without a leading slash; "" for none."""
+    if line.startswith("#"):
+        return ""
+    text = line.strip(_GO_SPACE)
+    mark = "!" if text.startswith("!") else ""
+    text = text[len(mark) :].strip(_GO_SPACE)
+    if text:
+        text = clean(text)
+        if len(text) > 1 and text.startswith("/"):
+            text = text[1:]
+    return mark + text
+
+
+def _read_line(line: str, number: int) -> Pattern | None:
+    if len(line) > MAX_LINE:
+        raise BadPatternError("the line is longer than 64 KiB; Docker refuses the file")
+    if "\0" in line:
+        raise BadPatternError("the line holds a NUL byte")
+    return read_pattern(normalized_line(line), number)
+
+
+def _problem(file: str, number: int, line: str, reason: str) -> Finding:
+    return Finding(
+        "syntax",
+        Severity.ERROR,
+        f"this pattern cannot be used: {reason}",
+        Place(file, number),
+        remedy="Docker stops the build here: write the pattern anew, or put a backslash before the special character",
+        evidence=(line.strip()[:200],),
+    )
+
+
+def _parents(path: str) -> list[str]:
+    """The directories above a path, outermost first, as Go's filepath.Dir and Split give them."""
+    head, slash, _ = path.rpartition("/")
+    parent = clean(head) if head else ("/" if slash else ".")
+    if parent == ".":
+        return []
+    parts = parent.split("/")
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _matches_any(pattern: Pattern, path: str, parents: list[str]) -> bool:
+    return pattern.matches(path) or any(pattern.matches(parent) for parent in parents)
+
+
+def _entries(directory: Path) -> list[tuple[str, bool]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""Joins what the files of a project say into services, by the rules of Docker and compose."""

@@ -1,0 +1,102 @@
+"""Which files of a directory are to be read, by compose's and Docker's own rules.
+
+Looks at names alone and reads nothing. Raises InputError for a path that can't be used, NothingFoundError where there
+is nothing to read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.files.reading import is_regular
+from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.place import Place
+
+# The order is compose's own (compose-go, cli.DefaultFileNames and DefaultOverrideFileNames).
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_NAMES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+DOCKERFILE_NAMES = ("Dockerfile", "Containerfile", "dockerfile")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The project directory (absolute) and what was found in it."""
+
+    directory: Path
+    compose_files: tuple[Path, ...] = ()
+    dockerfile: Path | None = None
+
+
+def locate(path: Path, compose_files: Sequence[Path], environment: Mapping[str, str]) -> Located:
+    """What `path` (a directory, a Dockerfile or a compose file) and `-f` files lead to."""
+    if compose_files:
+        for file in compose_files:
+            _refuse_unusable(file)
+        named = tuple(file.absolute() for file in compose_files)
+        directory = path.absolute() if path.is_dir() else named[0].parent
+        return Located(directory, named)
+    if path.is_dir():
+        return _locate_in(path.absolute(), environment)
+    _refuse_unusable(path)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return Located(path.absolute().parent, (path.absolute(),))
+    return Located(path.absolute().parent, (), path.absolute())
+
+
+def _locate_in(directory: Path, environment: Mapping[str, str]) -> Located:
+    found = Located(directory, _compose_files_of(directory, environment), first_of(directory, DOCKERFILE_NAMES))
+    if found.compose_files or found.dockerfile:
+        return found
+    raise NothingFoundError(f"no Dockerfile and no compose file in {directory}", hint=_hint(directory))
+
+
+def first_of(directory: Path, names: Sequence[str]) -> Path | None:
+    """The first of these names that exists. What is no regular file is found too: reading it then says what it is."""
+    return next((directory / name for name in names if os.path.lexists(directory / name)), None)
+
+
+def _compose_files_of(directory: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    listed = environment.get("COMPOSE_FILE", "")
+    if listed:
+        files = listed.split(environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep)
+        return tuple(directory / file for file in files if file)
+    main = first_of(directory, COMPOSE_NAMES)
+    if main is None:
+        return ()
+    override = first_of(directory, OVERRIDE_NAMES)
+    return (main,) if override is None else (main, override)
+
+
+def _refuse_unusable(path: Path) -> None:
+    place = Place(str(path), 1)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"cannot be read: {reason}", place=place) from error
+    if not is_regular(path):
+        raise InputError("is not a regular file", place=place, hint="give a directory, a Dockerfile or a compose file")
+
+
+def _hint(directory: Path) -> str:
+    """What can be done without a Dockerfile: the command that the project itself names, where it names one."""
+    from seatrial.files.scripts.manifest import read_package_json, read_pyproject
+
+    if is_regular(directory / "package.json"):
+        manifest = read_package_json(directory / "package.json", "package.json")
+        if "start" in manifest.scripts:
+            return "it has a start script; to drill that: seatrial drill -- npm start"
+        return "to drill a program without a Dockerfile: seatrial drill -- node server.js"
+    if is_regular(directory / "pyproject.toml"):
+        programs = sorted(read_pyproject(directory / "pyproject.toml", "pyproject.toml").programs)
+        command = programs[0] if programs else "python -m PACKAGE"
+        return f"to drill a program without a Dockerfile: seatrial drill -- {command}"
+    return "name the directory that holds the Dockerfile, or a command: seatrial drill -- CMD…"

@@ -1,0 +1,74 @@
+"""Reads the user's files: regular ones only, up to a size, as text.
+
+A project can hold anything: a FIFO that blocks for ever, a link to /proc/kmsg, a file of gigabytes. What is read here
+is opened without blocking, looked at with fstat on the open descriptor (so that nothing can be swapped in between) and
+bounded. It must never hang and never raise anything but InputError.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from seatrial.model.errors import InputError
+from seatrial.model.place import Place
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Far above any hand-written file of a project; more is a mistake or an attack."""
+
+
+def read_text(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> str:
+    """The text of a regular file, as UTF-8; bytes that are none become U+FFFD.
+
+    `shown` is how messages call it. Raises InputError, with the file as its place, when it is missing, unreadable,
+    not a regular file, or larger than `limit` bytes.
+    """
+    return read_bytes(path, shown, limit=limit).decode("utf-8", "replace")
+
+
+def read_bytes(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> bytes:
+    """Like `read_text`, before decoding."""
+    place = Place(shown or str(path), 1)
+    try:
+        # Looked at before opening, too: opening a device can act (a watchdog), reading /proc/kmsg takes from others.
+        _refuse_special(path.stat(), os.path.realpath(path), place)
+        # O_NONBLOCK: opening a FIFO that nobody writes to would otherwise wait for ever (fifo(7)).
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
+    try:
+        with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 — an open descriptor, not a path
+            return _read_bounded(stream.fileno(), place, limit)
+    except OSError as error:
+        raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
+
+
+def is_regular(path: Path) -> bool:
+    """Whether there is a regular file (or a link to one) here."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _read_bounded(descriptor: int, place: Place, limit: int) -> bytes:
+    _refuse_special(os.fstat(descriptor), "", place)
+    parts: list[bytes] = []
+    left = limit + 1
+    while left > 0 and (part := os.read(descriptor, min(left, 1 << 20))):
+        parts.append(part)
+        left -= len(part)
+    if left <= 0:
+        raise InputError(f"is larger than {limit // 1024} KiB", place=place)
+    return b"".join(parts)
+
+
+def _refuse_special(status: os.stat_result, real_path: str, place: Place) -> None:
+    # Files of /proc and /sys claim to be regular, and some never end or block.
+    if not stat.S_ISREG(status.st_mode) or real_path.startswith(("/proc/", "/sys/")):
+        raise InputError("is not a regular file", place=place, hint="give a plain file; pipes and devices are not read")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,265 @@
+"""The catalogue: what a service must be able to do in production, one line a requirement.
+
+One name stands for a requirement everywhere: verdicts, findings, options of the command line, reports. This module is
+data alone. `sides` says how a requirement can be met with: "S" read from files, "D" proved by running the service;
+`drilled` whether `seatrial drill` of this version proves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One line of the catalogue. `asks` is the whole demand; `proof` and `advice` exist for what is drilled."""
+
+    name: str
+    group: str
+    sides: str
+    title: str
+    asks: str = ""
+    proof: str = ""
+    advice: str = ""
+
+    @property
+    def drilled(self) -> bool:
+        """Whether `seatrial drill` of this version gives a verdict on it."""
+        return bool(self.proof)
+
+
+PROCESS = "Process: PID 1, signals, exit"
+TRAFFIC = "Traffic: drain without loss"
+HEALTH = "Health"
+LIMITS = "Restart, limits, logs"
+IMAGE = "Image and build"
+ORCHESTRATORS = "Kubernetes, Swarm, ECS"
+
+_DRILLED = (
+    Requirement(
+        "handles-sigterm",
+        PROCESS,
+        "S+D",
+        "the stop signal reaches a handler",
+        "The program has a handler for the stop signal, or its server has one built in. PID 1 ignores signals whose "
+        "action is the default: without a handler nothing happens until SIGKILL.",
+        "The stop signal is sent to PID 1 while requests are in flight. Whether PID 1 had a handler is read from the "
+        "kernel, and whether it reacted from what became of its listener, its connections and itself.",
+        "Install a handler that closes the listener, lets open requests finish and then exits. Make the program itself "
+        "PID 1 (exec form, no npm, no shell in between), or put an init in front that forwards signals.",
+    ),
+    Requirement(
+        "handles-sigint",
+        PROCESS,
+        "S+D",
+        "Ctrl-C stops it as cleanly",
+        "Ctrl-C on `docker run -it` stops the service as cleanly as the stop signal does.",
+        "In a run of its own, SIGINT is sent to PID 1 instead of the stop signal, with requests in flight.",
+        "Register the handler of the stop signal for SIGINT, too.",
+    ),
+    Requirement(
+        "stops-in-time",
+        PROCESS,
+        "D",
+        "it ends within the grace period",
+        "From the stop signal to the exit in less than the grace period, without SIGKILL.",
+        "The time from the signal to the end of PID 1 is measured under load; after the grace period SIGKILL is sent, "
+        "as an engine would.",
+        "Close idle keep-alive connections at the signal, give each request a time limit, and set the program's own "
+        "shutdown time-out below the grace period (compose: `stop_grace_period`).",
+    ),
+    Requirement(
+        "exit-code-clean",
+        PROCESS,
+        "D F",
+        "a requested stop ends with 0",
+        "The exit code is 0, or a code declared to be clean, on a requested stop; not 137, not 1.",
+        "The exit code of PID 1 is read after the stop signal.",
+        "Exit with 0 after the drain. Where an init reports 143, remap it only after a complete drain (tini: `-e 143`).",
+    ),
+    Requirement(
+        "second-signal-safe",
+        PROCESS,
+        "D",
+        "a second stop signal does no harm",
+        "A second stop signal during the drain neither cuts it short silently nor hangs it.",
+        "In a run of its own the stop signal is sent twice while requests are in flight.",
+        "Let the handler ignore repeats: start the drain once, and keep the handler installed until the exit.",
+    ),
+    Requirement(
+        "children-stopped",
+        PROCESS,
+        "D",
+        "its children end before it does",
+        "Workers and grandchildren got the signal and ended before PID 1 did; none was left for SIGKILL.",
+        "All processes of the instance are watched; what is alive when PID 1 ends is killed by the kernel, and counted.",
+        "Forward the signal to children and wait for them before exiting.",
+    ),
+    Requirement(
+        "init-reaps-orphans",
+        PROCESS,
+        "S+D F",
+        "somebody reaps orphans",
+        "Something at PID 1 reaps orphans: an init (`init: true`, tini, dumb-init, catatonit), or a program that does.",
+        "A real orphan is made under the real PID 1 and ends; a zombie that stays is the proof of the contrary.",
+        "Set `init: true` in compose, pass `--init`, or put tini first in the ENTRYPOINT, and keep the program's own "
+        "handler of the stop signal.",
+    ),
+    Requirement(
+        "in-flight-finish",
+        TRAFFIC,
+        "D",
+        "requests in flight are answered",
+        "Every request fully sent before the signal gets its whole response.",
+        "Slow requests (or requests whose last bytes are held back) and streams are open at the signal; the end of each "
+        "is told apart: whole, cut, reset, never answered.",
+        "Stop accepting, then wait for the open requests, then exit. Not `process.exit()` in the handler.",
+    ),
+    Requirement(
+        "keep-alive-drained",
+        TRAFFIC,
+        "D",
+        "idle connections are closed in good order",
+        "Idle keep-alive connections are closed with FIN, never RST; a request that races the close on a reused "
+        "connection is told apart from a true loss.",
+        "Idle and busy keep-alive connections are held open over the stop.",
+        "Close idle connections when the drain begins, and each busy one after the response in progress.",
+    ),
+    Requirement(
+        "announces-close",
+        TRAFFIC,
+        "D",
+        "responses of the drain announce the close",
+        "Responses sent during the drain carry `Connection: close`, so that no client sends another request into a "
+        "closing connection.",
+        "The responses that begin after the signal are looked at.",
+        "Set `Connection: close` on each response once the signal has come.",
+    ),
+    Requirement(
+        "refuses-late-connections",
+        TRAFFIC,
+        "D",
+        "late connections are refused, not dropped",
+        "Once the listener closes, new connections are refused at once: not accepted and then reset, not left in the "
+        "backlog. A refusal can be tried again elsewhere; a reset request is lost.",
+        "New connections come at a fixed rate, before and after the signal, whatever becomes of the earlier ones.",
+        "Close the listening socket when the drain begins; servers with several workers must close it in each.",
+    ),
+    Requirement(
+        "tolerates-lb-lag",
+        TRAFFIC,
+        "D S F",
+        "it serves while the load balancer lags",
+        "For the seconds in which a load balancer still sends, new connections are served.",
+        "With `--lag N`, the new connections of the first N seconds after the signal are counted.",
+        "Keep serving for those seconds after the signal (with readiness already failing), or delay the signal: a "
+        "preStop sleep in Kubernetes.",
+    ),
+    Requirement(
+        "slow-clients-bounded",
+        TRAFFIC,
+        "D",
+        "slow clients do not hold up the stop",
+        "Connections that never send a request, or send one byte a second, do not hold up the stop past the grace "
+        "period.",
+        "In a run of its own such connections are open at the signal.",
+        "Close connections without a whole request when the drain begins, and set header and request time-outs.",
+    ),
+    Requirement(
+        "logs-flushed",
+        LIMITS,
+        "D",
+        "the last log lines arrive",
+        "The last lines written before the exit arrive: nothing sits in a buffer.",
+        "The service's output is read until its end, and compared with what it was doing when it ended.",
+        "Set PYTHONUNBUFFERED=1; wait for the log stream to drain before `process.exit()`; flush in the handler.",
+    ),
+)
+
+_STATIC_AND_LATER = (
+    (PROCESS, "exec-form-command", "S+D F", "CMD and ENTRYPOINT in exec form"),
+    (PROCESS, "package-manager-as-pid1", "S+D F", "no npm, yarn, pnpm, uv run, poetry run … as the main process"),
+    (PROCESS, "dev-runner-in-production", "S F", "no nodemon, --watch, --reload, pm2 in the production command"),
+    (PROCESS, "entrypoint-hands-over", "S+D F", 'an entrypoint script ends in exec "$@"'),
+    (PROCESS, "one-init", "S F", "not two inits"),
+    (PROCESS, "stop-signal-handled", "S+D F", "the STOPSIGNAL in force is the one that the program handles"),
+    (PROCESS, "exit-code-honest", "D", "a crash does not exit 0"),
+    (PROCESS, "dies-on-fatal-error", "S+D", "a fatal error is logged and ends the program with 1"),
+    (TRAFFIC, "keep-alive-outlives-lb", "S", "its keep-alive time-out is longer than the load balancer's"),
+    (TRAFFIC, "rollout-drops-nothing", "D", "replacing the instance under load loses no request"),
+    (TRAFFIC, "work-finished-or-returned", "D", "a queue worker finishes or gives back its job"),
+    (HEALTH, "healthcheck-present", "S F", "there is a health check"),
+    (HEALTH, "healthcheck-detects-failure", "S+D F", "the health check can fail"),
+    (HEALTH, "healthcheck-tool-present", "S+D F", "the image has the tool that the health check calls"),
+    (HEALTH, "healthcheck-port", "S+D", "the health check asks the port that is listened on"),
+    (HEALTH, "healthcheck-timing", "S+D F", "interval, time-out, retries and start period fit"),
+    (HEALTH, "liveness-is-shallow", "S+D", "the liveness check touches no dependency"),
+    (HEALTH, "readiness-is-deep", "S+D", "readiness fails while a dependency is down"),
+    (HEALTH, "readiness-flips-first", "D", "on the stop signal readiness fails before the listener closes"),
+    (HEALTH, "waits-for-dependencies", "S F", "depends_on waits for service_healthy"),
+    (LIMITS, "restart-policy", "S F", "a restart policy that fits the engine"),
+    (LIMITS, "recovers-from-crash", "D", "killed, it comes back healthy by its policy"),
+    (LIMITS, "no-crash-loop", "D", "a bad configuration gives a clear message and non-zero exit"),
+    (LIMITS, "memory-limit", "S+D F", "a memory limit that fits the measured peak"),
+    (LIMITS, "survives-memory-limit", "D", "it is not killed for memory under load"),
+    (LIMITS, "cpu-limit", "S F", "a CPU limit or reservation"),
+    (LIMITS, "pids-limit", "S F", "a limit of processes"),
+    (LIMITS, "nofile-limit", "S+D F", "the limit of open files fits the connections"),
+    (LIMITS, "log-rotation", "S F", "log files rotate"),
+    (LIMITS, "logs-to-stdout", "S+D", "logs go to stdout, not into files of the container"),
+    (LIMITS, "logs-structured", "S+D", "one JSON object a line"),
+    (LIMITS, "logs-carry-correlation", "D", "the id sent in X-Request-ID shows up in the log"),
+    (LIMITS, "log-driver-readable", "S", "a log driver that `docker logs` can read"),
+    (IMAGE, "base-image-pinned", "S", "an exact version of the base image"),
+    (IMAGE, "base-image-supported", "S", "the base image is not past its end of life"),
+    (IMAGE, "base-image-slim", "S F", "a slim base image"),
+    (IMAGE, "multi-stage", "S F", "build tools stay behind in an earlier stage"),
+    (IMAGE, "production-dependencies", "S F", "production dependencies only, from a lockfile"),
+    (IMAGE, "lockfile-copied", "S F", "manifest and lockfile are copied before the sources"),
+    (IMAGE, "cache-mount", "S F", "package caches by mount, or cleaned in the same layer"),
+    (IMAGE, "host-modules-not-copied", "S F", "node_modules and .venv are not copied from the host"),
+    (IMAGE, "non-root-user", "S+D F", "a USER that is not root"),
+    (IMAGE, "read-only-root", "D S", "runs with a read-only root filesystem"),
+    (IMAGE, "no-secrets-in-image", "S", "no credentials in the image or its files"),
+    (IMAGE, "secrets-as-files", "S F", "secrets come as files"),
+    (IMAGE, "dockerignore-covers", "S F", ".dockerignore keeps secrets, .git and node_modules out"),
+    (IMAGE, "node-env-production", "S F", "NODE_ENV=production, PYTHONUNBUFFERED=1"),
+    (IMAGE, "image-labels", "S F", "OCI labels for source, version, revision"),
+    (IMAGE, "image-size", "D", "the size of the image, measured"),
+    (IMAGE, "image-tag-unique", "S", "deployed by a unique tag"),
+    (IMAGE, "dependencies-audited", "S+D", "an audit of the dependencies runs in CI"),
+    (ORCHESTRATORS, "grace-period-fits", "S+D F", "preStop, shutdown time-out and margin fit the grace period"),
+    (ORCHESTRATORS, "pre-stop-delay", "S F", "a preStop sleep for load-balancer lag"),
+    (ORCHESTRATORS, "probes-distinct", "S F", "liveness and readiness differ"),
+    (ORCHESTRATORS, "resources-set", "S F", "requests and limits"),
+    (ORCHESTRATORS, "security-context", "S F", "not root, read-only root, no privileges"),
+    (ORCHESTRATORS, "single-restart-loop", "S", "no restart policy of Docker's inside an orchestrator"),
+    (ORCHESTRATORS, "update-order", "S F", "start first where zero loss is wanted"),
+)
+
+GROUPS = (PROCESS, TRAFFIC, HEALTH, LIMITS, IMAGE, ORCHESTRATORS)
+
+CATALOGUE: tuple[Requirement, ...] = tuple(
+    sorted(
+        (*_DRILLED, *(Requirement(name, group, sides, title) for group, name, sides, title in _STATIC_AND_LATER)),
+        key=lambda requirement: GROUPS.index(requirement.group),
+    )
+)
+"""All requirements by group, those that are drilled first."""
+
+
+@cache
+def _by_name() -> dict[str, Requirement]:
+    return {requirement.name: requirement for requirement in CATALOGUE}
+
+
+def find(name: str) -> Requirement | None:
+    """The requirement of this name."""
+    return _by_name().get(name)
+
+
+def title(name: str) -> str:
+    """The one-line demand of a requirement; its name where the catalogue has none (`syntax`)."""
+    found = find(name)
+    return found.title if found else name

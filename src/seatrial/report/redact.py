@@ -1,0 +1,178 @@
+"""Takes secrets out of what is about to be printed: a report never shows one.
+
+What counts as a secret: values known to be such (environment variables named like secrets), and whatever looks like one
+in a log line, a command line or a path: `name=value` with a telling name, credentials in URLs and headers, private keys,
+and tokens whose form gives them away. Rather one harmless word too many than one secret too few. Idempotent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from seatrial.model.recording import LogLine
+
+T = TypeVar("T")
+
+REDACTED = "[redacted]"
+
+_KEYWORD = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secret(?:[_-]?key(?:[_-]?base)?|[_-]?id|[_-]?value)?|token|credentials?|"
+    r"api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|"
+    r"account[_-]?key|auth[_-]?key|authorization|cookie|session[_-]?(?:id|key)|sessid|signature|"
+    r"client[_-]?secret|connection[_-]?string|dsn|salt|otp|sas"
+)
+_NAME = re.compile(rf"(?:^|[_.\-]|(?<=[a-z])(?=[A-Z]))(?:{_KEYWORD})[_-]?\d*$", re.IGNORECASE)
+
+# A name, a separator, a value: FOO_TOKEN=x, "password": "x", --api-key x. The value ends at white space unless quoted.
+_ASSIGNMENT = re.compile(
+    r"""(?P<name>[\w.\-]{0,64}(?:%s)[_-]?\d*)(?P<close>\\?["'])?(?P<sep>\s*(?:=>|[=:])\s*)"""
+    r"""(?P<scheme>(?:bearer|basic|digest|token)\s+)?"""
+    r"""(?P<value>\\?"(?:\\.|[^"\\])*\\?"|'(?:\\.|[^'\\])*'|[^\s"'&;,})\]]+)""" % _KEYWORD,
+    re.IGNORECASE,
+)
+_HEADER = re.compile(r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE)
+_OPTION = re.compile(rf"(--?[\w\-]{0,64}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
+_URL = re.compile(r"\b([a-z][a-z0-9+.\-]{1,20}://)([^\s/@:\"'<>]*):([^\s\"'<>]*?)@(?=[\w\[.\-%])", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer|basic)(\s+)([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
+_FORMS = re.compile(
+    r"\beyJ[\w-]{5,}\.[\w-]{4,}\.[\w-]*"  # JWT
+    r"|\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}\b"  # AWS key ids
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[\w-]{20,}"
+    r"|\bxox[abeoprs]-[\w-]{8,}|\b[sr]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+)
+_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL)
+_PEM_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+_PEM_LINES = 120
+"""A key block has fewer lines; one that never ends must not swallow the rest of a log."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+_HINT = re.compile(
+    rf"{_KEYWORD}|://|bearer|basic|eyJ|AKIA|ASIA|AROA|AIDA|AGPA|ANPA|gh[pousr]_|github_pat|glpat|npm_|pypi-|xox|[sr]k_|sk-|AIza|SG\.|PRIVATE KEY",
+    re.IGNORECASE,
+)
+_PLAIN = frozenset({"true", "false", "none", "null", "production", "development", "test", "localhost", "changeme"})
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable or option of this name holds a secret. Names of files with secrets (`…_FILE`) do not."""
+    return bool(_NAME.search(name.strip("-")))
+
+
+def text(line: str) -> str:
+    """A line without what looks like a secret."""
+    if not _HINT.search(line):
+        return line
+    line = _PEM.sub(REDACTED, line)
+    line = _URL.sub(rf"\1\2:{REDACTED}@", line)
+    line = _HEADER.sub(rf"\1\2{REDACTED}", line)
+    line = _BEARER.sub(rf"\1\2{REDACTED}", line)
+    line = _ASSIGNMENT.sub(_assigned, line)
+    line = _OPTION.sub(rf"\1{REDACTED}", line)
+    return _FORMS.sub(REDACTED, line)
+
+
+def _assigned(match: re.Match[str]) -> str:
+    value = match["value"]
+    if not is_secret_name(match["name"]) or value.startswith("[redacted") or (match["sep"] == ":" and value[0] == "/"):
+        return match.group()
+    quote = next((mark for mark in ('\\"', '"', "'") if value.startswith(mark)), "")
+    return f"{match['name']}{match['close'] or ''}{match['sep']}{match['scheme'] or ''}{quote}{REDACTED}{quote}"
+
+
+def argv(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command line without its secrets, also where an option and its value are two words."""
+    shown: list[str] = []
+    for index, word in enumerate(words):
+        before = words[index - 1] if index else ""
+        is_value = before.startswith("-") and "=" not in before and not word.startswith("-")
+        if is_value and is_secret_name(before):
+            shown.append(REDACTED)
+        elif is_value and before in ("-u", "--user") and ":" in word:
+            shown.append(f"{word.split(':', 1)[0]}:{REDACTED}")
+        else:
+            shown.append(text(word))
+    return tuple(shown)
+
+
+def key_lines(log: Iterable[LogLine]) -> Iterable[str]:
+    """The lines of private keys in a log: they are secrets wherever else they are quoted."""
+    inside: dict[str, int] = {}
+    for line in log:
+        left = inside.get(line.stream, 0)
+        if left and _BASE64.fullmatch(line.text.strip()):
+            yield line.text
+        ends = _PEM_END.search(line.text) is not None
+        begins = _PEM_BEGIN.search(line.text) is not None and not ends
+        inside[line.stream] = _PEM_LINES if begins else 0 if ends else max(left - 1, 0)
+
+
+class Redactor:
+    """Takes known and recognisable secrets out of whole values, whatever they are made of."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = {part for secret in secrets for part in _parts(secret)}
+        # The longest first: a secret that contains another must go as a whole.
+        words = sorted(known, key=lambda word: (-len(word), word))
+        self._known = re.compile("|".join(re.escape(word) for word in words)) if words else None
+
+    def text(self, line: str) -> str:
+        """A text without known secrets and without what looks like one."""
+        if self._known is not None:
+            line = self._known.sub(REDACTED, line)
+        return text(line)
+
+    def value(self, value: T) -> T:
+        """The same value (dataclasses, tuples, strings, mappings) with every text redacted."""
+        redacted: T = self._any(value)
+        return redacted
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return self._tuple(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._object(value)
+        return value
+
+    def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if value and isinstance(value[0], LogLine):
+            return tuple(self._log(value))
+        if value and isinstance(value[0], str):
+            known = self._known
+            return argv(tuple(known.sub(REDACTED, word) for word in value) if known else value)
+        return tuple(self._any(part) for part in value)
+
+    def _object(self, value: Any) -> Any:
+        changed = {}
+        for field in dataclasses.fields(value):
+            before = getattr(value, field.name)
+            after = self._any(before)
+            if after is not before and after != before:
+                changed[field.name] = after
+        return dataclasses.replace(value, **changed) if changed else value
+
+    def _log(self, lines: tuple[LogLine, ...]) -> Iterable[LogLine]:
+        """Log lines; a private key stretches over several, which other output of the other stream may interrupt."""
+        inside: dict[str, int] = {}
+        for line in lines:
+            left = inside.get(line.stream, 0)
+            if left:
+                inside[line.stream] = 0 if _PEM_END.search(line.text) else left - 1
+                yield dataclasses.replace(line, text=REDACTED)
+                continue
+            if _PEM_BEGIN.search(line.text) and not _PEM_END.search(line.text):
+                inside[line.stream] = _PEM_LINES
+            shown = self.text(line.text)
+            yield line if shown == line.text else dataclasses.replace(line, text=shown)
+
+
+def _parts(secret: str) -> Iterable[str]:
+    """The texts to look for: the value and, of a value of several lines, each line that is long enough to be one."""
+    for part in {secret, *secret.splitlines()}:
+        word = part.strip()
+        if len(word) >= 4 and word.lower() not in _PLAIN:
+            yield word

@@ -1,0 +1,87 @@
+"""What a report is about: one recording, its verdicts, and the findings of the files, ordered for a reader.
+
+`prepare` is the only way in: it takes secrets out once, so that no printer of a report has to think of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from seatrial.model.finding import Finding, Severity
+from seatrial.model.recording import Recording
+from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.redact import Redactor, key_lines
+
+_ORDER = {Ruling.FAIL: 0, Ruling.NOT_PROVED: 1, Ruling.PASS: 2}
+_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A verdict to show, and those that it explains (its consequences, to be hidden under it)."""
+
+    verdict: Verdict
+    consequences: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """All that a report shows. Made by `prepare`; holds no secret that could be recognised."""
+
+    recording: Recording
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def result(self) -> Ruling:
+        """The worst ruling; NOT_PROVED where there is no verdict at all."""
+        return min((verdict.ruling for verdict in self.verdicts), key=_ORDER.__getitem__, default=Ruling.NOT_PROVED)
+
+    def count(self, ruling: Ruling) -> int:
+        """How many verdicts have this ruling."""
+        return sum(verdict.ruling is ruling for verdict in self.verdicts)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Failures first, then what was not proved, then passes; consequences under their cause."""
+        bad = {verdict.requirement for verdict in self.verdicts if verdict.ruling is not Ruling.PASS}
+        hidden: dict[str, list[Verdict]] = {}
+        shown: list[Verdict] = []
+        for verdict in self.verdicts:
+            root = _root(verdict, self.verdicts) if verdict.ruling is not Ruling.PASS else ""
+            if root and root != verdict.requirement and root in bad:
+                hidden.setdefault(root, []).append(verdict)
+            else:
+                shown.append(verdict)
+        shown.sort(key=lambda verdict: _ORDER[verdict.ruling])
+        return tuple(Entry(verdict, tuple(hidden.get(verdict.requirement, ()))) for verdict in shown)
+
+
+def _root(verdict: Verdict, verdicts: Iterable[Verdict]) -> str:
+    """The first cause in a chain of causes that were reported; a circle ends where it began."""
+    causes = {each.requirement: each.cause for each in verdicts if each.ruling is not Ruling.PASS}
+    name, seen = verdict.requirement, {verdict.requirement}
+    while (cause := causes.get(name, "")) in causes:
+        if cause in seen:
+            return ""
+        seen.add(cause)
+        name = cause
+    return name
+
+
+def prepare(
+    recording: Recording,
+    verdicts: Iterable[Verdict],
+    findings: Iterable[Finding] = (),
+    *,
+    secrets: Iterable[str] = (),
+) -> Trial:
+    """A trial that can be printed: secrets replaced, findings worst first. `secrets` are values known to be such."""
+    keys = (line for run in recording.runs for line in key_lines(run.log))
+    redactor = Redactor((*secrets, *keys))
+    ordered = sorted(findings, key=lambda finding: (_SEVERITY[finding.severity], finding.place))
+    return Trial(
+        redactor.value(recording),
+        tuple(redactor.value(verdict) for verdict in verdicts),
+        tuple(redactor.value(finding) for finding in ordered),
+    )

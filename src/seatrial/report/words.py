@@ -1,0 +1,53 @@
+"""Small words that all reports share: durations, counts, commands, and text that is safe to print.
+
+What a service writes can hold escape sequences that move the cursor, retitle the terminal or hide lines, and
+bidirectional controls that reorder what is read; none of them may reach a terminal or a page as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from seatrial.model.service import signal_name
+
+# ESC sequences go as a whole (CSI, OSC and the like, two-character forms): their remains would be noise.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]")
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """One line of printable text: colours are dropped, tabs become spaces, other controls are shown as \\x1b."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROLS.sub(_shown, _ESCAPES.sub("", text.rstrip("\r\n"))).replace("\t", "    ")
+
+
+def _shown(match: re.Match[str]) -> str:
+    number = ord(match.group())
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def clip(text: str, limit: int) -> str:
+    """The text, cut in the middle of nothing: at most `limit` characters, with an ellipsis where something is left out."""
+    return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+
+
+def seconds(value: float) -> str:
+    """A duration for people: milliseconds below a tenth of a second."""
+    return f"{value * 1000:.0f} ms" if abs(value) < 0.0995 else f"{value:.2f} s"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """ "1 request", "2 requests"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def command(argv: tuple[str, ...]) -> str:
+    """A command line as one would type it, safe to print."""
+    return clean(shlex.join(argv)) if argv else "(none)"
+
+
+def exit_code(code: int) -> str:
+    """An exit code with its meaning: "143 (128 + SIGTERM)"."""
+    return f"{code} (128 + {signal_name(code - 128)})" if 128 < code < 193 else str(code)

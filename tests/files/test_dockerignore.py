@@ -1,0 +1,209 @@
+"""The matcher of .dockerignore against every case of moby's own tests, and against its laws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seatrial.files.dockerignore import (
+    Dockerignore,
+    Pattern,
+    context_files,
+    dockerignore_file,
+    normalized_line,
+    read_dockerignore,
+    read_pattern,
+)
+from seatrial.files.globs import BadPatternError, compile_pattern
+
+DATA = Path(__file__).parent / "data"
+
+
+def rows(name: str) -> list[list[str]]:
+    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines if line and not line.startswith("# ")]
+
+
+def matcher(*texts: str) -> Dockerignore:
+    patterns = [read_pattern(text) for text in texts]
+    return Dockerignore(tuple(pattern for pattern in patterns if pattern is not None))
+
+
+@pytest.mark.parametrize("row", rows("moby_matches.tsv"), ids=" ".join)
+def test_agrees_with_every_case_of_mobys_matcher(row: list[str]) -> None:
+    expected, text, *patterns = row
+    if expected == "bad":
+        with pytest.raises(BadPatternError):
+            matcher(*patterns)
+    else:
+        assert (matcher(*patterns).decides(text) is not None) == (expected == "yes")
+
+
+def test_the_case_table_is_whole() -> None:
+    kinds = [row[0] for row in rows("moby_matches.tsv")]
+    assert len(kinds) >= 130
+    assert {kind: kinds.count(kind) for kind in set(kinds)}.keys() == {"yes", "no", "bad"}
+
+
+def test_a_range_that_runs_backwards_is_refused_every_time() -> None:
+    for _ in range(2):
+        with pytest.raises(BadPatternError):
+            compile_pattern("[Local-Only]")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("test1", "test1"),
+        ("/test2", "test2"),
+        ("/a/file/here", "a/file/here"),
+        ("", ""),
+        ("lastfile", "lastfile"),
+        ("# this is a comment", ""),
+        ("! /inverted/abs/path", "!inverted/abs/path"),
+        ("!", "!"),
+        ("! ", "!"),
+        ("  spaced/ ", "spaced"),
+        ("a//b/./c/..", "a/b"),
+        ("/", "/"),
+        (" # not a comment", "# not a comment"),
+    ],
+)
+def test_lines_are_normalized_as_mobys_reader_does(line: str, expected: str) -> None:
+    assert normalized_line(line) == expected
+
+
+def test_byte_order_mark_comments_and_crlf_are_taken_away() -> None:
+    ignore = read_dockerignore("\ufeff# head\r\nnode_modules/\r\n\r\n*.log\r\n!keep.log\r\n")
+    assert [(pattern.text, pattern.brings_back, pattern.line) for pattern in ignore.patterns] == [
+        ("node_modules", False, 2),
+        ("*.log", False, 4),
+        ("keep.log", True, 5),
+    ]
+    assert ignore.excludes("node_modules/express/index.js")
+    assert ignore.excludes("a.log")
+    assert not ignore.excludes("keep.log")
+    assert not ignore.excludes("sub/a.log"), "patterns are anchored at the context, unlike .gitignore's"
+
+
+def test_a_broken_line_is_a_problem_with_its_line_and_the_rest_still_counts() -> None:
+    ignore = read_dockerignore("a[\n!\n[z-a]\ndist\n", "web/.dockerignore")
+    assert [(str(problem.place), problem.requirement) for problem in ignore.problems] == [
+        ("web/.dockerignore:1:1", "syntax"),
+        ("web/.dockerignore:2:1", "syntax"),
+        ("web/.dockerignore:3:1", "syntax"),
+    ]
+    assert ignore.excludes("dist/x.js")
+
+
+def test_the_context_itself_is_never_excluded() -> None:
+    ignore = read_dockerignore("**\n*\n.\n/\n")
+    assert not ignore.excludes(".")
+    assert not ignore.excludes("/")
+    assert not ignore.excludes("./")
+    assert ignore.excludes("x")
+
+
+def test_a_dockerfiles_own_ignore_file_comes_first(tmp_path: Path) -> None:
+    dockerfile = tmp_path / "build" / "prod.Dockerfile"
+    dockerfile.parent.mkdir()
+    assert dockerignore_file(tmp_path, dockerfile) is None
+    (tmp_path / ".dockerignore").write_text("a")
+    assert dockerignore_file(tmp_path, dockerfile) == tmp_path / ".dockerignore"
+    own = tmp_path / "build" / "prod.Dockerfile.dockerignore"
+    own.write_text("b")
+    assert dockerignore_file(tmp_path, dockerfile) == own
+
+
+def make_tree(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("")
+
+
+def test_the_walk_leaves_out_what_is_excluded_and_finds_what_is_brought_back(tmp_path: Path) -> None:
+    make_tree(
+        tmp_path, "app.js", "node_modules/a/x.js", "node_modules/keep/y.js", "docs/a.md", "docs/b.txt", ".git/HEAD"
+    )
+    (tmp_path / "link").symlink_to("docs")
+    ignore = read_dockerignore("node_modules\n!node_modules/keep\n.git\ndocs\n!docs/*.md\n")
+    assert list(context_files(tmp_path, ignore)) == ["app.js", "link", "docs/a.md", "node_modules/keep/y.js"]
+
+
+def test_the_walk_does_not_enter_an_excluded_directory_that_nothing_can_bring_back(tmp_path: Path) -> None:
+    ignore = read_dockerignore("node_modules\n!docs/keep.md\n")
+    assert ignore.can_prune("node_modules")
+    assert not read_dockerignore("**\n!**/*.md").can_prune("node_modules")
+    assert not read_dockerignore("**\n!src").can_prune("src")
+    make_tree(tmp_path, *(f"node_modules/p{number}/x" for number in range(30)), "z.js")
+    assert list(context_files(tmp_path, ignore, limit=2)) == ["z.js"]
+
+
+def test_the_walk_stops_at_its_limit_and_at_unreadable_directories(tmp_path: Path) -> None:
+    make_tree(tmp_path, "a", "b", "c")
+    assert list(context_files(tmp_path, Dockerignore(), limit=2)) == ["a", "b"]
+    assert list(context_files(tmp_path / "missing", Dockerignore())) == []
+
+
+def test_many_wildcards_take_no_exponential_time() -> None:
+    for pattern in ("**/a" * 12 + "/b", "*a" * 12 + "b", "a**" * 12 + "b"):
+        assert not compile_pattern(pattern)("a/" * 60 + "a" * 60)
+    assert compile_pattern("**/a" * 5)("x/a/a/y/a/z/a/a")
+    assert compile_pattern("*a*b*c*d*e/**/f*")("xaxbxcxdxe/p/q/f1")
+    assert not compile_pattern("*a*b*c*d*e/**/f*")("xaxbxcx/dxe/p/q/f1")
+
+
+NAMES = st.text("ab.", min_size=1, max_size=3).filter(lambda name: name.strip("."))
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+PIECES = ["a", "b", ".", "*", "?", "**", "/", "[ab]", "[^a]", "\\a", "**/"]
+GLOBS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
+
+
+@given(GLOBS, PATHS)
+def test_walking_in_step_agrees_with_the_expression(glob: str, path: str) -> None:
+    from seatrial.files import globs
+
+    try:
+        kind, pieces = globs._rewrite(glob)
+        tokens = globs._tokens_from_go("".join(pieces))
+        expected = globs._compile_expression(pieces)(path) if sum(t in globs._STARS for t in tokens) <= 3 else None
+        stepped = globs._walk_in_step(tokens)(path)
+    except BadPatternError:
+        return
+    assert expected is None or stepped == expected, kind
+
+
+@given(st.lists(GLOBS | GLOBS.map("!{}".format), max_size=5), st.lists(PATHS, max_size=6))
+@settings(max_examples=60)
+def test_the_pruned_walk_finds_exactly_what_is_not_excluded(lines: list[str], paths: list[str]) -> None:
+    import tempfile
+
+    ignore = read_dockerignore("\n".join(lines))
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for path in paths:
+            try:
+                make_tree(root, path)
+            except OSError:
+                continue  # a file is in the way of a directory, or the other way round
+        everything = {str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()}
+        assert set(context_files(root, ignore)) == {path for path in everything if not ignore.excludes(path)}
+
+
+@given(PATHS, PATHS)
+def test_what_lies_below_an_excluded_path_is_excluded(path: str, below: str) -> None:
+    ignore = Dockerignore((Pattern(path),))
+    assert ignore.excludes(path)
+    assert ignore.excludes(f"{path}/{below}")
+    assert not Dockerignore((Pattern(path), Pattern(path, brings_back=True))).excludes(path)
+
+
+@given(st.binary(max_size=60), PATHS)
+def test_arbitrary_bytes_never_raise(data: bytes, path: str) -> None:
+    for text in (data.decode("utf-8", "replace"), data.decode("latin-1")):
+        ignore = read_dockerignore(text)
+        assert isinstance(ignore.excludes(path), bool)
+        assert isinstance(ignore.excludes(text), bool)

@@ -1,0 +1,85 @@
+"""Real servers for the trials: what each is started with, and which of them can be had here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from seatrial.model.place import Sourced
+from seatrial.model.service import Service
+
+SERVERS = Path(__file__).parent / "servers"
+PYTHON = (sys.executable,)
+
+ARGV: dict[str, tuple[str, ...]] = {
+    "node plain": ("node", "plain.js"),
+    "node server.close": ("node", "server_close.js"),
+    "node exit at once": ("node", "close_all_and_exit.js"),
+    "express": ("node", "express_plain.js"),
+    "express close": ("node", "express_close.js"),
+    "fastify close": ("node", "fastify_close.js"),
+    "fastify close-with-grace": ("node", "fastify_close_with_grace.js"),
+    "stoppable": ("node", "stoppable.js"),
+    "terminus": ("node", "terminus.js"),
+    "http-terminator": ("node", "http_terminator.js"),
+    "npm start": ("npm", "start"),
+    "npm start with exec": ("npm", "run", "start-exec"),
+    "nodemon": ("node_modules/.bin/nodemon", "--quiet", "server_close.js"),
+    "dash -c": ("/bin/dash", "-c", "node server_close.js"),
+    "bash -c": ("/bin/bash", "-c", "node server_close.js"),
+    "bash -c list": ("/bin/bash", "-c", "node server_close.js; true"),
+    "wrapper": ("./wrapper.sh",),
+    "wrapper with exec": ("./wrapper_exec.sh",),
+    "uvicorn": (*PYTHON, "-m", "uvicorn", "asgi:app", "--port", "3000", "--http", "httptools", "--log-level", "warning"),
+    "gunicorn sync": (*PYTHON, "-m", "gunicorn", "wsgi:app", "-b", "127.0.0.1:3000", "-w", "6"),
+    "gunicorn uvicorn worker": (
+        *PYTHON, "-m", "gunicorn", "asgi:app", "-b", "127.0.0.1:3000", "-k", "uvicorn_worker.UvicornWorker",
+    ),
+    "hypercorn": (*PYTHON, "-m", "hypercorn", "asgi:app", "-b", "127.0.0.1:3000"),
+    "waitress": (*PYTHON, "waitress_app.py"),
+    "aiohttp": (*PYTHON, "aiohttp_app.py"),
+    "http.server": (*PYTHON, "http_server.py"),
+}  # fmt: skip
+"""The argv of each server, run in the folder `servers`."""
+
+NPM = {"express", "fastify", "stoppable", "terminus", "http-terminator", "nodemon"}
+PYPI = {"uvicorn": "uvicorn", "gunicorn": "gunicorn", "hypercorn": "hypercorn", "waitress": "waitress", "aiohttp": "aiohttp"}
+
+
+def missing(name: str) -> str:
+    """What this machine lacks to run a server, or nothing."""
+    argv, package = ARGV[name], name.split()[0]
+    if not argv[0].startswith(("./", "node_modules/")) and shutil.which(argv[0]) is None:
+        return f"{argv[0]} is not installed"
+    if package in NPM and not (SERVERS / "node_modules").is_dir():
+        return "the npm packages of tests/trials/servers are not installed"
+    if package in PYPI and find_spec(PYPI[package]) is None:
+        return f"{package} is not installed"
+    return ""
+
+
+def require(problem: str) -> None:
+    """Skip a test for what is missing; where CI is set a missing component is a failure."""
+    if problem and os.environ.get("CI"):
+        pytest.fail(problem)
+    if problem:
+        pytest.skip(problem)
+
+
+def service(name: str, *, init: bool = False, grace: float = 3.0) -> Service:
+    """A server as a service: PID 1 is its argv, or an init where one is asked for."""
+    environment = {"PORT": "3000", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return Service(
+        name=name,
+        context=str(SERVERS),
+        argv=Sourced(ARGV[name]),
+        workdir=Sourced("/srv/trial"),
+        environment={key: Sourced(value) for key, value in environment.items()},
+        init=Sourced(init),
+        stop_grace=Sourced(grace),
+    )

@@ -1,0 +1,2 @@
+const { handle, port } = require('./handler');
+require('node:http').createServer(handle).listen(port);

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+node server_close.js
+echo "ended with $?"

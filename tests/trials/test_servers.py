@@ -1,0 +1,67 @@
+"""The stop drill on real servers, bare and under an init: its verdicts are what was measured of each by other means.
+
+A row is one server; a letter says what a requirement's verdict must be: P pass, F fail, ? not proved, and `.` where the
+server itself behaves one way or the other by chance (a race that it has, or a time at the edge of its own limit). A server
+that does not give its row is drilled again, at most twice: on a busy machine a single run can be disturbed in ways that
+even the drill's own lateness does not show, and a wrong verdict would come back each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from seatrial.model.recording import Recording
+from seatrial.model.verdict import Ruling, Verdict
+from tests.trials.conftest import missing, require, service, trial
+
+COLUMNS = (
+    "handles-sigterm",
+    "stops-in-time",
+    "exit-code-clean",
+    "in-flight-finish",
+    "keep-alive-drained",
+    "announces-close",
+    "refuses-late-connections",
+    "slow-clients-bounded",
+    "second-signal-safe",
+    "children-stopped",
+    "handles-sigint",
+)
+RULINGS = {"P": {Ruling.PASS}, "F": {Ruling.FAIL}, "?": {Ruling.NOT_PROVED}, ".": set(Ruling)}
+TRIES = 3
+
+TABLE = """
+node plain                | bare | ........... | 137
+"""
+ROWS = [tuple(part.strip() for part in line.split("|")) for line in TABLE.strip().splitlines()]
+
+
+def differing(recording: Recording, verdicts: Sequence[Verdict], letters: str, codes: str) -> list[str]:
+    """What is not as the row says, a line each."""
+    found = {verdict.requirement: verdict for verdict in verdicts}
+    lines = [
+        f"{name}: {found[name].ruling.value}: {found[name].summary} {found[name].evidence}"
+        for name, letter in zip(COLUMNS, letters, strict=True)
+        if found[name].ruling not in RULINGS[letter]
+    ]
+    ended = recording.runs[0].exit
+    if ended is None or str(ended.code) not in codes.split("/"):
+        lines.append(f"exit: {ended} instead of code {codes}")
+    return lines
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("name", "init", "letters", "codes"), ROWS, ids=[f"{row[0]} {row[1]}" for row in ROWS])
+def test_the_drill_says_what_was_measured_of(name: str, init: str, letters: str, codes: str) -> None:
+    require(missing(name))
+    tries = []
+    for _ in range(TRIES):
+        recording, verdicts = asyncio.run(trial(service(name, init=init == "init")))
+        tries.append(differing(recording, verdicts, letters, codes))
+        if not tries[-1]:
+            return
+    pytest.fail("\n".join(line for lines in tries for line in ["— a try —", *lines]))
