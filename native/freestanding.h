@@ -210,6 +210,122 @@ static const char *error_text(long error) {
     return other.bytes;
 }
 
+/* Signals ------------------------------------------------------------------------------------------------------------------------------ */
+enum { NAMED_SIGNALS = 31, FIRST_REALTIME = 34, SIGNALS = 65 };
+static const char signal_names[NAMED_SIGNALS][7] = {
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT",
+    "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS"};
+
+static const char *signal_name(int number) {
+    static struct text name[2];
+    static int turn;
+    struct text *to = &name[turn ^= 1];
+    to->length = 0;
+    if (number >= 1 && number <= NAMED_SIGNALS) put_format(to, "SIG%s", signal_names[number - 1]);
+    else put_format(to, "SIGRTMIN+%d", (long)number - FIRST_REALTIME);
+    return to->bytes;
+}
+
+/* A number, TERM, SIGTERM or RTMIN+3 (as the C libraries count: 34 is the first); 0 is a number too. -1 for anything else. */
+static int parse_signal(const char *text) {
+    const char *digits = text, *rest = after(text, "SIG");
+    long number = take_number(&digits, SIGNALS - 1);
+    if (number >= 0) return *digits ? -1 : (int)number;
+    text = rest ? rest : text;
+    if ((digits = after(text, "RTMIN"))) {
+        if (!*digits) return FIRST_REALTIME;
+        number = *digits++ == '+' ? take_number(&digits, SIGNALS - 1 - FIRST_REALTIME) : -1;
+        return number < 0 || *digits ? -1 : FIRST_REALTIME + (int)number;
+    }
+    for (int at = 0; at < NAMED_SIGNALS; at++)
+        if (same(text, signal_names[at])) return at + 1;
+    return -1;
+}
+
+/* Options ----------------------------------------------------------------------------------------------------------------------------- */
+/*
+ * kind: 'f' flag (bool), '+' counter (long), 'd' duration (long, ms), 'c' custom (a function of the text), 'l' the same for each part of a comma-separated list,
+ * 'o' custom whose value is optional and comes after "=" only. A program's rules end with a NULL name. Every option can be
+ * set as PREFIX_LONG_NAME in the environment; the command line comes second and wins.
+ */
+struct option_rule {
+    const char *name;
+    char letter, kind;
+    void *target;
+};
+typedef bool take_value(const char *value);
+
+static struct text option_error;
+
+static bool is_off(const char *value) {
+    return !*value || same(value, "0") || same(value, "no") || same(value, "false") || same(value, "off");
+}
+
+static bool take_list(take_value *take, const char *value) {
+    char item[256];
+    do {
+        size_t length = 0;
+        for (; *value && *value != ','; value++)
+            if (length < sizeof item - 1) item[length++] = *value;
+        item[length] = 0;
+        if (!take(item)) return false;
+    } while (*value++ == ',');
+    return true;
+}
+
+static bool set_option(const struct option_rule *rule, const char *value) {
+    const char *rest = value;
+    bool good = true;
+    switch (rule->kind) {
+    case 'f': *(bool *)rule->target = !value || !is_off(value); break;
+    case '+': *(long *)rule->target = value ? take_number(&rest, 9) : *(long *)rule->target + 1, good = !value || (rest != value && !*rest); break;
+    case 'd': *(long *)rule->target = parse_duration(value), good = *(long *)rule->target >= 0; break;
+    case 'l': good = take_list((take_value *)rule->target, value); break;
+    default: good = ((take_value *)rule->target)(value);
+    }
+    if (!good) put_format(&option_error, "not a value for --%s: '%s'", rule->name, value);
+    return good;
+}
+
+static bool takes_value(const struct option_rule *rule) { return rule->kind == 'd' || rule->kind == 'c' || rule->kind == 'l'; }
+
+/* Options from PREFIX_NAME=value; a variable with our prefix that is no option is left alone. */
+static bool options_from_environment(const struct option_rule *rules, const char *prefix, char **environment) {
+    for (; *environment; environment++) {
+        const char *rest = after(*environment, prefix);
+        for (const struct option_rule *rule = rules; rest && rule->name; rule++) {
+            size_t at = 0;
+            while (rule->name[at] && rest[at] == (rule->name[at] == '-' ? '_' : rule->name[at] - 32)) at++;
+            if (!rule->name[at] && rest[at] == '=' && !set_option(rule, rest + at + 1)) return false;
+        }
+    }
+    return true;
+}
+
+/* Returns the first argument that is no option, or NULL with option_error set. Options end at the command or at "--". */
+static char **options_from_arguments(const struct option_rule *rules, char **argv) {
+    for (argv++; *argv && (*argv)[0] == '-' && (*argv)[1]; argv++) {
+        const char *at = *argv + 1, *name = after(*argv, "--"), *rest = NULL;
+        if (name && !*name) return argv + 1;
+        do {
+            const struct option_rule *rule = rules;
+            while (rule->name && (name ? !(rest = after(name, rule->name)) || (*rest && *rest != '=') : rule->letter != *at)) rule++;
+            if (!rule->name) {
+                put_format(&option_error, "unknown option '%s'", *argv);
+                return NULL;
+            }
+            const char *value = name ? (*rest ? rest + 1 : NULL) : takes_value(rule) && at[1] ? at + 1 : NULL;
+            if (!value && takes_value(rule) && !(value = *++argv)) {
+                put_format(&option_error, "--%s wants a value", rule->name);
+                return NULL;
+            }
+            if (!set_option(rule, value)) return NULL;
+            if (takes_value(rule)) break;
+        } while (!name && *++at);
+    }
+    return argv;
+}
+
 /* Environment, time, commands -------------------------------------------------------------------------------------------------------- */
 static const char *variable(char **environment, const char *name) {
     for (; *environment; environment++) {

@@ -30,6 +30,8 @@ CMD npm start
 
 FROM base AS other
 CMD ["node", "other.js"]
+
+FROM base
 """
 
 
@@ -58,8 +60,7 @@ class Reader:
 
     def service(self, **keys: Any) -> Service:
         keys.setdefault("build", ComposeBuild(said(str(self.directory))))
-        (service,) = self.project(ComposeService("web", HERE, **keys)).services
-        return service
+        return self.project(ComposeService("web", HERE, **keys)).services[0]
 
 
 @pytest.fixture
@@ -175,6 +176,7 @@ def test_a_missing_dockerfile_and_a_remote_context_are_findings_at_the_build(rea
     (finding,) = missing.findings
     assert finding.place == HERE
     assert "Dockerfile of web" in finding.message
+    assert [service.dockerfile for service in missing.services] == ["nowhere/Dockerfile"]
     assert missing.services[0].argv == words("node a.js")
     remote = ComposeBuild(said("https://example.org/x.git"), is_remote=True)
     (finding,) = reader.project(ComposeService("web", HERE, build=remote)).findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.files.dockerignore import read_dockerignore
-from seatrial.files.routes import candidates, hint_of, routes_of
+from seatrial.files.routes import candidates, hint_of, routes_of, service_routes
+from seatrial.model.service import Service
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,16 @@ def test_candidates_are_sorted_by_hint_and_point_at_their_lines(tmp_path: Path) 
         ("/healthz", "health", "web/src/server.ts:2:9"),
         ("/", "", "web/src/server.ts:1:9"),
     ]
+
+
+def test_a_services_routes_leave_out_what_its_dockerignore_does(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "a.js").write_text("app.get('/a', h)")
+    (tmp_path / "web" / "b.js").write_text("app.get('/b', h)")
+    (tmp_path / "web" / ".dockerignore").write_text("a.js")
+    service = Service("web", str(tmp_path / "web"), None, dockerfile="web/Dockerfile")
+    assert [str(route.place) for route in service_routes(service, str(tmp_path))] == ["web/b.js:1:9"]
+    assert service_routes(replace(service, context="/nowhere", dockerfile=None), str(tmp_path)) == ()
 
 
 def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:

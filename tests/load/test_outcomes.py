@@ -126,7 +126,7 @@ def test_what_only_the_kernel_accepts_is_open_and_times_out(family: str) -> None
     if not servers.is_available(family):
         pytest.skip(f"no {family} here")
     with servers.bound(family, 16) as listener:
-        connection = outcome_of(servers.target_of(listener), limit=0.1)
+        connection = outcome_of(servers.target_of(listener), limit=0.05)
     assert connection.opened is not None
     assert connection.exchanges[0].sent is not None
     assert connection.exchanges[0].outcome is Outcome.TIMED_OUT
@@ -142,7 +142,7 @@ def test_a_full_backlog_is_neither_accepted_nor_refused(family: str) -> None:
         with filler:
             filler.connect(listener.getsockname())
             # a backlog of 0 holds one connection (listen(2)); the next one waits
-            connection = outcome_of(target, limit=0.2)
+            connection = outcome_of(target, limit=0.05)
     assert connection.opened is None
     assert connection.exchanges[0].outcome is Outcome.CONNECT_TIMED_OUT
 

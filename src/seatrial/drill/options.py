@@ -33,8 +33,8 @@ class DrillOptions:
     """How to drill. Seconds; a path of "" and a grace of None leave it to the service's files and to trying.
 
     `rate` is new connections a second in the stop scenario. `lag` is for how long a balancer goes on sending after the
-    signal. `only` and `skip` choose scenarios; `parallel` is how many instances may run at once (0: as many as there are
-    scenarios). `environment` is added to the service's own. `tool` goes into the recording.
+    signal. `only` and `skip` choose scenarios; `parallel` is how many instances may run at once (0: one for each
+    scenario). `environment` is added to the service's own. `tool` goes into the recording.
     """
 
     rate: float = 50.0

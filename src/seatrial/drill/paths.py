@@ -20,6 +20,7 @@ from seatrial.model.recording import Exchange, Outcome, Target
 SLOW = 0.3
 """A request that takes this long can be held in flight while a signal is sent."""
 LOOK = 0.35
+QUICK_LIMIT = 2.0
 MOST = 8
 """Candidates of one kind that are tried."""
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
@@ -51,6 +52,11 @@ class Trial:
         answer = self.answer()
         return answer is not None and answer.outcome in _ANSWERED and (answer.status or 500) < 400
 
+    def is_stream(self) -> bool:
+        """Whether a body had begun when the client hung up."""
+        answer = self.answer()
+        return answer is not None and answer.outcome is Outcome.TIMED_OUT and answer.body_bytes > 0
+
 
 @dataclass(slots=True)
 class Found:
@@ -72,10 +78,10 @@ def quick_candidates(options: DrillOptions, probe: Sequence[str]) -> list[Candid
     """What to ask for a quick answer: the caller's word, what sources show, the health check's own path, `/`."""
     if options.quick_path:
         return [Candidate(options.quick_path, "--quick-path")]
-    found = list(options.candidates.quick[:MOST])
-    for match in _PROBE_URL.finditer(" ".join(probe)):
-        found.append(Candidate(match.group(1) or match.group(2), "health check"))
-    return [*found, Candidate("/", "default")]
+    probed = [
+        Candidate(match.group(1) or match.group(2), "health check") for match in _PROBE_URL.finditer(" ".join(probe))
+    ]
+    return [*options.candidates.quick[:MOST], *probed[:1], Candidate("/", "default")]
 
 
 def _slow_candidates(options: DrillOptions) -> list[Candidate]:
@@ -94,26 +100,26 @@ async def find(load: Load, target: Target, options: DrillOptions, probe: Sequenc
     """Try the candidates on the running service, all at once, for about `LOOK` seconds."""
     begun = time.monotonic()
 
-    def try_one(candidate: Candidate) -> Trial:
+    def try_one(candidate: Candidate, limit: float) -> Trial:
         task = asyncio.create_task(load.request(target, candidate.path, limit))
         return Trial(candidate, time.monotonic(), task)
 
-    quick = [try_one(candidate) for candidate in quick_candidates(options, probe)]
-    slow = [try_one(candidate) for candidate in _slow_candidates(options)]
-    tasks = {trial.task for trial in (*quick, *slow)}
-    # Without a candidate for a slow path there is nothing to wait for but the first quick answer.
-    await asyncio.wait(tasks, timeout=LOOK)
-    _raise_failure(quick + slow)
-    best = _quick(quick)
-    chosen = _slow(slow, begun)
-    stream = _stream_candidates(options)
-    target = replace(target, quick_path=best.path, quick_by=best.by, stream_path=stream[0].path if stream else "")
+    quick = [try_one(candidate, QUICK_LIMIT) for candidate in quick_candidates(options, probe)]
+    slow = [try_one(candidate, limit) for candidate in _slow_candidates(options)]
+    # A stream may never end: it is hung up on, so that it can't hold up the stop of this instance.
+    streams = [try_one(candidate, SLOW) for candidate in _stream_candidates(options)]
+    trials = quick + slow + streams
+    await asyncio.wait({trial.task for trial in trials}, timeout=LOOK)
+    _raise_failure(trials)
+    best, chosen = _quick(quick), _slow(slow, begun)
+    stream = options.stream_path or next((trial.candidate.path for trial in streams if trial.is_stream()), "")
+    target = replace(target, quick_path=best.path, quick_by=best.by, stream_path=stream)
     if chosen is not None:
         by, path = chosen.candidate.by, chosen.candidate.path
         target = replace(target, slow_path=path, slow_by=by, slow_seconds=round(chosen.seconds(), 6))
     elif options.slow_path and slow:
         target = replace(target, slow_by=_too_quick(slow[0]))
-    return Found(target, quick + slow, chosen)
+    return Found(target, trials, chosen)
 
 
 def _raise_failure(trials: list[Trial]) -> None:

@@ -154,8 +154,8 @@ class Watcher:
 
 
 def fate(track: Track, exit_: Ended | None) -> tuple[float | None, bool]:
-    """When a process ended by itself, and whether the kernel killed it with the namespace instead. (None, False): it was
-    alive at the last look, or the kernel did not tell which came first."""
+    """When a process ended by itself, and whether the kernel killed it with the namespace instead. (None, False): it
+    was alive at the last look, or the kernel did not tell which came first."""
     ended, signal = track.ended(), track.end.signal
     if exit_ is None:
         return ended, False

@@ -74,8 +74,14 @@ class Dockerignore:
         return decided
 
     def can_prune(self, directory: str) -> bool:
-        """Whether this excluded directory holds nothing that a later `!` could bring back."""
-        return not any(pattern.brings_back and pattern.can_match_below(directory) for pattern in self.patterns)
+        """Whether everything in this directory is surely left out: excluded, and no later `!` can bring anything back."""
+        parents = _parents(directory)
+        for pattern in reversed(self.patterns):
+            if pattern.brings_back and pattern.can_match_below(directory):
+                return False
+            if not pattern.brings_back and _matches_any(pattern, directory, parents):
+                return True
+        return False
 
 
 def read_dockerignore(text: str, file: str = ".dockerignore") -> Dockerignore:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from seatrial.files.dockerignore import Dockerignore, context_files
+from seatrial.files.dockerignore import Dockerignore, Pattern, context_files, dockerignore_file, read_dockerignore
 from seatrial.files.json_positions import Lines
 from seatrial.files.reading import read_text
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
+from seatrial.model.service import Service
 
 MAX_FILES = 300
 MAX_FILE_BYTES = 256 * 1024
@@ -79,6 +80,21 @@ def candidates(context: Path, ignore: Dockerignore | None = None, *, shown: str 
     return tuple(sorted(found.values(), key=lambda route: order.index(route.hint)))
 
 
+def service_routes(service: Service, directory: str) -> tuple[Route, ...]:
+    """The candidates of a service of the project in `directory`, without what its .dockerignore leaves out."""
+    context = Path(service.context)
+    dockerfile = Path(directory, service.dockerfile) if service.dockerfile else None
+    file = dockerignore_file(context, dockerfile)
+    ignore = Dockerignore()
+    if file is not None:
+        try:
+            ignore = read_dockerignore(read_text(file))
+        except InputError:
+            ignore = Dockerignore()  # a finding of the project's says so already
+    below = context.relative_to(directory).as_posix() if context.is_relative_to(directory) else str(context)
+    return candidates(context, ignore, shown="" if below == "." else below + "/")
+
+
 def routes_of(text: str, file: str) -> tuple[Route, ...]:
     """The paths that one source file seems to serve, in the order of the file."""
     is_python = file.endswith(".py")
@@ -117,8 +133,6 @@ def _source_files(context: Path, ignore: Dockerignore) -> Iterator[str]:
 
 
 def _with_skipped(ignore: Dockerignore, patterns: tuple[str, ...]) -> Dockerignore:
-    from seatrial.files.dockerignore import Pattern
-
     return Dockerignore((*ignore.patterns, *(Pattern(text) for text in patterns)))
 
 

@@ -195,14 +195,14 @@ class Generator:
         self._placed[population] = kept
         new: list[Client] = []
         for _ in range(size(self._plan, population) - len(kept)):
-            client = place(self._scene, population)
-            if client is None:
+            made = place(self._scene, population)
+            if made is None:
                 break
-            kept.append(client)
-            new.append(client)
+            kept.append(made)
+            new.append(made)
             if population is Population.SLOW_SENDER:
-                self._spawn(trickle(client))
-            await self._wait([client], APART)
+                self._spawn(trickle(made))
+            await self._wait([made], APART)
             await asyncio.sleep(0.001)
         return new
 

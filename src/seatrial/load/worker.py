@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import resource
+import select
 import signal
 import sys
 import traceback
@@ -95,6 +96,8 @@ class Worker:
         while data:
             try:
                 data = data[os.write(1, data) :]
+            except BlockingIOError:  # stdin and stdout may be one description, made non-blocking for reading
+                select.select([], [1], [])
             except BrokenPipeError:
                 if not self._ended.done():
                     self._ended.set_result(None)

@@ -175,13 +175,40 @@ _DRILLED = (
         "The service's output is read until its end, and compared with what it was doing when it ended.",
         "Set PYTHONUNBUFFERED=1; wait for the log stream to drain before `process.exit()`; flush in the handler.",
     ),
+    Requirement(
+        "exec-form-command",
+        PROCESS,
+        "S+D F",
+        "CMD and ENTRYPOINT in exec form",
+        "CMD and ENTRYPOINT are written as JSON arrays. Shell form makes `/bin/sh -c` PID 1, and a shell that does not "
+        "exec its last command (Debian's dash never does) stops the signal there.",
+        "For a command in shell form: whether the stop signal got through to the program is judged from the stop.",
+        'Write CMD ["program", "argument"]. Where a shell is needed, let its line begin with `exec`.',
+    ),
+    Requirement(
+        "package-manager-as-pid1",
+        PROCESS,
+        "S+D F",
+        "no npm, yarn, pnpm, uv run, poetry run … as the main process",
+        "The main process is the program, not `npm start` or the like: what a package manager makes of a signal differs "
+        "by its version and by the shell that it puts in between.",
+        "For a command that begins with a package manager: whether the stop signal got through to the program is "
+        "judged from the stop.",
+        "Write the command that the script finally runs, in exec form.",
+    ),
+    Requirement(
+        "entrypoint-hands-over",
+        PROCESS,
+        "S+D F",
+        'an entrypoint script ends in exec "$@"',
+        "An entrypoint script ends in `exec \"$@\"`, or an exec of the server, so that the program takes its place as PID 1.",
+        "For an entrypoint script: whether the stop signal got through to the program is judged from the stop.",
+        'End the script in exec "$@".',
+    ),
 )
 
 _STATIC_AND_LATER = (
-    (PROCESS, "exec-form-command", "S+D F", "CMD and ENTRYPOINT in exec form"),
-    (PROCESS, "package-manager-as-pid1", "S+D F", "no npm, yarn, pnpm, uv run, poetry run … as the main process"),
     (PROCESS, "dev-runner-in-production", "S F", "no nodemon, --watch, --reload, pm2 in the production command"),
-    (PROCESS, "entrypoint-hands-over", "S+D F", 'an entrypoint script ends in exec "$@"'),
     (PROCESS, "one-init", "S F", "not two inits"),
     (PROCESS, "stop-signal-handled", "S+D F", "the STOPSIGNAL in force is the one that the program handles"),
     (PROCESS, "exit-code-honest", "D", "a crash does not exit 0"),
@@ -240,7 +267,7 @@ _STATIC_AND_LATER = (
 
 GROUPS = (PROCESS, TRAFFIC, HEALTH, LIMITS, IMAGE, ORCHESTRATORS)
 
-CATALOGUE: tuple[Requirement, ...] = tuple(
+REQUIREMENTS: tuple[Requirement, ...] = tuple(
     sorted(
         (*_DRILLED, *(Requirement(name, group, sides, title) for group, name, sides, title in _STATIC_AND_LATER)),
         key=lambda requirement: GROUPS.index(requirement.group),
@@ -251,7 +278,7 @@ CATALOGUE: tuple[Requirement, ...] = tuple(
 
 @cache
 def _by_name() -> dict[str, Requirement]:
-    return {requirement.name: requirement for requirement in CATALOGUE}
+    return {requirement.name: requirement for requirement in REQUIREMENTS}
 
 
 def find(name: str) -> Requirement | None:

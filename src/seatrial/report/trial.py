@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.recording import Recording
@@ -19,10 +19,17 @@ _SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A verdict to show, and those that it explains (its consequences, to be hidden under it)."""
+    """A verdict to show, those that it explains (its consequences, to be hidden under it), and the requirements of
+    which the very same was said (`also`): a service that never became ready proves thirteen things not."""
 
     verdict: Verdict
     consequences: tuple[Verdict, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The names of all requirements that this entry stands for."""
+        return (self.verdict.requirement, *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,16 @@ class Trial:
         """How many verdicts have this ruling."""
         return sum(verdict.ruling is ruling for verdict in self.verdicts)
 
+    @property
+    def proved_nothing(self) -> bool:
+        """Whether not one requirement was proved, either way: the service never came up, or nothing was run."""
+        return all(verdict.ruling is Ruling.NOT_PROVED for verdict in self.verdicts)
+
+    def headline(self) -> str:
+        """The counts in words: "3 failed, 1 not proved, 9 passed"."""
+        words = ((Ruling.FAIL, "failed"), (Ruling.NOT_PROVED, "not proved"), (Ruling.PASS, "passed"))
+        return ", ".join(f"{self.count(ruling)} {word}" for ruling, word in words if self.count(ruling)) or "no verdict"
+
     def entries(self) -> tuple[Entry, ...]:
         """Failures first, then what was not proved, then passes; consequences under their cause."""
         bad = {verdict.requirement for verdict in self.verdicts if verdict.ruling is not Ruling.PASS}
@@ -54,7 +71,25 @@ class Trial:
             else:
                 shown.append(verdict)
         shown.sort(key=lambda verdict: _ORDER[verdict.ruling])
-        return tuple(Entry(verdict, tuple(hidden.get(verdict.requirement, ()))) for verdict in shown)
+        return tuple(_merge(Entry(verdict, tuple(hidden.get(verdict.requirement, ()))) for verdict in shown))
+
+
+def _merge(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries that were not proved for the same reason, as one."""
+    merged: list[Entry] = []
+    places: dict[tuple[str, tuple[str, ...]], int] = {}
+    for entry in entries:
+        verdict = entry.verdict
+        same = (verdict.summary, verdict.evidence)
+        if verdict.ruling is not Ruling.NOT_PROVED or entry.consequences:
+            merged.append(entry)
+        elif same in places:
+            known = merged[places[same]]
+            merged[places[same]] = replace(known, also=(*known.also, verdict.requirement))
+        else:
+            places[same] = len(merged)
+            merged.append(entry)
+    return merged
 
 
 def _root(verdict: Verdict, verdicts: Iterable[Verdict]) -> str:

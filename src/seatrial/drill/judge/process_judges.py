@@ -103,8 +103,8 @@ def logs_flushed(recording: Recording) -> Verdict:
     if missing:
         return _lost_lines(name, recording, run, (missing, logged, cause))
     if cause:
-        ending = "SIGKILL" if was_killed(run) else "the signal's default action"
-        return unproved(name, f"ended by {ending}: what was still in its buffers can't be known", cause=cause)
+        ending = "was killed" if was_killed(run) else "did not end by itself"
+        return unproved(name, f"the service {ending}: what was still in its buffers can't be known", cause=cause)
     if not run.log:
         return unproved(name, "the service wrote nothing at all: nothing shows whether it would arrive")
     return _arrived(name, run, logged)

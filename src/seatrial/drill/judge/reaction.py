@@ -19,6 +19,7 @@ from seatrial.drill.judge.view import (
     held,
     in_flight,
     is_crossing,
+    last_moment,
     new_connections,
     pairs,
     signal_of,
@@ -103,7 +104,7 @@ def _stopped_serving(run: Run) -> bool:
     late = [
         exchange
         for connection, exchange in new_connections(run)
-        if run.signalled + REACTION < connection.begun < run.exit.time - 1.0
+        if run.signalled + REACTION < connection.begun < last_moment(run) - 1.0
     ]
     return len(late) >= 5 and sum(e.outcome not in COMPLETE for e in late) * 2 > len(late)
 

@@ -25,6 +25,7 @@ from seatrial.drill.judge.view import (
     is_crossing,
     is_failure,
     is_queue_race,
+    last_moment,
     new_connections,
     obstacle,
     outcomes,
@@ -269,7 +270,8 @@ def announces_close(recording: Recording) -> Verdict:
         )
         reason += "" if early else " began after the signal"
         return unproved(name, reason, cause=root_cause(recording), evidence=tuple(evidence))
-    summary = f"{count(len(said), 'response')} during the drain, all with `Connection: close`"
+    before = " (as before the signal: it keeps no connection)" if _always_closes(run) else ""
+    summary = f"{count(len(said), 'response')} during the drain, all with `Connection: close`{before}"
     return Verdict(name, Ruling.PASS, summary, tuple(evidence), figures=figures)
 
 
@@ -322,7 +324,7 @@ def _without_kill(run: Run, unserved: list[Pair]) -> list[Pair]:
     """Leave out what SIGKILL cut, where the service served to the end: that is stops-in-time's."""
     if not was_killed(run) or run.exit is None:
         return unserved
-    begun_late = run.exit.time - 1.0
+    begun_late = last_moment(run) - 1.0
     early = [(c, e) for c, e in unserved if c.begun < begun_late]
     return unserved if early else []
 

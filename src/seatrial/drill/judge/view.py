@@ -102,6 +102,16 @@ def was_killed(run: Run) -> bool:
     return run.exit is not None and run.exit.killed
 
 
+def last_moment(run: Run) -> float:
+    """Until when what happened was the service's doing: SIGKILL at the end of the grace period, else PID 1's end."""
+    if run.exit is None or run.signalled is None:
+        return float("inf")
+    if not run.exit.killed:
+        return run.exit.time
+    kills = [event.time for event in run.events if event.kind is EventKind.SIGNAL and event.name == "SIGKILL"]
+    return min([run.exit.time, *(kills or [run.signalled + run.grace])])
+
+
 def pairs(run: Run, *populations: Population) -> list[Pair]:
     """Every exchange with its connection, of these populations (or of all)."""
     return [
@@ -147,10 +157,10 @@ def held(run: Run) -> list[Pair]:
 
 
 def new_connections(run: Run) -> list[Pair]:
-    """One request on a connection of its own, begun after the signal and before PID 1's end."""
+    """One request on a connection of its own, begun after the signal and before the end, or the SIGKILL."""
     if run.signalled is None:
         return []
-    end = run.exit.time if run.exit else float("inf")
+    end = last_moment(run)
     return [
         (connection, exchange)
         for connection, exchange in pairs(run, Population.OPEN_LOOP)
@@ -192,10 +202,10 @@ def is_queue_race(run: Run, lost: list[Pair]) -> bool:
 
 def closing(run: Run) -> float | None:
     """When the listener closed after the signal, by the first refusal or the first look that missed it. None if it
-    did not before PID 1's end."""
+    did not before the end."""
     if run.signalled is None:
         return None
-    end = run.exit.time if run.exit else float("inf")
+    end = last_moment(run)
     seen = [event.time for event in run.events if event.kind is EventKind.NOT_LISTENING]
     refused = [c.begun for c, exchange in pairs(run, Population.OPEN_LOOP) if exchange.outcome is Outcome.REFUSED]
     moments = [moment for moment in (*seen, *refused) if run.signalled <= moment < end]

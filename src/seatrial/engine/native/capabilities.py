@@ -6,16 +6,19 @@ from collections.abc import Iterable
 
 from seatrial.model.errors import InputError
 
-NAMES = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
-    "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
-    "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split()
-DEFAULT = (
-    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL "
-    "AUDIT_WRITE"
-).split()
+_NAMES = """
+CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
+NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
+SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
+MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+"""
+_DEFAULT = """
+CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL
+AUDIT_WRITE
+"""
+NAMES = _NAMES.split()
+"""In the order of their numbers (linux/capability.h)."""
+DEFAULT = _DEFAULT.split()
 SYS_ADMIN = 1 << NAMES.index("SYS_ADMIN")
 
 
@@ -25,8 +28,10 @@ def mask(names: Iterable[str]) -> int:
 
 
 def granted(add: Iterable[str], drop: Iterable[str]) -> int:
-    """What is left of the default set, by moby's rule: ALL added loses what is dropped, ALL dropped leaves what is added,
-    else what is dropped goes before what is added comes (oci/caps/utils.go, TweakCapabilities)."""
+    """What is left of the default set, by moby's rule (oci/caps/utils.go, TweakCapabilities).
+
+    ALL added loses what is dropped; ALL dropped leaves what is added; else dropping comes before adding.
+    """
     added, dropped = {_name(word) for word in add}, {_name(word) for word in drop}
     if "ALL" in added:
         return mask(set(NAMES) - dropped)

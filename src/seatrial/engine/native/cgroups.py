@@ -184,13 +184,13 @@ def _enforce(one: Asked, folder: str, unified: str) -> str:
 def _make_folder(path: str, *, cpuset: bool = False) -> str:
     """The directory made, or "" where that isn't allowed."""
     try:
-        os.mkdir(path)
+        Path(path).mkdir()
         if cpuset:  # nothing can run in a v1 cpuset before both are set
             for file in ("cpuset.cpus", "cpuset.mems"):
                 (Path(path) / file).write_text((Path(path).parent / file).read_text("ascii"), "ascii")
     except OSError:
         with contextlib.suppress(OSError):
-            os.rmdir(path)
+            Path(path).rmdir()
         return ""
     return path
 

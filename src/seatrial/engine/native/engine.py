@@ -33,7 +33,7 @@ class NativeEngine:
         self._prove_usable()
         trees = _trees()
         everything = _example_limits()
-        made = cgroups.make(leftovers.name(next(_counter)), everything, _cores(), trees)
+        made = cgroups.make(f"{leftovers.name(next(_counter))}-probe", everything, _cores(), trees)
         leftovers.remove(made.folders)
         words = tuple(_in_general(sentence) for sentence in made.enforcement)
         return Machine(
@@ -46,27 +46,39 @@ class NativeEngine:
         )
 
     async def start(self, service: Service, options: StartOptions | None = None) -> NativeInstance:
-        """Start one instance. UnsupportedError, InputError or StartError if that can't be done; then nothing is left."""
+        """Start one instance. UnsupportedError, InputError or StartError if it can't be done; then nothing is left."""
         options = options or StartOptions()
         if not self._swept:
             leftovers.sweep(_trees())
             self._swept = True
         host = plan.own_host(needs_user_namespace())
-        name = f"{leftovers.name(next(_counter))}-{secrets.token_hex(6)}"
-        made = cgroups.make(name, service.limits, host.cores, _trees())
-        stage = str(Path(tempfile.gettempdir()) / name)
-        os.mkdir(stage, 0o700)
         try:
+            instance = await self._start(service, options, host, _trees())
+        except StartError as error:
+            if error.step != "cgroup":
+                raise
+            # the kernel moves nobody out of a cgroup that isn't theirs, which shows only when it is tried
+            instance = await self._start(service, options, host, ())
+        self._usable = True
+        return instance
+
+    async def _start(
+        self, service: Service, options: StartOptions, host: plan.Host, trees: tuple[cgroups.Hierarchy, ...]
+    ) -> NativeInstance:
+        """One attempt."""
+        name = f"{leftovers.name(next(_counter))}-{secrets.token_hex(6)}"
+        made = cgroups.make(name, service.limits, host.cores, trees)
+        stage = str(Path(tempfile.gettempdir()) / name)
+        try:
+            Path(stage).mkdir(0o700)
             decided = plan.make(service, options, host, made, stage)
-            instance = await NativeInstance.launch(decided, made, host, options)
+            return await NativeInstance.launch(decided, made, host, options)
         except StartError as error:
             leftovers.remove((*made.folders, stage))
             raise _explained(error, host.user_namespace) from error
         except BaseException:
             leftovers.remove((*made.folders, stage))
             raise
-        self._usable = True
-        return instance
 
     def _prove_usable(self) -> None:
         """Make the namespaces once, for nothing."""

@@ -22,7 +22,7 @@ from seatrial.engine.native.output import Reader
 
 OUTPUT_LIMIT = 4096
 AFTER_END = 0.25
-"""Seconds that the output may last longer than the command: what it left in the background may hold the pipe for ever."""
+"""Seconds that the output may outlast the command: what it left in the background may hold the pipe for ever."""
 CLOSE_DEADLINE = 5.0
 _counter = itertools.count(1)
 
@@ -69,7 +69,7 @@ class Helpers:
             await asyncio.shield(answer.stop(AFTER_END))
             if folder:
                 with contextlib.suppress(OSError):
-                    os.rmdir(folder)
+                    Path(folder).rmdir()
         ended = time.monotonic()
         error = self._errors.pop(process.pid, b"").decode(errors="replace")
         code = process.returncode if in_time else None
@@ -83,7 +83,14 @@ class Helpers:
         error_read, error_write = os.pipe2(os.O_CLOEXEC)
         try:
             process = subprocess.Popen(
-                boot.command("enter", "inside", json.dumps(dict(namespaces)), str(error_write), json.dumps(enter)),
+                boot.command(
+                    "enter",
+                    "inside",
+                    json.dumps(dict(namespaces)),
+                    str(error_write),
+                    str(os.getpid()),
+                    json.dumps(enter),
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=out_write,
                 stderr=out_write,
@@ -157,7 +164,7 @@ def _own_cgroup(enter: Enter, unified: str) -> str:
         return ""
     folder = f"{unified}/exec-{next(_counter)}"
     try:
-        os.mkdir(folder)
+        Path(folder).mkdir()
     except OSError:
         return ""
     enter["cgroups"] = [folder if one == unified else one for one in enter["cgroups"]]

@@ -53,7 +53,7 @@ def plan(service: Service, wish: Wish) -> tuple[list[Step], list[str]]:
     _kernel_file_systems(building, service, wish)
     _identity(building, wish)
     _homes(building, wish)
-    _project(building, service, wish)
+    _project(building, service)
     _mounts(building, service, wish)
     _seal(building, service)
     return building.steps, building.notes
@@ -75,12 +75,11 @@ def _is_below(path: str, folders: Iterable[str]) -> bool:
 
 def _host(building: Building, points: tuple[str, ...], user_namespace: bool) -> None:
     """The host's root directory, entry by entry; what is mounted below is bound read-only."""
-    for name in sorted(os.listdir("/")):
-        path = f"/{name}"
-        if name in LEFT_OUT:
+    for path in sorted(map(str, Path("/").iterdir())):
+        if path.removeprefix("/") in LEFT_OUT:
             continue
         if Path(path).is_symlink():
-            building.add({"do": "symlink", "target": path, "source": os.readlink(path)})
+            building.add({"do": "symlink", "target": path, "source": str(Path(path).readlink())})
         elif Path(path).is_dir():
             _host_directory(building, path, points, user_namespace)
     building.add({"do": "directory", "target": "/boot", "mode": 0o755})
@@ -116,7 +115,7 @@ def _host_entry(building: Building, entry: os.DirEntry[str], points: tuple[str, 
     except OSError:
         return
     if stat.S_ISLNK(mode.st_mode):
-        building.add({"do": "symlink", "target": entry.path, "source": os.readlink(entry.path)})
+        building.add({"do": "symlink", "target": entry.path, "source": str(Path(entry.path).readlink())})
     elif stat.S_ISDIR(mode.st_mode):
         _host_directory(building, entry.path, points, True)
     elif stat.S_ISREG(mode.st_mode):
@@ -179,7 +178,7 @@ def real(path: str) -> str:
     return os.path.realpath(resolved)
 
 
-def _project(building: Building, service: Service, wish: Wish) -> None:
+def _project(building: Building, service: Service) -> None:
     """The project at the working directory, and where its COPY instructions put other parts of it."""
     context, workdir = service.context, real(service.workdir.value or "/")
     whole = [real(_join(workdir, copy.target)) for copy in service.copies if _is_whole(copy.sources)]
@@ -212,7 +211,8 @@ def _join(workdir: str, target: str) -> str:
 def _show(building: Building, source: str, target: str) -> None:
     """A directory of the project with a scratch layer; over what the base image has there already."""
     sources = [source]
-    if Path(target).is_dir() and not _is_below(target, (*OWN, "/root", "/home")) and target != os.path.realpath(source):
+    apart = not _is_below(os.path.realpath(source), [target])  # overlayfs refuses a layer inside another
+    if apart and Path(target).is_dir() and not _is_below(target, (*OWN, "/root", "/home")):
         sources.append(target)
     building.add({"do": "overlay", "target": target, "sources": sources, "mode": 0o755})
 
@@ -281,7 +281,7 @@ def _mounts(building: Building, service: Service, wish: Wish) -> None:
             if mount.kind == "volume":
                 step |= {"options": "mode=0755", "uid": wish.user.uid, "gid": wish.user.gid}
                 building.notes.append(
-                    f"the volume at {mount.target} is empty, in memory, and belongs to the service's user"
+                    f"the volume at {mount.target} is empty, in memory, and the service's user owns it"
                 )
             building.add(step)
         if mount.read_only and mount.kind != "tmpfs" and building.steps[-1]["target"] == target:
@@ -298,14 +298,12 @@ def _tmpfs_options(text: str) -> str:
 
 
 def _bind(building: Building, service: Service, mount: Mount, target: str) -> None:
-    source = Path(os.path.expanduser(mount.source))
+    source = Path(mount.source).expanduser()
     source = source if source.is_absolute() else Path(service.context) / source
     if source.is_dir():
         building.add({"do": "overlay", "target": target, "sources": [str(source)]})
         if not mount.read_only:
-            building.notes.append(
-                f"what the service writes to {mount.target} is forgotten: {mount.source} keeps as it is"
-            )
+            building.notes.append(f"what is written to {mount.target} is forgotten: {mount.source} stays as it is")
     elif source.is_file():
         building.add({"do": "file", "target": target, "source": str(source)})
     elif source.exists():

@@ -8,9 +8,11 @@ import os
 import signal as signals
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from seatrial.engine.contract import exit_codes, stopping
 from seatrial.engine.interface import Ended, ExecResult, Listener, Output, ProcessState, StartError, StartOptions
 from seatrial.engine.native import execution, leftovers, sockets
 from seatrial.engine.native.cgroups import Cgroups
@@ -20,8 +22,8 @@ from seatrial.engine.native.plan import Host, Plan
 from seatrial.engine.native.processes import ProcessTable
 
 NAMESPACES = ("ipc", "uts", "net", "cgroup", "pid", "mnt")
+START_DEADLINE = 60.0
 OUTPUT_DEADLINE = 2.0
-KILLED = 128 + signals.SIGKILL
 
 
 class NativeInstance:
@@ -37,7 +39,7 @@ class NativeInstance:
         self._prepared: asyncio.Future[list[str]] = loop.create_future()
         self._executing: asyncio.Future[float] = loop.create_future()
         self._ended: asyncio.Future[Ended] = loop.create_future()
-        self._error = ""
+        self._error: Message = {}
         self._notes: list[str] = []
         self._pidfd = -1
         self._namespaces: dict[str, int] = {}
@@ -56,10 +58,17 @@ class NativeInstance:
         """Start it; on any failure nothing is left."""
         instance = cls(plan, cgroups, host, Launcher.spawn(plan.launch), options)
         try:
-            instance._notes = await instance._prepared
-            instance._hold(await instance._host_pid)
-            instance._launcher.go()
-            await instance._executing
+            async with asyncio.timeout(START_DEADLINE):
+                instance._notes = await instance._prepared
+                instance._hold(await instance._host_pid)
+                instance._launcher.go()
+                await instance._executing
+        except TimeoutError:
+            await instance.close()
+            raise StartError("launcher", f"the set-up took more than {START_DEADLINE:g} s") from None
+        except OSError as error:
+            await instance.close()
+            raise StartError("launcher", f"PID 1 ended during the set-up ({error})") from error
         except BaseException:
             await instance.close()
             raise
@@ -72,7 +81,7 @@ class NativeInstance:
         for name in names:
             self._namespaces[name] = os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
         mapped = (self._host.uid, self._plan.launch["map_uid"]) if self._host.user_namespace else None
-        self._table = ProcessTable(os.readlink(f"/proc/{pid}/ns/pid"), mapped)
+        self._table = ProcessTable(str(Path(f"/proc/{pid}/ns/pid").readlink()), mapped)
 
     def _on_message(self, message: Message) -> None:
         if "host_pid" in message:
@@ -88,7 +97,7 @@ class NativeInstance:
 
     def _on_error(self, error: Message) -> None:
         if error["step"] == "execute":
-            self._error = error["message"]
+            self._error = error
         else:
             self._fail(start_error(error))
 
@@ -100,21 +109,21 @@ class NativeInstance:
                 future.exception()  # it is raised where it is awaited, once
 
     def _on_ended(self, ended: Message) -> None:
-        code = os.waitstatus_to_exitcode(ended["status"])
-        number = -code if code < 0 else 0
+        code, number = exit_codes.of_wait_status(ended["status"])
         if not self._executing.done():
             self._fail(StartError("launcher", f"PID 1 ended during the set-up ({code})"))
+        error = ""
+        if self._error:
+            code, error = exit_codes.of_execute_error(self._error["number"]), self._error["message"]
         if not self._ended.done():
-            self._ended.set_result(
-                Ended(ended["time"], 128 + number if number else code, number, ended["oom_kills"], self._error)
-            )
+            self._ended.set_result(Ended(ended["time"], code, number, ended["oom_kills"], error))
 
     def _on_end(self) -> None:
         """The launcher is gone: closed by us, or killed, and the instance with it."""
         self._fail(StartError("launcher", "it ended before the command was started"))
         if not self._ended.done():
             error = "the launcher was killed, and the instance with it"
-            self._ended.set_result(Ended(time.monotonic(), KILLED, signals.SIGKILL, 0, error))
+            self._ended.set_result(Ended(time.monotonic(), exit_codes.KILLED, signals.SIGKILL, 0, error))
 
     @property
     def started(self) -> float:
@@ -143,6 +152,31 @@ class NativeInstance:
         moment = time.monotonic()
         signals.pidfd_send_signal(self._pidfd, number)
         return moment
+
+    async def stop(self, number: int, grace: float) -> tuple[Ended, bool]:
+        """Stop by the contract: the signal to PID 1, the grace period, SIGKILL. Returns how it ended, and whether
+        it had to be killed. TimeoutError if even SIGKILL didn't end it."""
+        stop, commands = stopping.Stop(grace).on(stopping.Event.STOP, time.monotonic())
+        while True:
+            for command in commands:
+                stop = await self._carry_out(command, number, stop)
+            left = None if stop.deadline is None else max(0.0, stop.deadline - time.monotonic())
+            try:
+                return await asyncio.wait_for(self.wait(), left), stop.killed
+            except TimeoutError:
+                stop, commands = stop.on(stopping.Event.DEADLINE, time.monotonic())
+
+    async def _carry_out(self, command: stopping.Command, number: int, stop: stopping.Stop) -> stopping.Stop:
+        """One command of a stop; returns the stop after it."""
+        if command is stopping.Command.GIVE_UP:
+            raise TimeoutError("PID 1 did not end after SIGKILL")
+        try:
+            await self.signal(number if command is stopping.Command.SEND_STOP_SIGNAL else signals.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended: `wait` says how
+        except OSError:
+            stop, _ = stop.on(stopping.Event.SIGNAL_FAILED, time.monotonic())
+        return stop
 
     async def wait(self) -> Ended:
         """Wait for PID 1 to end. May be awaited any number of times."""

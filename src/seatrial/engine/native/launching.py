@@ -35,7 +35,7 @@ class Launcher:
 
     @classmethod
     def spawn(cls, launch: Launch) -> Launcher:
-        """Start a launcher in a session of its own (a Ctrl-C on the terminal is for seatrial) and describe the instance."""
+        """Start a launcher in a session of its own (a Ctrl-C is for seatrial alone) and describe the instance."""
         ours, theirs = socket.socketpair()
         pipes = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
         try:
@@ -57,7 +57,8 @@ class Launcher:
             theirs.close()
             for _, writer in pipes:
                 os.close(writer)
-        ours.sendall(json.dumps(launch).encode() + b"\n")
+        with contextlib.suppress(OSError):  # a launcher that can't even read shows by the end of its socket
+            ours.sendall(json.dumps(launch).encode() + b"\n")
         return cls(process, ours, (pipes[0][0], pipes[1][0]))
 
     def go(self) -> None:

@@ -25,7 +25,7 @@ def name(number: int) -> str:
 
 
 def _namespace() -> int:
-    return os.stat("/proc/self/ns/pid").st_ino
+    return Path("/proc/self/ns/pid").stat().st_ino
 
 
 def is_orphaned(found: str) -> bool:
@@ -45,7 +45,7 @@ def sweep(trees: Sequence[Hierarchy]) -> None:
         places |= {str(parent) for parent in (place, *place.parents) if str(parent).startswith(tree.mount)}
     for place_name in places:
         try:
-            entries = os.listdir(place_name)
+            entries = [entry.name for entry in Path(place_name).iterdir()]
         except OSError:
             continue
         remove([f"{place_name}/{entry}" for entry in entries if is_orphaned(entry)])

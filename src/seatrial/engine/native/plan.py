@@ -22,7 +22,7 @@ from seatrial.model.service import Service
 
 NOFILE = 1_048_576
 """Open files of a container where nothing is said (dockerd's own limit in its unit file)."""
-UNLIMITED = ("cpu", "fsize", "data", "as", "nproc", "rss", "locks", "sigpending")
+UNLIMITED = ("cpu", "fsize", "data", "as", "nproc", "rss", "locks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,20 @@ class Plan:
 def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, stage: str) -> Plan:
     """Decide all. InputError where the service can't be started as its files say."""
     argv = _argv(service)
+    if not Path(service.context).is_dir():
+        raise InputError(f"service {service.name}: the project directory {service.context} does not exist")
     user = users.resolve(service.user.value if service.user else "", service.group_add, host.accounts)
     found = programs.resolve(service, argv, host.environment)
     argv, init, shown = _with_init(service, options, found)
     hostname = service.hostname or Path(stage).name.replace("seatrial-", "")[-12:] or "seatrial"
     wish = filesystem.Wish(
-        user,
-        hostname,
-        programs.prefixes(shown),
-        host.accounts,
-        host.user_namespace,
-        host.mountinfo,
-        _cgroup_views(cgroups),
+        user=user,
+        hostname=hostname,
+        shown=programs.prefixes(shown),
+        accounts=host.accounts,
+        user_namespace=host.user_namespace,
+        mountinfo=host.mountinfo,
+        cgroup_folders=_cgroup_views(cgroups),
     )
     steps, notes = filesystem.plan(service, wish)
     environment = _environment(service, options, user, found.path, hostname)
@@ -212,7 +214,7 @@ def _user_notes(user: users.User, host: Host, service: Service) -> list[str]:
         notes.append(f"the user {user.name} is unknown here and is taken to be {user.uid}:{user.gid}")
     if host.user_namespace:
         notes.append(
-            f"without root there is one user: the service's {user.uid}:{user.gid} is yours ({host.uid}:{host.gid}) outside, "
+            f"without root there is one user: the service's {user.uid}:{user.gid} is yours outside, "
             "and all other owners look like nobody"
         )
         if len(user.groups) > 1 or service.group_add:

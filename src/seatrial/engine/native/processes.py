@@ -15,7 +15,7 @@ class ProcessTable:
     """
 
     def __init__(self, namespace: str, mapped: tuple[int, int] | None) -> None:
-        """`namespace` is the link text of /proc/PID/ns/pid; `mapped` the outer and inner number of a single mapped user."""
+        """`namespace` is the link text of /proc/PID/ns/pid; `mapped` the outer and inner number of the only user."""
         self._namespace = namespace
         self._mapped = mapped
         self._foreign: set[str] = set()
@@ -67,7 +67,7 @@ def _read(name: str) -> dict[str, str]:
         with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
             fields["start"] = file.read().rpartition(")")[2].split()[19]
         with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-            fields["argv"] = file.read().removesuffix("\0")
+            fields["argv"] = file.read().rstrip("\0")  # a program that renames itself pads with them
     except (OSError, IndexError):
         return {}
     return fields if "SigCgt" in fields else {}

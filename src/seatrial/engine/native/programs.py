@@ -24,7 +24,7 @@ _COMMAND_WORD = re.compile(r"(?:^|[;&|(]|\bexec\b|\bthen\b|\bdo\b)\s*(?:exec\s+)
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """PATH of the instance, directories of the host that must be visible in it, the command, and what was substituted."""
+    """PATH of the instance, host directories that must be visible in it, the command, and what was substituted."""
 
     path: str
     argv: tuple[str, ...]
@@ -72,7 +72,7 @@ def command_words(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def caller_path(service: Service, caller: Mapping[str, str]) -> str:
-    """Where the host's own tools are looked for: the project's virtual environment, the caller's PATH, this Python's."""
+    """Where the host's own tools are looked for: the project's environment, the caller's PATH, this Python's."""
     folders = [f"{service.context}/.venv/bin", f"{service.context}/venv/bin"]
     if caller.get("VIRTUAL_ENV"):
         folders.append(f"{caller['VIRTUAL_ENV']}/bin")

@@ -18,8 +18,8 @@ from seatrial.model.service import Dependency, Limits, Logging, Mount, Port
 class ComposeBuild:
     """How the image is built. `context` is an absolute directory, or as written where it is remote (`is_remote`).
 
-    `dockerfile` is as written (relative to the context), `dockerfile_inline` the text of a Dockerfile. An argument whose
-    value is None was named without one and is not in the environment: it keeps the Dockerfile's own default.
+    `dockerfile` is as written (relative to the context), `dockerfile_inline` the text of a Dockerfile. An argument
+    with the value None was named without one and is not in the environment: the Dockerfile's own default stays.
     """
 
     context: Sourced[str]
@@ -109,7 +109,7 @@ class ComposeService:
     restart: Sourced[str] | None = None
     restart_policy: Sourced[RestartPolicy] | None = None
     replicas: Sourced[int] | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     reserved_cpus: Sourced[float] | None = None
     logging: Sourced[Logging] | None = None
     read_only: Sourced[bool] | None = None
@@ -151,7 +151,7 @@ class ComposeService:
 
 @dataclass(frozen=True, slots=True)
 class ComposeProject:
-    """What was read. `services` are the enabled ones in the order of the files, `disabled` those whose profiles are off.
+    """What was read. `services` are the enabled ones, in file order, `disabled` those with profiles that are off.
 
     `directory` is absolute, `files` are the compose files as places call them; a service that can't be read at all is
     missing and explained in `findings`.

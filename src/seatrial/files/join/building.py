@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seatrial.files.dockerfile import Dockerfile, Image, read_dockerfile, resolve
+from seatrial.files.dockerfile import Image, read_dockerfile, resolve
 from seatrial.files.dockerignore import Dockerignore, dockerignore_file, read_dockerignore
 from seatrial.files.join.copies import copy_findings
 from seatrial.files.reading import read_bytes, read_text
@@ -61,18 +61,9 @@ def build_image(build: Build, directory: Path) -> Built:
         parsed = read_dockerfile(read_bytes(build.dockerfile, shown), shown)
     image = resolve(parsed, build.target, build.arguments)
     ignore, files = _read_ignore(build, directory)
-    findings = [*parsed.findings, *image.findings, *_target_findings(parsed, build), *ignore.problems]
+    findings = [*parsed.findings, *image.findings, *ignore.problems]
     findings += copy_findings(image.copies, build.context, ignore)
     return Built(build, image, shown, ignore, tuple(findings), (shown, *files))
-
-
-def _target_findings(parsed: Dockerfile, build: Build) -> list[Finding]:
-    if build.target is None or parsed.stage(build.target) is not None or not parsed.stages:
-        return []
-    names = ", ".join(stage.name for stage in parsed.stages if stage.name) or "none has a name"
-    place = build.place or Place(parsed.file, 1)
-    message = f'there is no stage "{build.target}" in {parsed.file}'
-    return [Finding("syntax", Severity.ERROR, message, place, remedy=f"name one of its stages: {names}")]
 
 
 def _read_ignore(build: Build, directory: Path) -> tuple[Dockerignore, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Healthcheck, Port, Service
 
 _PLAIN_IMAGES = frozenset(
-    [
+    {
         "node",
         "python",
         "ruby",
@@ -33,8 +33,8 @@ _PLAIN_IMAGES = frozenset(
         "perl",
         "rust",
         "elixir",
-    ]
-    + ["erlang", "debian", "ubuntu", "alpine", "busybox", "fedora", "oven/bun", "denoland/deno"]  # noqa: RUF005
+    }
+    | {"erlang", "debian", "ubuntu", "alpine", "busybox", "fedora", "oven/bun", "denoland/deno"}
 )
 """Images whose entrypoint does no more than start the command, so that the command alone says what runs."""
 
@@ -98,7 +98,7 @@ def _join(said: ComposeService, built: Built | None, project: ComposeProject) ->
     if built is not None:
         base = service_of_image(said.name, built)
     else:
-        base = Service(said.name, _context_without_image(said, directory), None)
+        base = Service(said.name, _context_without_image(said, directory), None, dockerfile=_unread(said, directory))
     image = built.image if built else Image(stage="")
     service = _with_command(_overlaid(base, said), said, image, is_image_known=built is not None)
     return finish(service, directory, _mounted(said, Path(service.context)))
@@ -108,6 +108,13 @@ def _context_without_image(said: ComposeService, directory: Path) -> str:
     if said.build is not None and not said.build.is_remote:
         return str(directory / said.build.context.value)
     return str(directory)
+
+
+def _unread(said: ComposeService, directory: Path) -> str | None:
+    """The Dockerfile that a build names but that could not be read."""
+    if said.build is None or said.build.is_remote:
+        return None
+    return shown_path(_build_of(said, directory, None).dockerfile, directory)
 
 
 def _overlaid(base: Service, said: ComposeService) -> Service:

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from seatrial.files.reading import is_regular, read_text
 from seatrial.files.scripts import shell_line
 from seatrial.files.scripts.launchers import Intent, RunFile, RunLine, RunProgram, RunScript, read_intent
-from seatrial.files.scripts.manifest import Manifest, read_package_json, read_pyproject, workspace_manifest
 from seatrial.files.scripts.tree import Tree
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Hop
 
+if TYPE_CHECKING:
+    from seatrial.files.scripts.manifest import Manifest
+
 MAX_HOPS = 16
 MAX_SCRIPT_BYTES = 256 * 1024
 _BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A hop, and the directory (in the container) in which its program runs."""
 
     hop: Hop
@@ -98,7 +100,7 @@ class _Walker:
             return step
         around = {part: manifest.scripts.get(part + intent.name) for part in ("pre", "post")}
         before, after = ((found,) if found else () for found in (around["pre"], around["post"]))
-        return replace(step, hop=replace(step.hop, before=before, after=after))
+        return Step(replace(step.hop, before=before, after=after), step.directory)
 
     def _without_script(
         self, intent: RunScript, manifest: Manifest | None, place: Place | None, directory: str
@@ -129,10 +131,17 @@ class _Walker:
         if file is None:
             return None
         manifest = self._read(file)
-        return workspace_manifest(manifest, intent.workspace) if intent.workspace else manifest
+        if not intent.workspace:
+            return manifest
+        from seatrial.files.scripts.manifest import workspace_manifest
+
+        return workspace_manifest(manifest, intent.workspace)
 
     def _read(self, file: Path) -> Manifest:
         if file not in self._manifests:
+            # Imported where one is read: most services need no JSON or TOML.
+            from seatrial.files.scripts.manifest import read_package_json, read_pyproject
+
             read = read_package_json if file.suffix == ".json" else read_pyproject
             self._manifests[file] = read(file, self.tree.name(file))
             self.findings += self._manifests[file].problems

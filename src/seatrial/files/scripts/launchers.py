@@ -1,36 +1,34 @@
 """What each launcher does with its arguments: a table from a program's name to how its line is read.
 
 Pure: words in, an `Intent` out. Which file a script stands in, and what the script says, is for `hops`. It must never
-raise; a line that it doesn't understand gives None, and the chain ends there.
+raise; a line that it doesn't understand gives None, and the chain ends there. (Named tuples, not dataclasses:
+they cost less at import, and this is imported on every check.)
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Words = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunProgram:
+class RunProgram(NamedTuple):
     """The launcher starts this program as it stands (a wrapper, `npx`, `uv run`)."""
 
     argv: Words
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunLine:
+class RunLine(NamedTuple):
     """The launcher gives this line to a shell."""
 
     line: str
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunScript:
+class RunScript(NamedTuple):
     """The launcher runs the script of this name from a manifest.
 
     `alternative` says what it does where there is no such script: start a program of that name, or nothing.
@@ -47,8 +45,7 @@ class RunScript:
     """Whether `pre…` and `post…` scripts run around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunFile:
+class RunFile(NamedTuple):
     """A shell runs this script file with these arguments."""
 
     path: str
@@ -59,8 +56,7 @@ class RunFile:
 Intent = RunProgram | RunLine | RunScript | RunFile
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Options in front of the first operand. `values` take a value (`--x v`, and always also `--x=v`)."""
 
     found: Mapping[str, str]
@@ -87,8 +83,7 @@ def read_options(words: Sequence[str], values: frozenset[str] = frozenset()) -> 
     return Options(found, tuple(words[at:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapper:
+class Wrapper(NamedTuple):
     """A program that starts the rest of its own line, after its options and `operands` words."""
 
     values: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _OPERATORS = ("&&", "||", ";;", "|&", ";", "|", "&", "(", ")", "\n")
 _KEYWORDS = frozenset({"then", "else", "do", "{", "!", "time", "if", "elif", "while", "until"})
@@ -17,8 +17,7 @@ _QUIET = _ENDINGS | {"wait", "true", ":", "local", "unset", "shift", "readonly",
 MAX_LINE = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A simple command: `words` after assignments and `exec` were taken off; `before` is the operator in front."""
 
     words: tuple[str, ...]

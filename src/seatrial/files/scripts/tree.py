@@ -9,8 +9,8 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from seatrial.files.reading import is_regular
 from seatrial.model.service import Copy
@@ -18,8 +18,7 @@ from seatrial.model.service import Copy
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """The container's files, as far as the context tells. `shown` is put before paths in places ("" or "web/")."""
 
     context: Path

@@ -1,16 +1,31 @@
-"""What the launcher is told: one JSON object. Types only; imported by the launcher for type checking alone, so that it starts quickly."""
+"""What the launcher is told: one JSON object. Types only, which the scripts import for type checking alone."""
 
 from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+Kind = Literal[
+    "overlay",
+    "bind",
+    "tmpfs",
+    "directory",
+    "file",
+    "symlink",
+    "proc",
+    "sys",
+    "dev",
+    "mqueue",
+    "cgroup",
+    "read_only",
+]
+
 
 class Step(TypedDict, total=False):
-    """One step of the instance's view of the file system; `target` is absolute and free of symbolic links.
+    """One step of the instance's view of the files; `target` is absolute and free of symbolic links.
 
-    `overlay` shows `sources` (first wins) with a scratch layer on top; `bind` shows a path; `tmpfs`, `directory`, `file`
-    (copied from `source`, or `text`) and `symlink` make one; `proc`, `sys`, `dev`, `mqueue` are the kernel's own;
-    `read_only` seals a mount. `optional` steps that fail are left out; `note` then says what differs.
+    `overlay` shows `sources` (first wins) with a scratch layer on top; `bind` shows a path; `tmpfs`, `directory`,
+    `file` (copied from `source`, or `text`) and `symlink` make one; `proc`, `sys`, `dev`, `mqueue` are the kernel's
+    own; `read_only` seals a mount. `optional` steps that fail are left out; `note` then says what differs.
     """
 
     do: Literal[

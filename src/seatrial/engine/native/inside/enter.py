@@ -29,7 +29,7 @@ FLAGS = {
     "pid": kernel.CLONE_NEWPID,
     "mnt": kernel.CLONE_NEWNS,
 }
-"""In the order in which they are entered: the user namespace gives the right to the others, the mount one comes last."""
+"""In the order in which they are entered: the user namespace gives the right to the others, the mount one is last."""
 REPORT_MARK = "seatrial: "
 
 
@@ -42,15 +42,14 @@ def join(descriptors: dict[str, int]) -> None:
                 os.close(descriptors[name])
 
 
-def inside(descriptors: dict[str, int], enter: Enter, answer: int) -> None:
+def inside(descriptors: dict[str, int], enter: Enter, answer: int, owner: int) -> None:
     """Run the command in all namespaces and the cgroup; `answer` gets the error, if there is one. Never returns."""
     code = 1
-    parent = os.getppid()
     try:
         with first.step("cgroup"):
             doors = [os.open(f"{folder}/cgroup.procs", os.O_WRONLY) for folder in enter["cgroups"]]
         join(descriptors)
-        first.die_with_parent(os.getppid() != parent)
+        first.die_with_parent(owner)
         with first.step("fork in the PID namespace"):
             child = os.fork()
         if child == 0:
@@ -91,9 +90,7 @@ def beside(descriptors: dict[str, int], owner: int, argv: Sequence[str]) -> None
     """Become a program of the host in the instance's user and network namespaces; killed when `owner` dies."""
     try:
         join(descriptors)
-        first.die_with_parent()
-        if os.getppid() != owner:  # it died before it could be noticed
-            os._exit(1)
+        first.die_with_parent(owner)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], list(argv), dict(os.environ))
@@ -104,9 +101,9 @@ def beside(descriptors: dict[str, int], owner: int, argv: Sequence[str]) -> None
 
 
 def main() -> None:
-    """`inside NAMESPACES ANSWER DESCRIPTION` or `beside NAMESPACES OWNER ARGV…`; values as JSON."""
+    """`inside NAMESPACES ANSWER OWNER DESCRIPTION` or `beside NAMESPACES OWNER ARGV…`; values as JSON."""
     kind, namespaces, number = sys.argv[1:4]
     if kind == "inside":
-        inside(json.loads(namespaces), json.loads(sys.argv[4]), int(number))
+        inside(json.loads(namespaces), json.loads(sys.argv[5]), int(number), int(sys.argv[4]))
     else:
         beside(json.loads(namespaces), int(number), sys.argv[4:])

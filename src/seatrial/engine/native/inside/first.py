@@ -114,7 +114,7 @@ def _least(one: int, other: int) -> int:
 
 
 def _become_user(what: Launch | Enter) -> None:
-    """Groups, then bounding set, then ids, then the sets that execve keeps. Order matters: each step needs the one before."""
+    """Bounding set, groups, ids, then the sets that execve keeps: each step needs a right that a later one gives up."""
     wanted = what["capabilities"]
     for number in range(LAST_CAPABILITY + 1):
         if not wanted >> number & 1:
@@ -182,8 +182,8 @@ def close_other_descriptors(kept: set[int]) -> None:
                 os.close(number)
 
 
-def die_with_parent(parent_gone: bool = False) -> None:
+def die_with_parent(parent: int) -> None:
     """Be killed when the parent ends, or now if it already has."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent_gone:
+    if os.getppid() != parent:  # before the kernel was told
         os._exit(1)

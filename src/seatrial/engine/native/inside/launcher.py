@@ -5,10 +5,11 @@
 The *guard* forks the instance's PID 1, reports to seatrial through the control socket, and kills the instance when
 that socket ends, which it does however seatrial dies. It is itself the init of a PID namespace around the instance's:
 if anything kills the guard, the kernel kills all that is inside, whatever it has done to its own parent-death signal.
-The *janitor* waits for the guard and removes cgroups and the stage. Neither ever runs in the instance's other namespaces.
+The *janitor* waits for the guard and removes cgroups and the stage. Neither ever runs in the instance's other
+namespaces.
 
-Protocol: JSON objects, one a line. In: the description, then {"go": true}. Out: `host_pid`, `prepared` (notes), `executing`
-(the moment), `error` (step, message, number), `ended` (the moment, the wait status, counters).
+Protocol: JSON objects, one a line. In: the description, then {"go": true}. Out: `host_pid`, `prepared` (notes),
+`executing` (the moment), `error` (step, message, number), `ended` (the moment, the wait status, counters).
 """
 
 from __future__ import annotations

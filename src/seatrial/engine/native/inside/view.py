@@ -120,7 +120,7 @@ class View:
             if not step["target"].startswith(prefix):
                 continue
             parts = step["target"].removeprefix(prefix).split("/")
-            if step["do"] in {"file", "symlink"}:
+            if step["do"] in {"file", "symlink"} or (step["do"] == "bind" and not os.path.isdir(step["source"])):
                 parts.pop()
             for depth in range(len(parts)):
                 relative = "/".join(parts[: depth + 1])

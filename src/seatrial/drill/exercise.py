@@ -1,0 +1,332 @@
+"""One instance under one scenario: started, made ready, loaded, stopped, recorded. It records and rules nothing.
+
+The end of the process, the end of its output and the end of the load are three events, each waited for on its own and
+each with a limit. `close` leaves nothing behind, whatever happened before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from seatrial.drill.logs import LogBook, Redactor
+from seatrial.drill.options import DrillOptions, Progress, Stage
+from seatrial.drill.orphan import make_orphan
+from seatrial.drill.readiness import Waiting, wait_ready
+from seatrial.drill.scenarios import RECIPES, SECOND_AFTER, Recipe, plan
+from seatrial.drill.watch import Watcher
+from seatrial.engine.interface import Ended, Engine, Instance, StartOptions
+from seatrial.load.interface import LoadError, Result
+from seatrial.load.remote import WORKER, Load
+from seatrial.model.recording import (
+    Connection,
+    Event,
+    EventKind,
+    Exchange,
+    Exit,
+    Readiness,
+    Run,
+    Scenario,
+    Target,
+)
+from seatrial.model.service import Service, signal_name, signal_number
+
+OUTPUT_LIMIT = 2.0
+"""Seconds after PID 1's end for which the rest of the output is waited for: a stray process may hold the pipe."""
+KILL_LIMIT = 30.0
+LOAD_LIMIT = 1.0
+LAG_LIMIT = 0.3
+"""A load generator this late measured the machine and not the service."""
+CLIENT_LIMIT = 30.0
+
+
+class Exercise:
+    """Drives one instance. `prepare`, then `make_orphan` and/or `stop`, then `record`; `close` at any time."""
+
+    def __init__(
+        self,
+        service: Service,
+        options: DrillOptions,
+        scenario: Scenario,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self.service = service
+        self.scenario = scenario
+        self.readiness = Readiness(False, None, limit=options.ready_timeout, detail="it was not started")
+        self.target: Target | None = None
+        self.instance: Instance | None = None
+        self.load: Load | None = None
+        self.ended: Ended | None = None
+        self.disturbed = ""
+        self.orphan: tuple[Event | None, str] | None = None
+        self._options = options
+        self._progress = progress
+        environment = {name: value.value for name, value in service.environment.items()} | dict(options.environment)
+        self._redactor = Redactor(environment)
+        self._book = LogBook(self._redactor)
+        self._watcher: Watcher | None = None
+        self._waiting_end: asyncio.Task[Ended] | None = None
+        self._events: list[Event] = []
+        self._signals: list[float] = []
+        self._killed = False
+        self._rate = 0.0
+        self._result = Result((), 0.0)
+        self._started_at = ""
+
+    @property
+    def clean(self) -> Callable[[str], str]:
+        """Takes secrets out of text."""
+        return self._redactor.clean
+
+    @property
+    def grace(self) -> float:
+        """Seconds from the signal to SIGKILL."""
+        return self.service.effective_grace if self._options.grace is None else self._options.grace
+
+    @property
+    def is_over(self) -> bool:
+        """Whether PID 1 ended."""
+        return self._waiting_end is not None and self._waiting_end.done()
+
+    def _tell(self, stage: Stage, text: str = "") -> None:
+        self._progress(Progress(time.monotonic(), self.scenario, stage, text))
+
+    # --- the steps ---
+
+    async def prepare(self, engine: Engine) -> None:
+        """Start the instance and its load generator; wait until the service is ready, has ended or takes too long."""
+        self._tell(Stage.STARTING)
+        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        start = StartOptions(environment=self._options.environment, on_output=self._book.feed)
+        self.instance = await engine.start(self.service, start)
+        self._waiting_end = asyncio.create_task(self.instance.wait())
+        self._watcher = Watcher(self.instance, self.clean)
+        self._watcher.start()
+        with contextlib.suppress(ProcessLookupError):
+            self.load = Load(await self.instance.spawn_beside(WORKER))
+        self._tell(Stage.WAITING)
+        if self.load is not None:
+            await self._wait_ready(self.load)
+        if self.is_over or not self.readiness.ready:
+            await self._note_end()
+
+    async def _wait_ready(self, load: Load) -> None:
+        assert self.instance is not None and self._watcher is not None
+        waiting = Waiting(
+            service=self.service,
+            instance=self.instance,
+            watcher=self._watcher,
+            load=load,
+            limit=self._options.ready_timeout,
+            port=self._options.port,
+            is_over=lambda: self.is_over,
+        )
+        try:
+            self.readiness, self.target = await wait_ready(waiting)
+        except (LoadError, OSError, ProcessLookupError) as error:
+            if not await self._ends_within(OUTPUT_LIMIT):
+                raise
+            self.readiness = replace(self.readiness, detail=f"it ended while it was asked: {error}")
+        if self.readiness.ready:
+            self._tell(Stage.READY, f"after {self.readiness.time:.2f} s by {self.readiness.by}")
+
+    async def make_orphan(self) -> None:
+        """Make an orphan under PID 1, and keep what became of it, or why that could not be told."""
+        assert self.instance is not None
+        self.orphan = await make_orphan(self.instance, lambda: self.is_over)
+
+    async def stop(self, target: Target | None) -> None:
+        """Load the service as the scenario says, send the signal, wait for the end, and see what became of all."""
+        recipe = RECIPES[self.scenario]
+        self.target = target
+        try:
+            await self._begin_load(recipe)
+            await self._signal_and_wait(recipe)
+        except LoadError as error:
+            self.disturbed = f"the load generator failed: {error.message.splitlines()[0]}"
+            await self._kill()
+        await self._note_end()
+        self._tell(Stage.DONE)
+
+    async def _begin_load(self, recipe: Recipe) -> None:
+        if self.load is None or self.target is None:
+            return
+        self._rate = self._options.rate * recipe.part
+        await self.load.begin(plan(recipe, self.target, self._options.rate, max(CLIENT_LIMIT, self.grace + 5.0)))
+        self._events.append(Event(time.monotonic(), EventKind.LOAD, "begun"))
+        self._tell(Stage.LOADING)
+        self._events.append(Event(await self.load.aim(), EventKind.LOAD, "aimed"))
+
+    async def _signal_and_wait(self, recipe: Recipe) -> None:
+        number = signal_number(recipe.signal or self.service.effective_stop_signal)
+        loaded = self.load is not None and self.target is not None
+        if await self._send(number):
+            # With two signals a held request stays open until the second was sent: it has to be in flight then.
+            if self.load is not None and loaded and not recipe.again:
+                await self.load.signalled(self._signals[0])
+            if recipe.again and not await self._ends_within(SECOND_AFTER):
+                await self._send(number)
+            if self.load is not None and loaded and recipe.again:
+                await self.load.signalled(self._signals[0])
+            left = self._signals[0] + self.grace - time.monotonic()
+            if not await self._ends_within(max(0.0, left)):
+                await self._kill()
+        if self.load is not None and loaded:
+            self._result = await self.load.finish(LOAD_LIMIT)
+            self._events.append(Event(time.monotonic(), EventKind.LOAD, "ended"))
+
+    async def _send(self, number: int) -> bool:
+        """Send a signal to PID 1; False if it has ended."""
+        assert self.instance is not None
+        try:
+            moment = await self.instance.signal(number)
+        except ProcessLookupError:
+            return False
+        self._signals.append(moment)
+        self._events.append(Event(moment, EventKind.SIGNAL, signal_name(number)))
+        self._tell(Stage.SIGNALLED, signal_name(number))
+        return True
+
+    async def _kill(self) -> None:
+        """SIGKILL, at the end of the grace period or of our patience, and the end that follows."""
+        assert self.instance is not None
+        if self.is_over:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            moment = await self.instance.signal(signal.SIGKILL)
+            self._killed = True
+            self._events.append(Event(moment, EventKind.SIGNAL, "SIGKILL"))
+            self._tell(Stage.KILLED)
+        await self._ends_within(KILL_LIMIT)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        assert self._waiting_end is not None
+        await asyncio.wait({self._waiting_end}, timeout=seconds)
+        return self._waiting_end.done()
+
+    async def _note_end(self) -> None:
+        """Take down how it ended, if it did, and the rest of its output."""
+        assert self.instance is not None and self._waiting_end is not None
+        if not self._waiting_end.done():
+            return
+        self.ended = self._waiting_end.result()
+        self._tell(Stage.EXITED, f"exit code {self.ended.code}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.instance.wait_output(), OUTPUT_LIMIT)
+
+    async def close(self) -> None:
+        """End everything that belongs to this instance. Idempotent."""
+        if self._watcher is not None:
+            await self._watcher.stop()
+        if self._waiting_end is not None and not self._waiting_end.done():
+            self._waiting_end.cancel()
+            await asyncio.wait({self._waiting_end})
+        if self.load is not None:
+            await self.load.close()
+        if self.instance is not None:
+            await self.instance.close()
+
+    # --- the record ---
+
+    def record(self) -> Run:
+        """The run as values, all times relative to the instance's start. Called after `close`."""
+        zero = self.instance.started if self.instance is not None else time.monotonic()
+        log = self._book.lines(zero)
+        recipe = RECIPES.get(self.scenario)
+        name = (recipe.signal if recipe else "") or signal_name(signal_number(self.service.effective_stop_signal))
+        lag = self._result.lag
+        late = f"the load generator was {lag:.2f} s late" if lag > LAG_LIMIT else ""
+        moments = [round(moment - zero, 6) for moment in self._signals]
+        readiness = self.readiness
+        return Run(
+            scenario=self.scenario,
+            started_at=self._started_at,
+            readiness=readiness if readiness.ready else replace(readiness, detail=self.clean(readiness.detail)),
+            target=self.target,
+            signal=name,
+            grace=self.grace,
+            signalled=moments[0] if moments else None,
+            second_signalled=moments[1] if len(moments) > 1 else None,
+            exit=self._exit(zero),
+            events=self._all_events(zero),
+            connections=tuple(relative(connection, zero) for connection in self._result.connections),
+            processes=self._watcher.record(zero, self.ended) if self._watcher else (),
+            log=log,
+            log_truncated=self._book.dropped,
+            rate=self._rate,
+            load_lag=lag,
+            disturbed=self.disturbed or late,
+        )
+
+    def orphan_run(self) -> Run:
+        """The ORPHAN run, where it shared the instance of another scenario."""
+        event, why = self.orphan or (None, "the service ended before")
+        zero = self.instance.started if self.instance is not None else 0.0
+        moved = (replace(event, time=round(event.time - zero, 6)),) if event else ()
+        whole = self.record()
+        return replace(
+            whole,
+            scenario=Scenario.ORPHAN,
+            signal="",
+            signalled=None,
+            second_signalled=None,
+            exit=None,
+            events=moved,
+            connections=(),
+            log=(),
+            log_truncated=0,
+            rate=0.0,
+            load_lag=0.0,
+            disturbed=why,
+        )
+
+    def _exit(self, zero: float) -> Exit | None:
+        if self.ended is None:
+            return None
+        ended = self.ended
+        return Exit(round(ended.time - zero, 6), ended.code, ended.signal, self._killed, ended.oom_kills)
+
+    def _all_events(self, zero: float) -> tuple[Event, ...]:
+        """Everything that happened, in order. What vanished together with PID 1 is its end, and no event of its own."""
+        watched = self._watcher.events if self._watcher else []
+        end = self.ended.time if self.ended else float("inf")
+        kept = [e for e in watched if not (e.kind is EventKind.NOT_LISTENING and e.time >= end)]
+        found = [replace(e, time=round(e.time - zero, 6)) for e in (*kept, *self._events)]
+        found += self._watcher.end_events(zero, self.ended) if self._watcher else []
+        found += [Event(round(t - zero, 6), EventKind.OUTPUT_ENDED, stream) for stream, t in self._book.ended.items()]
+        if self.ended is not None:
+            moment = round(self.ended.time - zero, 6)
+            detail = self.clean(self.ended.error)
+            found.append(Event(moment, EventKind.EXITED, str(self.ended.code), detail))
+            if self.ended.oom_kills:
+                found.append(Event(moment, EventKind.OOM, str(self.ended.oom_kills)))
+        return tuple(sorted([Event(0.0, EventKind.STARTED), *found], key=lambda event: event.time))
+
+
+def relative(connection: Connection, zero: float) -> Connection:
+    """A connection with its times counted from `zero`."""
+
+    def moved(moment: float | None) -> float | None:
+        return None if moment is None else round(moment - zero, 6)
+
+    def exchange(one: Exchange) -> Exchange:
+        return replace(
+            one,
+            begun=round(one.begun - zero, 6),
+            sent=moved(one.sent),
+            first_byte=moved(one.first_byte),
+            ended=moved(one.ended),
+        )
+
+    return replace(
+        connection,
+        begun=round(connection.begun - zero, 6),
+        opened=moved(connection.opened),
+        closed=moved(connection.closed),
+        exchanges=tuple(exchange(one) for one in connection.exchanges),
+    )

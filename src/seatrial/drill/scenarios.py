@@ -1,0 +1,67 @@
+"""What is done to the instance of each scenario: one table.
+
+The stop scenario has no client that misbehaves: those have a scenario of their own, so that a stop which only they hold
+up is told from one that any traffic does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from seatrial.load.interface import Plan
+from seatrial.model.recording import Scenario, Target
+
+SECOND_AFTER = 0.25
+"""Seconds between the two signals of the second-signal scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A scenario's connections, and what is sent.
+
+    `part` of the asked rate of new connections is used; `open_ones` is how many requests are in flight (held ones where
+    no slow path is known). `signal` replaces the service's stop signal; `again` sends it a second time.
+    """
+
+    part: float = 0.0
+    idle: int = 1
+    never_used: int = 0
+    open_ones: int = 0
+    streams: int = 0
+    keep_alive: int = 0
+    slow_senders: int = 0
+    lead: float = 0.1
+    signal: str = ""
+    again: bool = False
+
+
+RECIPES: Mapping[Scenario, Recipe] = MappingProxyType(
+    {
+        Scenario.STOP: Recipe(part=1.0, idle=5, open_ones=3, streams=2, keep_alive=3, lead=0.3),
+        Scenario.SECOND_SIGNAL: Recipe(open_ones=3, again=True),
+        Scenario.SLOW_CLIENTS: Recipe(never_used=2, slow_senders=2),
+        Scenario.INTERRUPT: Recipe(part=0.2, idle=2, open_ones=2, signal="SIGINT"),
+    }
+)
+"""ORPHAN has none: it needs no load and no stop."""
+
+
+def plan(recipe: Recipe, target: Target, rate: float, timeout: float) -> Plan:
+    """The load of a recipe on a target."""
+    slow = bool(target.slow_path)
+    return Plan(
+        # Its length is known too late to be of use for aiming, and differs under load.
+        target=replace(target, slow_seconds=0.0),
+        rate=rate * recipe.part,
+        idle=recipe.idle,
+        never_used=recipe.never_used,
+        in_flight=recipe.open_ones if slow else 0,
+        held=0 if slow else recipe.open_ones,
+        stream=recipe.streams if target.stream_path else 0,
+        keep_alive=recipe.keep_alive,
+        slow_sender=recipe.slow_senders,
+        lead=recipe.lead,
+        timeout=timeout,
+    )

@@ -1,0 +1,267 @@
+"""The whole trial of a service: every scenario on an instance of its own, side by side where calm allows.
+
+All instances are ready before any is loaded, so that the start of one can't disturb the measuring of another. Whatever
+ends the trial (an error, Ctrl-C), every instance is closed before it is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from seatrial.drill.exercise import Exercise
+from seatrial.drill.options import DrillOptions, Progress, Stage
+from seatrial.drill.paths import Found, find
+from seatrial.drill.readiness import probe_argv
+from seatrial.engine.interface import Engine
+from seatrial.load.interface import LoadError
+from seatrial.load.remote import Load
+from seatrial.model.errors import InputError
+from seatrial.model.recording import (
+    Machine,
+    Outcome,
+    Population,
+    Recording,
+    Run,
+    Scenario,
+    Subject,
+    Target,
+)
+from seatrial.model.service import Service, signal_name, signal_number
+
+RETRIES = 2
+"""How often a run is repeated whose load generator was too late."""
+TRIAL_LIMIT = 10.0
+_ANSWERED = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
+
+
+async def drill(
+    service: Service,
+    engine: Engine,
+    options: DrillOptions,
+    progress: Callable[[Progress], None] = lambda _step: None,
+) -> Recording:
+    """Drill a service and give everything that was seen.
+
+    Raises InputError (the service can't be started as its files say), UnsupportedError (this machine cannot),
+    StartError (the set-up of an instance failed) and LoadError; what the service does is never an exception.
+    """
+    _check(service, options)
+    group = _Trial(service, engine, options, progress)
+    return await group.run()
+
+
+def _check(service: Service, options: DrillOptions) -> None:
+    if service.argv is None or not service.argv.value:
+        raise InputError(
+            f"service {service.name} has no command to run", hint="write a CMD, or: seatrial drill -- COMMAND"
+        )
+    try:
+        signal_number(service.effective_stop_signal)
+    except ValueError as error:
+        place = service.stop_signal.place if service.stop_signal else None
+        raise InputError(f"the stop signal {error}", place=place, hint="STOPSIGNAL SIGTERM") from None
+    if not options.scenarios():
+        raise InputError("no scenario is left to run", hint="leave out --only or --skip")
+
+
+async def together(jobs: Sequence[Coroutine[Any, Any, Any]]) -> None:
+    """Run all; if one fails or we are cancelled, end the others and wait for them, then raise the first failure."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _undisturbed(job: Coroutine[Any, Any, None]) -> None:
+    """Finish a clean-up although we are cancelled meanwhile; the cancellation is raised afterwards."""
+    task = asyncio.create_task(job)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+class _Trial:
+    """One trial under way."""
+
+    def __init__(
+        self, service: Service, engine: Engine, options: DrillOptions, progress: Callable[[Progress], None]
+    ) -> None:
+        self._service = service
+        self._engine = engine
+        self._options = options
+        self._progress = progress
+        self._machine = engine.machine()
+        self._paths: Found | None = None
+        self._init = ""
+        self._runs: dict[Scenario, Run] = {}
+
+    async def run(self) -> Recording:
+        recorded_at = datetime.now(UTC).isoformat(timespec="seconds")
+        scenarios = self._options.scenarios()
+        for group in _groups(scenarios, self._options.parallel):
+            await self._run_group(group, orphan=Scenario.ORPHAN in scenarios)
+            if not all(run.readiness.ready for run in self._runs.values()):
+                break
+        await self._repeat()
+        runs = tuple(self._runs[scenario] for scenario in Scenario if scenario in self._runs)
+        self._fill_in(scenarios, runs)
+        runs = tuple(_with_slow_seconds(self._runs[s], self._paths) for s in Scenario if s in self._runs)
+        return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs)
+
+    def _fill_in(self, scenarios: Sequence[Scenario], runs: Sequence[Run]) -> None:
+        """A scenario that was left out because the service never got ready says so, instead of missing."""
+        failed = next((run for run in runs if not run.readiness.ready), None)
+        for scenario in scenarios:
+            if scenario not in self._runs and failed is not None:
+                self._runs[scenario] = replace(failed, scenario=scenario)
+
+    async def _run_group(self, group: Sequence[Scenario], *, orphan: bool) -> None:
+        exercises = [Exercise(self._service, self._options, scenario, self._progress) for scenario in group]
+        # The scout is first: what it finds out is ready when the others are.
+        exercises.sort(key=lambda exercise: exercise.scenario is not Scenario.SLOW_CLIENTS)
+        host = _host_of_orphan(exercises) if orphan and Scenario.ORPHAN not in self._runs else None
+        try:
+            await self._prepare(exercises)
+            self._learn(exercises)
+            await together([self._exercise(e, is_host=e is host) for e in exercises if e.readiness.ready])
+        finally:
+            await _undisturbed(self._close(exercises))
+        for exercise in exercises:
+            self._runs.setdefault(exercise.scenario, exercise.record())
+            if exercise is host and (exercise.orphan is not None or exercise.readiness.ready):
+                self._runs[Scenario.ORPHAN] = exercise.orphan_run()
+
+    async def _prepare(self, exercises: Sequence[Exercise]) -> None:
+        """Make all instances ready; the first one tries paths as soon as it is."""
+
+        async def scout(exercise: Exercise) -> None:
+            await exercise.prepare(self._engine)
+            if self._paths is None and exercise.target is not None and exercise.load is not None:
+                await self._look_for_paths(exercise, exercise.load, exercise.target)
+
+        first, *others = exercises
+        await together([scout(first), *(exercise.prepare(self._engine) for exercise in others)])
+
+    async def _look_for_paths(self, exercise: Exercise, load: Load, target: Target) -> None:
+        check = probe_argv(self._service.healthcheck, ())
+        limit = min(TRIAL_LIMIT, exercise.grace)
+        try:
+            self._paths = await find(load, target, self._options, check, limit)
+        except LoadError:
+            if not exercise.is_over:
+                raise
+
+    async def _exercise(self, exercise: Exercise, *, is_host: bool) -> None:
+        if is_host:
+            await exercise.make_orphan()
+        if exercise.scenario is not Scenario.ORPHAN and not exercise.is_over:
+            await exercise.stop(self._target_for(exercise))
+
+    def _target_for(self, exercise: Exercise) -> Target | None:
+        """The exercise's own address with the paths that were found."""
+        if exercise.target is None or self._paths is None:
+            return exercise.target
+        own, found = exercise.target, self._paths.target
+        return replace(found, family=own.family, address=own.address, port=own.port)
+
+    async def _close(self, exercises: Sequence[Exercise]) -> None:
+        if self._paths is not None:
+            await self._paths.close()
+        results = await asyncio.gather(*(exercise.close() for exercise in exercises), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _learn(self, exercises: Sequence[Exercise]) -> None:
+        """Take over what only a running instance knows: its init, what is enforced, what differs from the image."""
+        for exercise in exercises:
+            if exercise.instance is not None:
+                self._init = exercise.instance.init
+                self._machine = _joined(self._machine, exercise.instance.enforcement, exercise.instance.approximations)
+
+    async def _repeat(self) -> None:
+        """Run the stop scenario again, alone, if the machine was too busy for its figures; the calmest run counts."""
+        for _ in range(RETRIES):
+            run = self._runs.get(Scenario.STOP)
+            if run is None or not run.disturbed or not run.readiness.ready:
+                return
+            self._progress(Progress(time.monotonic(), Scenario.STOP, Stage.REPEATED, run.disturbed))
+            del self._runs[Scenario.STOP]
+            await self._run_group([Scenario.STOP], orphan=False)
+            again = self._runs[Scenario.STOP]
+            if again.disturbed and (again.load_lag > run.load_lag or again.exit is None):
+                self._runs[Scenario.STOP] = run
+
+    def _subject(self) -> Subject:
+        service, options = self._service, self._options
+        assert service.argv is not None
+        clean = Exercise(service, options, Scenario.STOP, self._progress).clean
+        last = service.hops[-1] if service.hops else None
+        check = service.healthcheck
+        return Subject(
+            name=service.name,
+            argv=tuple(map(clean, service.argv.value)),
+            argv_place=str(service.argv.place or ""),
+            final_argv=tuple(map(clean, last.argv)) if last else (),
+            final_place=str(last.by.place or "") if last else "",
+            shell_form=service.shell_form,
+            init=self._init,
+            stop_signal=signal_name(signal_number(service.effective_stop_signal)),
+            grace=service.effective_grace if options.grace is None else options.grace,
+            user=service.user.value if service.user else "",
+            healthcheck=tuple(map(clean, check.test.value)) if check else (),
+            start_period=check.start_period.value if check else 0.0,
+            lag=options.lag,
+            accepted_codes=options.accepted_codes,
+        )
+
+
+def _groups(scenarios: Sequence[Scenario], parallel: int) -> list[list[Scenario]]:
+    """Scenarios that run side by side. An orphan needs no instance of its own where another one runs anyway."""
+    own: list[Scenario] = [scenario for scenario in scenarios if scenario is not Scenario.ORPHAN] or list(scenarios)
+    size = parallel if parallel > 0 else len(own)
+    return [own[index : index + size] for index in range(0, len(own), size)]
+
+
+def _host_of_orphan(exercises: Sequence[Exercise]) -> Exercise:
+    """The instance in which an orphan disturbs least."""
+    order = (Scenario.ORPHAN, Scenario.INTERRUPT, Scenario.SLOW_CLIENTS, Scenario.SECOND_SIGNAL, Scenario.STOP)
+    return min(exercises, key=lambda exercise: order.index(exercise.scenario))
+
+
+def _joined(machine: Machine, enforcement: Sequence[str], approximations: Sequence[str]) -> Machine:
+    return replace(
+        machine,
+        enforcement=tuple(dict.fromkeys((*machine.enforcement, *enforcement))),
+        approximations=tuple(dict.fromkeys((*machine.approximations, *approximations))),
+    )
+
+
+def _with_slow_seconds(run: Run, found: Found | None) -> Run:
+    """Say how long a slow request takes: as tried, else as long as one took under load."""
+    if run.target is None or not run.target.slow_path:
+        return run
+    tried = found.slow.seconds() if found is not None and found.slow is not None else 0.0
+    loaded = [
+        exchange.ended - exchange.sent
+        for connection in run.connections
+        if connection.population is Population.IN_FLIGHT
+        for exchange in connection.exchanges
+        if exchange.outcome in _ANSWERED and exchange.ended is not None and exchange.sent is not None
+    ]
+    seconds = tried or (sorted(loaded)[len(loaded) // 2] if loaded else 0.0)
+    return replace(run, target=replace(run.target, slow_seconds=round(seconds, 6)))

@@ -1,0 +1,165 @@
+"""The JSON report: what a machine reads. `schema.json` beside this file describes it and is part of the promise.
+
+Fields are added, never changed in meaning, within one `format`. It sums a recording up; the recording itself is another
+file (`--save`). Keys have units in their names; all times are seconds after the start of the run's instance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from importlib import resources
+from math import isfinite
+from typing import Any
+
+from seatrial.model import catalogue
+from seatrial.model.finding import Finding
+from seatrial.model.recording import Outcome, Recording, Run
+from seatrial.model.verdict import Verdict
+from seatrial.report.summary import stop_seconds, tallies
+from seatrial.report.trial import Trial
+
+FORMAT = 1
+"""Version of the report; it changes when an older reader would misunderstand a newer report."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the report."""
+    text = resources.files("seatrial.report").joinpath("schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def render(trial: Trial) -> str:
+    """The report as JSON text (ASCII), ending in a newline."""
+    return json.dumps(document(trial), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def document(trial: Trial) -> dict[str, Any]:
+    """The report as plain values."""
+    recording = trial.recording
+    return {
+        "format": FORMAT,
+        "tool": recording.tool,
+        "recorded_at": recording.recorded_at,
+        "result": trial.result.value,
+        "counts": dict(Counter(verdict.ruling.value for verdict in trial.verdicts)),
+        "service": _service(recording),
+        "machine": _machine(recording),
+        "verdicts": [_verdict(verdict) for verdict in trial.verdicts],
+        "findings": [_finding(finding) for finding in trial.findings],
+        "runs": [_run(run) for run in recording.runs],
+    }
+
+
+def _service(recording: Recording) -> dict[str, Any]:
+    subject = recording.subject
+    return {
+        "name": subject.name,
+        "argv": list(subject.argv),
+        "argv_place": subject.argv_place,
+        "final_argv": list(subject.final_argv),
+        "final_place": subject.final_place,
+        "init": subject.init,
+        "user": subject.user,
+        "stop_signal": subject.stop_signal,
+        "grace_seconds": subject.grace,
+        "healthcheck": list(subject.healthcheck),
+    }
+
+
+def _machine(recording: Recording) -> dict[str, Any]:
+    machine = recording.machine
+    return {
+        "engine": machine.engine,
+        "kernel": machine.kernel,
+        "cores": machine.cores,
+        "rootless": machine.rootless,
+        "enforcement": list(machine.enforcement),
+        "approximations": list(machine.approximations),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "requirement": verdict.requirement,
+        "title": catalogue.title(verdict.requirement),
+        "ruling": verdict.ruling.value,
+        "summary": verdict.summary,
+        "evidence": list(verdict.evidence),
+        "remedy": verdict.remedy,
+        "cause": verdict.cause,
+        "figures": {name: figure for name, figure in verdict.figures.items() if isfinite(figure)},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "requirement": finding.requirement,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "remedy": finding.remedy,
+        "evidence": list(finding.evidence),
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    readiness = run.readiness
+    return {
+        "scenario": run.scenario.value,
+        "started_at": run.started_at,
+        "readiness": {
+            "ready": readiness.ready,
+            "seconds": readiness.time,
+            "by": readiness.by,
+            "limit_seconds": readiness.limit,
+            "detail": readiness.detail,
+        },
+        "target": None
+        if run.target is None
+        else {
+            "family": run.target.family,
+            "address": run.target.address,
+            "port": run.target.port,
+            "quick_path": run.target.quick_path,
+            "slow_path": run.target.slow_path,
+            "stream_path": run.target.stream_path,
+        },
+        "signal": run.signal,
+        "signalled_seconds": run.signalled,
+        "grace_seconds": run.grace,
+        "stop_seconds": stop_seconds(run),
+        "exit": _exit(run),
+        "rate_per_second": run.rate,
+        "load_lag_seconds": run.load_lag,
+        "disturbed": run.disturbed,
+        "populations": [
+            {
+                "population": tally.population.value,
+                "connections": tally.connections,
+                "before_signal": _outcomes(tally.before),
+                "after_signal": _outcomes(tally.after),
+            }
+            for tally in tallies(run)
+        ],
+        "log_lines": len(run.log) + run.log_truncated,
+    }
+
+
+def _exit(run: Run) -> dict[str, Any] | None:
+    if run.exit is None:
+        return None
+    return {
+        "seconds": run.exit.time,
+        "code": run.exit.code,
+        "signal": run.exit.signal,
+        "killed": run.exit.killed,
+        "oom_kills": run.exit.oom_kills,
+    }
+
+
+def _outcomes(counted: Counter[Outcome]) -> dict[str, int]:
+    return {outcome.value: counted[outcome] for outcome in Outcome if counted[outcome]}

@@ -1,0 +1,206 @@
+"""The checklist of a trial for a terminal: what failed and why, with evidence, numbers and what to do.
+
+`render` gives one string; whoever prints it decides about colour, width and characters. Meaning never hangs on colour:
+headings, marks and words say the same. Nothing that a service wrote gets here with control characters, and nothing
+becomes a hyperlink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from io import StringIO
+
+from rich.console import Console
+from rich.text import Text
+
+from seatrial.model import catalogue
+from seatrial.model.finding import Finding
+from seatrial.model.recording import Run
+from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.summary import outcomes, sentence, tallies
+from seatrial.report.trial import Entry, Trial
+from seatrial.report.words import clean, clip, command, count
+
+
+class Detail(Enum):
+    """How much to print."""
+
+    QUIET = "quiet"
+    NORMAL = "normal"
+    VERBOSE = "verbose"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the terminal can show. `width` in cells."""
+
+    width: int = 80
+    colour: bool = False
+    unicode: bool = True
+    detail: Detail = Detail.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A paragraph: `first` stands before its first line, and as many blanks before the others."""
+
+    text: str
+    first: str = ""
+    style: str = ""
+    first_style: str = ""
+
+
+_MARKS = {Ruling.FAIL: ("✗", "bold red"), Ruling.NOT_PROVED: ("?", "yellow"), Ruling.PASS: ("✓", "green")}
+_HEADINGS = {Ruling.FAIL: "failed", Ruling.NOT_PROVED: "not proved", Ruling.PASS: "passed"}
+_ASCII = str.maketrans(
+    {"✗": "x", "✓": "+", "…": "...", "→": "->", "·": "-", "│": "|", "–": "-", "—": "-", "’": "'", "×": "x"}
+)
+EVIDENCE = 8
+"""Lines of evidence shown of one verdict, unless more are asked for."""
+SMALLEST = 24
+"""Narrower than this many cells nothing can be wrapped sensibly."""
+
+
+def render(trial: Trial, style: Style) -> str:
+    """The whole checklist, ending in a newline."""
+    out = StringIO()
+    width = max(style.width, SMALLEST)
+    console = Console(
+        file=out,
+        width=width,
+        color_system="standard" if style.colour else None,
+        force_terminal=style.colour,
+        no_color=not style.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for line in _lines(trial, style.detail):
+        _print(console, line, width)
+    text = "".join(part.rstrip(" ") + "\n" for part in out.getvalue().splitlines())
+    return text if style.unicode else text.translate(_ASCII)
+
+
+def _print(console: Console, line: Line, width: int) -> None:
+    indent = min(len(line.first), width // 2)
+    wrapped = Text(line.text, style=line.style).wrap(console, max(width - indent, 1), overflow="fold")
+    for number, part in enumerate(wrapped or [Text()]):
+        part.rstrip()
+        first = line.first if number == 0 else " " * indent
+        console.print(Text.assemble((first, line.first_style), part), soft_wrap=True)
+
+
+def _lines(trial: Trial, detail: Detail) -> Iterator[Line]:
+    if detail is not Detail.QUIET:
+        yield from _head(trial)
+    for ruling in (Ruling.FAIL, Ruling.NOT_PROVED, Ruling.PASS):
+        entries = [entry for entry in trial.entries() if entry.verdict.ruling is ruling]
+        if not entries or (detail is Detail.QUIET and ruling is Ruling.PASS):
+            continue
+        yield Line("")
+        yield Line(f"{_HEADINGS[ruling]} ({trial.count(ruling)})", style="bold")
+        for entry in entries:
+            yield from _entry(entry, detail)
+    yield from _findings(trial.findings)
+    if detail is not Detail.QUIET:
+        yield from _machine(trial, detail)
+    yield from _foot(trial)
+
+
+def _head(trial: Trial) -> Iterator[Line]:
+    subject = trial.recording.subject
+    yield Line(clean(f"{subject.name} · {trial.recording.machine.engine} engine · {trial.recording.tool}"), style="bold")
+    yield Line(_placed(command(subject.argv), subject.argv_place), "  command  ")
+    if subject.final_argv and subject.final_argv != subject.argv:
+        yield Line(_placed(command(subject.final_argv), subject.final_place), "  program  ")
+    for run in trial.recording.runs:
+        yield Line(sentence(run), f"  {run.scenario.value}  ", first_style="dim")
+
+
+def _placed(text: str, place: str) -> str:
+    return f"{text}  ({clean(place)})" if place else text
+
+
+def _entry(entry: Entry, detail: Detail) -> Iterator[Line]:
+    verdict = entry.verdict
+    mark, colour = _MARKS[verdict.ruling]
+    if verdict.ruling is Ruling.PASS and detail is not Detail.VERBOSE:
+        yield Line(f"{verdict.requirement}: {clean(verdict.summary)}", f"  {mark} ", first_style=colour)
+        return
+    title = f" — {catalogue.title(verdict.requirement)}" if not entry.also else ""
+    yield Line(", ".join(entry.requirements) + title, f"  {mark} ", style="bold", first_style=colour)
+    yield from _body(verdict, detail)
+    if entry.consequences:
+        names = ", ".join(each.requirement for each in entry.consequences)
+        yield Line(f"this explains {count(len(entry.consequences), 'other')}: {names}", "    ", style="dim")
+        if detail is Detail.VERBOSE:
+            for each in entry.consequences:
+                yield Line(f"{each.requirement}: {clean(each.summary)}", "      ", style="dim")
+
+
+def _body(verdict: Verdict, detail: Detail) -> Iterator[Line]:
+    yield Line(clean(verdict.summary), "    ")
+    limit = len(verdict.evidence) if detail is Detail.VERBOSE else EVIDENCE
+    for line in verdict.evidence[:limit]:
+        yield Line(clip(clean(line), 400), "    │ ", style="dim", first_style="dim")
+    if len(verdict.evidence) > limit:
+        yield Line(f"… and {len(verdict.evidence) - limit} more (--verbose)", "    │ ", style="dim", first_style="dim")
+    if detail is Detail.VERBOSE:
+        for name, figure in verdict.figures.items():
+            yield Line(f"{clean(name)} = {figure:g}", "    │ ", style="dim", first_style="dim")
+    for number, line in enumerate(verdict.remedy.splitlines()):
+        yield Line(clean(line), "    → " if number == 0 else "      ", first_style="cyan")
+
+
+def _findings(findings: Iterable[Finding]) -> Iterator[Line]:
+    found = tuple(findings)
+    if not found:
+        return
+    yield Line("")
+    yield Line(f"in the files ({len(found)})", style="bold")
+    for finding in found:
+        name = "" if finding.requirement == "syntax" else f" [{finding.requirement}]"
+        yield Line(clean(f"{finding.place}: {finding.message}{name}"), f"  {finding.severity.value}  ")
+        for line in finding.evidence[:EVIDENCE]:
+            yield Line(clip(clean(line), 400), "    │ ", style="dim", first_style="dim")
+        if finding.remedy:
+            yield Line(clean(finding.remedy), "    → ", first_style="cyan")
+
+
+def _machine(trial: Trial, detail: Detail) -> Iterator[Line]:
+    machine = trial.recording.machine
+    if machine.approximations:
+        yield Line("")
+        yield Line("approximated here, and not so in the real image", style="bold")
+        for text in machine.approximations:
+            yield Line(clean(text), "  · ")
+    if detail is not Detail.VERBOSE:
+        return
+    for text in machine.enforcement:
+        yield Line(clean(text), "  limit  ", first_style="dim")
+    for run in trial.recording.runs:
+        yield from _numbers(run)
+
+
+def _numbers(run: Run) -> Iterator[Line]:
+    if run.connections:
+        yield Line("")
+        yield Line(f"the load of {run.scenario.value}", style="bold")
+    for tally in tallies(run):
+        yield Line(f"{count(tally.connections, 'connection')}", f"  {tally.population.value}  ")
+        for word, counted in (("before the signal", tally.before), ("after it", tally.after)):
+            if counted:
+                yield Line(outcomes(counted), f"    {word}  ", first_style="dim")
+
+
+def _foot(trial: Trial) -> Iterator[Line]:
+    colour = _MARKS[trial.result][1]
+    yield Line("")
+    yield Line(f"{clean(trial.recording.subject.name)}: {trial.headline()}", style=colour)
+    failed = next((entry.verdict for entry in trial.entries() if entry.verdict.ruling is Ruling.FAIL), None)
+    if failed and catalogue.find(failed.requirement):
+        yield Line(f"seatrial explain {failed.requirement}", "hint: ", first_style="cyan")

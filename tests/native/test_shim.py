@@ -1,0 +1,335 @@
+"""seatrial-shim: the description, the log in Docker's json-file format, the exit record, and the two ends of an instance."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.slow
+
+NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000  # mount, UTS, IPC, PID, network
+PATH = "PATH=/usr/bin:/bin"
+DEADLINE = 60.0
+
+Record = tuple[object, ...]
+
+
+def description(records: list[Record]) -> bytes:
+    """The description as the shim reads it: NUL-ended words, an empty one after each record."""
+    parts = [b"seatrial-shim 1\0"]
+    for name, *arguments in records:
+        parts.append(str(name).encode() + b"\0")
+        parts.extend(b"=" + (a if isinstance(a, bytes) else str(a).encode()) + b"\0" for a in arguments)
+        parts.append(b"\0")
+    return b"".join(parts)
+
+
+@dataclass
+class Running:
+    """A started shim: its process, and what it tells."""
+
+    process: subprocess.Popen[bytes]
+    report: int
+
+    def told(self) -> str:
+        """All that it told, up to its end."""
+        parts = []
+        while part := os.read(self.report, 65536):
+            parts.append(part)
+        os.close(self.report)
+        self.process.wait(DEADLINE)
+        return b"".join(parts).decode("utf-8", "replace")
+
+
+@pytest.fixture
+def start(program: Callable[[str], Path]) -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def begin(raw: bytes, *, pass_fds: tuple[int, ...] = ()) -> Running:
+        reading, writing = os.pipe()
+        told, telling = os.pipe()
+        command = [str(program("seatrial-shim")), str(reading), str(telling)]
+        process = subprocess.Popen(command, pass_fds=(reading, telling, *pass_fds), stderr=subprocess.PIPE)
+        os.close(reading)
+        os.close(telling)
+        try:
+            with os.fdopen(writing, "wb") as stream:
+                stream.write(raw)
+        except BrokenPipeError:
+            pass  # a shim that refuses need not read to the end
+        started.append(Running(process, told))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
+        assert each.process.stderr is not None
+        each.process.stderr.close()
+
+
+def shell(line: str, directory: Path, *more: Record, limit: int = -1, files: int = 1, namespaces: int = 0) -> bytes:
+    """The description of `sh -c line`, its log in `directory`."""
+    return description(
+        [
+            ("namespaces", namespaces),
+            ("state", directory),
+            ("log", directory, "log", limit, files),
+            *more,
+            ("argv", "sh", "-c", line),
+            ("environment", PATH),
+        ]
+    )
+
+
+def records(path: Path) -> list[dict[str, str]]:
+    """The records of a log file."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def text(path: Path, stream: str) -> bytes:
+    """What a stream's records say together."""
+    return "".join(r["log"] for r in records(path) if r["stream"] == stream).encode()
+
+
+def test_output_and_exit_are_recorded(start: Callable[..., Running], tmp_path: Path) -> None:
+    told = start(shell("echo out; echo err >&2; exit 3", tmp_path)).told()
+    assert text(tmp_path / "log", "stdout") == b"out\n"
+    assert text(tmp_path / "log", "stderr") == b"err\n"
+    record = json.loads((tmp_path / "exit").read_text())
+    assert (record["code"], record["signal"], record["version"]) == (3, 0, 1)
+    assert told.splitlines()[0].startswith("started ") and told.splitlines()[-1] == "done"
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o640
+
+
+def test_record_is_written_as_docker_writes_it(start: Callable[..., Running], tmp_path: Path) -> None:
+    awkward = bytes([0x22, 0x5C, 0x09, 0x0D, 0x01, 0x7F, 0xFF]) + "<>&é\u2028\u2029😀".encode() + b"\xc3(\xed\xa0\x80"
+    (tmp_path / "awkward").write_bytes(awkward + b"\n\n" + b"rest")
+    start(shell(f"cat {tmp_path}/awkward", tmp_path)).told()
+    lines = (tmp_path / "log").read_text().splitlines()
+    expected = (
+        '{"log":"\\"\\\\\\u0009\\r\\u0001\x7f\\ufffd\\u003c\\u003e\\u0026é\\u2028\\u2029😀\\ufffd(\\ufffd\\ufffd\\ufffd\\n",'
+        '"stream":"stdout","time":"'
+    )
+    assert lines[0].startswith(expected)
+    assert [r["log"] for r in records(tmp_path / "log")][1:] == ["\n", "rest"]
+    for record in records(tmp_path / "log"):
+        assert record["time"].endswith("Z") and not record["time"].endswith("0Z")
+
+
+def test_long_line_is_cut_at_16_kib_and_keeps_the_time_of_its_first_part(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    (tmp_path / "long").write_bytes(b"a" * 16384 * 2 + b"b" * 5 + b"\n" + b"c" * 16384 + b"\n")
+    start(shell(f"cat {tmp_path}/long", tmp_path)).told()
+    found = records(tmp_path / "log")
+    assert [len(r["log"]) for r in found] == [16384, 16384, 6, 16384, 1]
+    assert found[0]["time"] == found[1]["time"] == found[2]["time"]
+    assert found[4]["log"] == "\n"
+
+
+def test_attributes_stand_between_stream_and_time(start: Callable[..., Running], tmp_path: Path) -> None:
+    raw = description(
+        [
+            ("namespaces", 0),
+            ("log", tmp_path, "log", -1, 1, '{"tag":"x"}'),
+            ("argv", "echo", "hi"),
+            ("environment", PATH),
+        ]
+    )
+    start(raw).told()
+    assert list(records(tmp_path / "log")[0]) == ["log", "stream", "attrs", "time"]
+
+
+def test_rotation_keeps_the_number_of_files_and_never_splits_a_record(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    told = start(shell("seq 1 2000", tmp_path, limit=20_000, files=3)).told()
+    assert sorted(p.name for p in tmp_path.glob("log*")) == ["log", "log.1", "log.2"]
+    numbers = [int(r["log"]) for name in ("log.2", "log.1", "log") for r in records(tmp_path / name)]
+    assert numbers == list(range(numbers[0], 2001))
+    for name in ("log.2", "log.1"):
+        assert 20_000 <= (tmp_path / name).stat().st_size < 20_200
+    assert told.count("log-rotated") >= 2
+
+
+def test_one_file_alone_begins_anew(start: Callable[..., Running], tmp_path: Path) -> None:
+    start(shell("seq 1 2000", tmp_path, limit=20_000)).told()
+    assert [p.name for p in tmp_path.glob("log*")] == ["log"]
+    assert int(records(tmp_path / "log")[-1]["log"]) == 2000
+
+
+def test_compressed_files_are_moved_along(start: Callable[..., Running], tmp_path: Path) -> None:
+    (tmp_path / "log.1.gz").write_bytes(b"packed")
+    start(shell("seq 1 400", tmp_path, limit=20_000, files=4)).told()
+    assert (tmp_path / "log.2.gz").read_bytes() == b"packed"
+
+
+def test_every_line_of_a_million_arrives_in_order(start: Callable[..., Running], tmp_path: Path) -> None:
+    start(shell("seq 1 1000000", tmp_path)).told()
+    expected = 1
+    with (tmp_path / "log").open(encoding="ascii") as stream:
+        for line in stream:
+            assert line.startswith(f'{{"log":"{expected}\\n"')
+            expected += 1
+    assert expected == 1_000_001
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_full_disk_holds_the_service_back_and_loses_nothing(start: Callable[..., Running], tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    try:
+        (disk / "ballast").write_bytes(b"x" * 1_700_000)
+        running = start(shell("seq 1 10000", disk))
+        told = os.read(running.report, 4096)
+        deadline = time.monotonic() + DEADLINE
+        while b"log-full" not in told and time.monotonic() < deadline:
+            told += os.read(running.report, 4096)
+        assert b"log-full" in told
+        (disk / "ballast").unlink()
+        running.told()
+        assert [int(r["log"]) for r in records(disk / "log")] == list(range(1, 10_001))
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_death_by_signal_is_128_and_the_number(start: Callable[..., Running], tmp_path: Path) -> None:
+    start(shell("kill -9 $$", tmp_path)).told()
+    record = json.loads((tmp_path / "exit").read_text())
+    assert (record["code"], record["signal"]) == (137, 9)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces without a user namespace need root")
+def test_command_is_pid_1_of_its_own_namespaces(start: Callable[..., Running], tmp_path: Path) -> None:
+    steps: list[Record] = [
+        ("mount", "", "/", "", hex(0x44000), ""),
+        ("mount", "proc", "/proc", "proc", 14, ""),
+        ("hostname", "box"),
+        ("loopback",),
+        ("umask", 0o22),
+        ("limit", 7, 512, 1024),
+        ("groups", ""),
+        ("group", 65534),
+        ("user", 65534),
+        ("no-new-privileges",),
+    ]
+    line = "echo $$ $(hostname) $(id -u):$(id -g) $(ulimit -n) $(umask); grep -E '^(NoNewPrivs|SigIgn|SigBlk)' /proc/self/status"
+    start(shell(line, tmp_path, *steps, namespaces=NAMESPACES)).told()
+    said = text(tmp_path / "log", "stdout").decode().split("\n")
+    assert said[0] == "1 box 65534:65534 512 0022"
+    assert [part.split()[1].lstrip("0") for part in said[1:4]] == ["", "", "1"]
+
+
+@pytest.mark.parametrize(
+    ("records", "told"),
+    [
+        ([("argv", "nope"), ("environment", PATH)], "error exec 2 nope"),
+        ([("argv", "/etc"), ("environment",)], "error exec 13 /etc"),
+        ([("chdir", "/nope"), ("argv", "true"), ("environment", PATH)], "error chdir 2 /nope"),
+        ([("argv", "true")], "error description 22"),
+        ([("argv", "true"), ("environment",), ("log", "/nope", "log", 1, 1)], "error log 2 /nope"),
+        ([("mount", "x"), ("argv", "true"), ("environment",)], "error description 22 mount"),
+        ([("umask", "many"), ("argv", "true"), ("environment",)], "error description 22 many"),
+    ],
+)
+def test_failed_step_is_named_with_its_errno(start: Callable[..., Running], records: list[Record], told: str) -> None:
+    running = start(description(records))
+    assert running.told().startswith(told)
+    assert running.process.returncode == 70
+
+
+@pytest.mark.parametrize("raw", [b"", b"seatrial-shim 2\0", b"seatrial-shim 1\0argv", b"seatrial-shim 1\0\0", b"\xff" * 300_000])
+def test_broken_description_is_refused(start: Callable[..., Running], raw: bytes) -> None:
+    running = start(raw)
+    assert running.told().startswith("error description ")
+    assert running.process.returncode == 70
+
+
+def test_instance_dies_with_its_owner(start: Callable[..., Running], tmp_path: Path) -> None:
+    watched, owner = os.pipe()
+    running = start(shell("sleep 1000", tmp_path, ("owner", watched, "kill")), pass_fds=(watched,))
+    os.close(watched)
+    os.close(owner)
+    assert "exited" in running.told()
+    assert json.loads((tmp_path / "exit").read_text())["code"] == 137
+
+
+def test_instance_outlives_its_owner_where_it_shall(start: Callable[..., Running], tmp_path: Path) -> None:
+    watched, owner = os.pipe()
+    running = start(shell("read x < fifo; echo $x", tmp_path, ("chdir", tmp_path), ("owner", watched, "stay")), pass_fds=(watched,))
+    os.mkfifo(tmp_path / "fifo")
+    os.close(watched)
+    os.close(owner)
+    pid = int(os.read(running.report, 4096).split()[1])
+    os.kill(pid, 0)
+    os.kill(pid, signal.SIGTERM)
+    running.told()
+    assert json.loads((tmp_path / "exit").read_text())["signal"] == signal.SIGTERM
+
+
+def test_orphan_that_holds_the_output_does_not_delay_the_exit_record(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    running = start(shell("sleep 1000 & echo $! > pid; exit 5", tmp_path, ("chdir", tmp_path)))
+    told = b""
+    while b"exited" not in told:
+        part = os.read(running.report, 4096)
+        assert part, told
+        told += part
+    assert json.loads((tmp_path / "exit").read_text())["code"] == 5
+    assert running.process.poll() is None, "the log is not complete before the orphan lets go of it"
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert "done" in running.told()
+
+
+def test_resident_memory_is_at_most_400_kb(start: Callable[..., Running], tmp_path: Path) -> None:
+    running = start(shell("seq 1 100000; read x < fifo", tmp_path, ("chdir", tmp_path)))
+    os.mkfifo(tmp_path / "fifo") if not (tmp_path / "fifo").exists() else None
+    status = Path(f"/proc/{running.process.pid}/status")
+    resident = 0
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline and (tmp_path / "log").stat().st_size < 6_000_000:
+        time.sleep(0.02)
+    resident = int(next(line for line in status.read_text().splitlines() if line.startswith("VmRSS")).split()[1])
+    assert resident <= 400
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_any_bytes_survive_any_chunking(start: Callable[..., Running], tmp_path: Path, seed: int) -> None:
+    """Valid text comes out as it went in, whatever the lengths of its lines."""
+    chance = random.Random(seed)
+    content = "".join(
+        "".join(chance.choices('aé😀<"\\\t\u2028', k=chance.choice((0, 1, 7, 200, 9000)))) + "\n"
+        for _ in range(chance.randrange(12))
+    ).encode() + b"x" * chance.randrange(3)
+    (tmp_path / "content").write_bytes(content)
+    (tmp_path / "log").unlink(missing_ok=True)
+    start(shell(f"cat {tmp_path}/content", tmp_path)).told()
+    # A cut at 16 KiB may fall into a character: Docker replaces its bytes, and so do we.
+    cut = any(len(line) > 16384 for line in content.split(b"\n"))
+    if not cut:
+        assert text(tmp_path / "log", "stdout") == content
+    assert sum(1 for r in records(tmp_path / "log") if r["log"].endswith("\n")) == content.count(b"\n")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.binary(max_size=300).map(lambda rest: b"seatrial-shim 1\0" + rest))
+def test_no_description_crashes_it(start: Callable[..., Running], raw: bytes) -> None:
+    running = start(raw)
+    running.told()
+    assert running.process.returncode == 70
