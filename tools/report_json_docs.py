@@ -1,4 +1,4 @@
-"""Writes docs/report-json.md from the schema of the JSON report. `--check` compares instead (exit code 1 if they differ)."""
+"""Writes docs/report-json.md from the schema of the JSON report. `--check` compares instead: 1 if they differ."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def page() -> str:
         "",
         "<!-- Made by tools/report_json_docs.py from src/seatrial/report/schema.json; change that. -->",
         "",
-        f"{described['description']} The schema (JSON Schema 2020-12) is in the package: `seatrial/report/schema.json`.",
+        f"{described['description']}",
+        "The schema (JSON Schema 2020-12) is in the package: `seatrial/report/schema.json`.",
         "",
         "| field | type | what it is |",
         "| --- | --- | --- |",

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from seatrial.drill import archive
 from seatrial.model.errors import InputError
-from seatrial.model.recording import Recording
-from tests.drill.recordings import STOP, recording
+from seatrial.model.recording import FORMAT, Recording
+
+from .recordings import STOP, recording
 
 
 def test_a_recording_is_the_same_after_writing_and_reading() -> None:
@@ -29,14 +30,16 @@ def test_a_saved_file_is_read_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(told=st.from_type(Recording))
 def test_any_recording_is_the_same_after_writing_and_reading(told: Recording) -> None:
+    told = replace(told, format=FORMAT)
     try:
         text = archive.dumps(told)
-    except ValueError:
-        return  # not finite: the clock never gives such a time
-    assert archive.loads(text) == replace(told, format=1) if told.format == 1 else True
+    except ValueError as error:
+        assert "Out of range float" in str(error)  # the clock never gives such a time
+    else:
+        assert archive.loads(text) == told
 
 
 def change(path: list[Any], value: Any) -> str:

@@ -41,7 +41,8 @@ def test_a_file_is_read_as_what_its_name_says(tmp_path: Path) -> None:
 
 def test_named_compose_files_are_kept_in_their_order(tmp_path: Path) -> None:
     touch(tmp_path, "b.yml", "a.yml", "Dockerfile")
-    found = locate(tmp_path, [tmp_path / "b.yml", tmp_path / "a.yml"], {})
+    found = locate(Path(), [tmp_path / "b.yml", tmp_path / "a.yml"], {})
+    assert found.directory == tmp_path
     assert [file.name for file in found.compose_files] == ["b.yml", "a.yml"]
     assert found.dockerfile is None
     with pytest.raises(InputError):

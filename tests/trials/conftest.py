@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.drill.judge import judge
+from seatrial.drill.options import Candidate, Candidates, DrillOptions
+from seatrial.drill.trial import drill
+from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
+from seatrial.model.recording import Recording
 from seatrial.model.service import Service
+from seatrial.model.verdict import Verdict
 
 SERVERS = Path(__file__).parent / "servers"
 PYTHON = (sys.executable,)
@@ -83,3 +89,10 @@ def service(name: str, *, init: bool = False, grace: float = 3.0) -> Service:
         init=Sourced(init),
         stop_grace=Sourced(grace),
     )
+
+
+async def trial(subject: Service) -> tuple[Recording, tuple[Verdict, ...]]:
+    """Drill a server, and judge."""
+    slow = Candidates(slow=(Candidate("/slow", "tests"),))
+    recording = await drill(subject, NativeEngine(), DrillOptions(candidates=slow), lambda _: None)
+    return recording, judge(recording)

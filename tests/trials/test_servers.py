@@ -34,7 +34,56 @@ RULINGS = {"P": {Ruling.PASS}, "F": {Ruling.FAIL}, "?": {Ruling.NOT_PROVED}, "."
 TRIES = 3
 
 TABLE = """
-node plain                | bare | ........... | 137
+node plain                | bare | FFFPFF?F?PF | 137
+node plain                | init | FPFF...P?PF | 143
+node server.close         | bare | PFFPPFPFFPF | 137
+node server.close         | init | PFFPPFPFFFF | 137
+node exit at once         | bare | PPPF...P?PF | 0
+node exit at once         | init | PPPF...P?PF | 0
+express                   | bare | FFFPFF?F?PF | 137
+express                   | init | FPFF...P?PF | 143
+express close             | bare | PFFPPFPFFPF | 137
+express close             | init | PFFPPFPFFFF | 137
+fastify close             | bare | PFFPPFPFFPF | 137
+fastify close             | init | PFFPPFPFFFF | 137
+fastify close-with-grace  | bare | PFFPPFPFFPF | 137
+fastify close-with-grace  | init | PFFPPFPFFFF | 137
+stoppable                 | bare | PPPPPFPPPPF | 0
+stoppable                 | init | PPPPPFPPPPF | 0
+terminus                  | bare | PPPPPFPPPPF | 0
+terminus                  | init | PPFPPFPPPPF | 143
+http-terminator           | bare | PPPPPPFPPPF | 0
+http-terminator           | init | PPPPPPFPPPF | 0
+npm start                 | bare | FPFF...P?.F | 1
+npm start                 | init | FPFF...P?.F | 143
+npm start with exec       | bare | PFFPPFPFFFF | 137
+npm start with exec       | init | PFFPPFPFFFF | 137
+nodemon                   | bare | FPFF....?.F | 143
+nodemon                   | init | FPFF....?.F | 143
+dash -c                   | bare | FFFPFF?F?FF | 137
+dash -c                   | init | FPFF...P?FF | 143
+bash -c                   | bare | PFFPPFPFFPF | 137
+bash -c                   | init | PFFPPFPFFFF | 137
+bash -c list              | bare | FFFPFF?F?FF | 137
+bash -c list              | init | FPFF...P?FF | 143
+wrapper                   | bare | FFFPFF?F?FF | 137
+wrapper                   | init | FPFF...P?FF | 143
+wrapper with exec         | bare | PFFPPFPFFPF | 137
+wrapper with exec         | init | PFFPPFPFFFF | 137
+uvicorn                   | bare | PPPPPPPPPPP | 0
+uvicorn                   | init | PPFPPPPPPPP | 143
+gunicorn sync             | bare | PPPPPPFFPPP | 0
+gunicorn sync             | init | PPPPPPFFPPP | 0
+gunicorn uvicorn worker   | bare | PPPPPPPPPPF | 0
+gunicorn uvicorn worker   | init | PPPPPPPPPPF | 0
+hypercorn                 | bare | PPPPPFFPPFP | 0
+hypercorn                 | init | PPPPPFFPPFP | 0
+waitress                  | bare | FFFPFF?F?PP | 137
+waitress                  | init | FPFF...P?PP | 143
+aiohttp                   | bare | PPPPPFPPFPP | 0
+aiohttp                   | init | PPPPPFPPFPP | 0
+http.server               | bare | FFFPFF?F?PF | 137
+http.server               | init | FPFF...P?PF | 143
 """
 ROWS = [tuple(part.strip() for part in line.split("|")) for line in TABLE.strip().splitlines()]
 

@@ -70,10 +70,12 @@ class Exercise:
         self._redactor = Redactor(environment)
         self._book = LogBook(self._redactor)
         self._watcher: Watcher | None = None
+        self._orphaning: asyncio.Task[tuple[Event | None, str]] | None = None
         self._waiting_end: asyncio.Task[Ended] | None = None
         self._events: list[Event] = []
         self._signals: list[float] = []
         self._killed = False
+        self._loaded = False
         self._rate = 0.0
         self._result = Result((), 0.0)
         self._started_at = ""
@@ -135,10 +137,15 @@ class Exercise:
         if self.readiness.ready:
             self._tell(Stage.READY, f"after {self.readiness.time:.2f} s by {self.readiness.by}")
 
-    async def make_orphan(self) -> None:
-        """Make an orphan under PID 1, and keep what became of it, or why that could not be told."""
+    def begin_orphan(self) -> None:
+        """Begin to make an orphan under PID 1, while others are still getting ready."""
         assert self.instance is not None
-        self.orphan = await make_orphan(self.instance, lambda: self.is_over)
+        self._orphaning = asyncio.create_task(make_orphan(self.instance, lambda: self.is_over))
+
+    async def wait_orphan(self) -> None:
+        """Wait for what becomes of the orphan, if there is one, or why that could not be told."""
+        if self._orphaning is not None:
+            self.orphan = await self._orphaning
 
     async def stop(self, target: Target | None) -> None:
         """Load the service as the scenario says, send the signal, wait for the end, and see what became of all."""
@@ -154,9 +161,10 @@ class Exercise:
         self._tell(Stage.DONE)
 
     async def _begin_load(self, recipe: Recipe) -> None:
-        if self.load is None or self.target is None:
+        if self.load is None or self.target is None or self.is_over:
             return
         self._rate = self._options.rate * recipe.part
+        self._loaded = True
         await self.load.begin(plan(recipe, self.target, self._options.rate, max(CLIENT_LIMIT, self.grace + 5.0)))
         self._events.append(Event(time.monotonic(), EventKind.LOAD, "begun"))
         self._tell(Stage.LOADING)
@@ -164,20 +172,20 @@ class Exercise:
 
     async def _signal_and_wait(self, recipe: Recipe) -> None:
         number = signal_number(recipe.signal or self.service.effective_stop_signal)
-        loaded = self.load is not None and self.target is not None
+        load = self.load if self._loaded else None
         if await self._send(number):
             # With two signals a held request stays open until the second was sent: it has to be in flight then.
-            if self.load is not None and loaded and not recipe.again:
-                await self.load.signalled(self._signals[0])
+            if load is not None and not recipe.again:
+                await load.signalled(self._signals[0])
             if recipe.again and not await self._ends_within(SECOND_AFTER):
                 await self._send(number)
-            if self.load is not None and loaded and recipe.again:
-                await self.load.signalled(self._signals[0])
+            if load is not None and recipe.again:
+                await load.signalled(self._signals[0])
             left = self._signals[0] + self.grace - time.monotonic()
             if not await self._ends_within(max(0.0, left)):
                 await self._kill()
-        if self.load is not None and loaded:
-            self._result = await self.load.finish(LOAD_LIMIT)
+        if load is not None:
+            self._result = await load.finish(LOAD_LIMIT)
             self._events.append(Event(time.monotonic(), EventKind.LOAD, "ended"))
 
     async def _send(self, number: int) -> bool:
@@ -223,9 +231,10 @@ class Exercise:
         """End everything that belongs to this instance. Idempotent."""
         if self._watcher is not None:
             await self._watcher.stop()
-        if self._waiting_end is not None and not self._waiting_end.done():
-            self._waiting_end.cancel()
-            await asyncio.wait({self._waiting_end})
+        for task in (self._orphaning, self._waiting_end):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait({task})
         if self.load is not None:
             await self.load.close()
         if self.instance is not None:

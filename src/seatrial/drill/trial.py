@@ -135,9 +135,9 @@ class _Trial:
         exercises.sort(key=lambda exercise: exercise.scenario is not Scenario.SLOW_CLIENTS)
         host = _host_of_orphan(exercises) if orphan and Scenario.ORPHAN not in self._runs else None
         try:
-            await self._prepare(exercises)
+            await self._prepare(exercises, host)
             self._learn(exercises)
-            await together([self._exercise(e, is_host=e is host) for e in exercises if e.readiness.ready])
+            await together([self._exercise(exercise) for exercise in exercises if exercise.readiness.ready])
         finally:
             await _undisturbed(self._close(exercises))
         for exercise in exercises:
@@ -145,30 +145,33 @@ class _Trial:
             if exercise is host and (exercise.orphan is not None or exercise.readiness.ready):
                 self._runs[Scenario.ORPHAN] = exercise.orphan_run()
 
-    async def _prepare(self, exercises: Sequence[Exercise]) -> None:
-        """Make all instances ready; the first one tries paths as soon as it is."""
+    async def _prepare(self, exercises: Sequence[Exercise], host: Exercise | None) -> None:
+        """Make all instances ready. The first one tries paths as soon as it is, the orphan's host begins with that."""
 
-        async def scout(exercise: Exercise) -> None:
+        async def prepare(exercise: Exercise) -> None:
             await exercise.prepare(self._engine)
-            if self._paths is None and exercise.target is not None and exercise.load is not None:
+            if not exercise.readiness.ready:
+                return
+            if exercise is host:
+                exercise.begin_orphan()
+            if exercise is exercises[0] and exercise.target is not None and exercise.load is not None:
                 await self._look_for_paths(exercise, exercise.load, exercise.target)
 
-        first, *others = exercises
-        await together([scout(first), *(exercise.prepare(self._engine) for exercise in others)])
+        await together([prepare(exercise) for exercise in exercises])
 
     async def _look_for_paths(self, exercise: Exercise, load: Load, target: Target) -> None:
+        if self._paths is not None:
+            return
         check = probe_argv(self._service.healthcheck, ())
-        limit = min(TRIAL_LIMIT, exercise.grace)
         try:
-            self._paths = await find(load, target, self._options, check, limit)
+            self._paths = await find(load, target, self._options, check, TRIAL_LIMIT)
         except LoadError:
             if not exercise.is_over:
                 raise
 
-    async def _exercise(self, exercise: Exercise, *, is_host: bool) -> None:
-        if is_host:
-            await exercise.make_orphan()
-        if exercise.scenario is not Scenario.ORPHAN and not exercise.is_over:
+    async def _exercise(self, exercise: Exercise) -> None:
+        await exercise.wait_orphan()
+        if exercise.scenario is not Scenario.ORPHAN:
             await exercise.stop(self._target_for(exercise))
 
     def _target_for(self, exercise: Exercise) -> Target | None:

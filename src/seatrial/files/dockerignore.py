@@ -74,7 +74,7 @@ class Dockerignore:
         return decided
 
     def can_prune(self, directory: str) -> bool:
-        """Whether everything in this directory is surely left out: excluded, and no later `!` can bring anything back."""
+        """Whether all in this directory is surely left out: excluded, and no later `!` can bring anything back."""
         parents = _parents(directory)
         for pattern in reversed(self.patterns):
             if pattern.brings_back and pattern.can_match_below(directory):

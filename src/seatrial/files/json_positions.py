@@ -74,6 +74,10 @@ class Lines:
             return Place(self.file, line, column)
         return Place(self.file, line, column, *self._at(end))
 
+    def offset(self, line: int, column: int) -> int:
+        """Where this line and column (from 1) stand in the text; its end where it has no such line."""
+        return self._starts[line - 1] + column - 1 if line <= len(self._starts) else len(self.text)
+
     def _at(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1

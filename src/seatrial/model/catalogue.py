@@ -201,7 +201,7 @@ _DRILLED = (
         PROCESS,
         "S+D F",
         'an entrypoint script ends in exec "$@"',
-        "An entrypoint script ends in `exec \"$@\"`, or an exec of the server, so that the program takes its place as PID 1.",
+        'An entrypoint script ends in `exec "$@"`, or an exec of the server, so that the program takes its place as PID 1.',
         "For an entrypoint script: whether the stop signal got through to the program is judged from the stop.",
         'End the script in exec "$@".',
     ),

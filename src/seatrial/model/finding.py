@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from seatrial.model.place import Place
+from seatrial.model.place import Place, Sourced
 
 
 class Severity(Enum):
@@ -16,11 +16,20 @@ class Severity(Enum):
     INFO = "info"
 
 
+class Confidence(Enum):
+    """How sure a finding is: HIGH follows from the files alone, MEDIUM also from what is usual."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong, where, and what to write instead.
 
-    `requirement` is the name in the catalogue; `syntax` for a file that breaks its own grammar.
+    `requirement` is the name in the catalogue; `syntax` for a file that breaks its own grammar. `service` is the one
+    that it concerns, "" for a file as a whole. `related` are other places that the finding stands on, each with what
+    is there.
     """
 
     requirement: str
@@ -29,3 +38,6 @@ class Finding:
     place: Place
     remedy: str = ""
     evidence: tuple[str, ...] = ()
+    confidence: Confidence = Confidence.HIGH
+    service: str = ""
+    related: tuple[Sourced[str], ...] = ()

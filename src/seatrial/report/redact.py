@@ -33,8 +33,10 @@ _ASSIGNMENT = re.compile(
     r"""(?P<value>\\?"(?:\\.|[^"\\])*\\?"|'(?:\\.|[^'\\])*'|[^\s"'&;,})\]]+)""" % _KEYWORD,
     re.IGNORECASE,
 )
-_HEADER = re.compile(r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE)
-_OPTION = re.compile(rf"(--?[\w\-]{0,64}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
+_HEADER = re.compile(
+    r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE
+)
+_OPTION = re.compile(rf"(--?[\w\-]{0, 64}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
 _URL = re.compile(r"\b([a-z][a-z0-9+.\-]{1,20}://)([^\s/@:\"'<>]*):([^\s\"'<>]*?)@(?=[\w\[.\-%])", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
 _FORMS = re.compile(
@@ -44,7 +46,10 @@ _FORMS = re.compile(
     r"|\bxox[abeoprs]-[\w-]{8,}|\b[sr]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
 )
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL)
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
 _PEM_LINES = 120
 """A key block has fewer lines; one that never ends must not swallow the rest of a log."""

@@ -113,7 +113,8 @@ def _lines(trial: Trial, detail: Detail) -> Iterator[Line]:
 
 def _head(trial: Trial) -> Iterator[Line]:
     subject = trial.recording.subject
-    yield Line(clean(f"{subject.name} · {trial.recording.machine.engine} engine · {trial.recording.tool}"), style="bold")
+    tool, engine = trial.recording.tool, trial.recording.machine.engine
+    yield Line(clean(f"{subject.name} · {engine} engine · {tool}"), style="bold")
     yield Line(_placed(command(subject.argv), subject.argv_place), "  command  ")
     if subject.final_argv and subject.final_argv != subject.argv:
         yield Line(_placed(command(subject.final_argv), subject.final_place), "  program  ")

@@ -132,7 +132,11 @@ def test_copies_put_parts_of_the_project_elsewhere(project: Path) -> None:
     (project / "conf").mkdir()
     (project / "conf" / "a.ini").write_text("a")
     (project / "start.sh").write_text("#!/bin/sh\n")
-    copies = (Copy(("conf",), "/etc/service/"), Copy(("start.sh",), "/usr/local/bin/start"), Copy(("speaker.py",), "./"))
+    copies = (
+        Copy(("conf",), "/etc/service/"),
+        Copy(("start.sh",), "/usr/local/bin/start"),
+        Copy(("speaker.py",), "./"),
+    )
     text = output_of(project, "cat /etc/service/a.ini; ls /usr/local/bin/start /app/speaker.py", copies=copies)
     assert text.split() == ["a/usr/local/bin/start", "/app/speaker.py"] or "/app/speaker.py" in text
     assert text.startswith("a")
@@ -148,9 +152,7 @@ def test_read_only_root_leaves_tmpfs_writable(project: Path) -> None:
 
 def test_volume_is_an_empty_directory_of_the_services_user(project: Path) -> None:
     mounts = (Sourced(Mount("volume", "data", "/data")),)
-    text = output_of(
-        project, "id -u; touch /data/x; stat -c %u /data", user=Sourced("1000:1000"), mounts=mounts
-    )
+    text = output_of(project, "id -u; touch /data/x; stat -c %u /data", user=Sourced("1000:1000"), mounts=mounts)
     assert text.split() == ["1000", "1000"]
 
 
@@ -374,7 +376,9 @@ def test_memory_kill_is_told_from_any_other(project: Path) -> None:
     async def trial() -> None:
         run = await finished(service(project, PYTHON, "-c", hungry, limits=limits))
         ended = await run.instance.wait()
-        assert any("memory 48 MiB: cgroup" in sentence for sentence in run.instance.enforcement), run.instance.enforcement
+        assert any("memory 48 MiB: cgroup" in sentence for sentence in run.instance.enforcement), (
+            run.instance.enforcement
+        )
         assert (ended.code, ended.oom_kills) == (137, 1)
         parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hungry!r}]); sys.exit(0)"
         run = await finished(service(project, PYTHON, "-c", parent, limits=limits))

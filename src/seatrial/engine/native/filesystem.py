@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seatrial.engine.native import looking
 from seatrial.engine.native.inside.description import Step
 from seatrial.engine.native.users import Accounts, User
 from seatrial.model.service import Mount, Service
@@ -80,7 +81,7 @@ def _host(building: Building, points: tuple[str, ...], user_namespace: bool) -> 
             continue
         if Path(path).is_symlink():
             building.add({"do": "symlink", "target": path, "source": str(Path(path).readlink())})
-        elif Path(path).is_dir():
+        elif looking.is_directory(path):
             _host_directory(building, path, points, user_namespace)
     building.add({"do": "directory", "target": "/boot", "mode": 0o755})
 
@@ -212,7 +213,7 @@ def _show(building: Building, source: str, target: str) -> None:
     """A directory of the project with a scratch layer; over what the base image has there already."""
     sources = [source]
     apart = not _is_below(os.path.realpath(source), [target])  # overlayfs refuses a layer inside another
-    if apart and Path(target).is_dir() and not _is_below(target, (*OWN, "/root", "/home")):
+    if apart and looking.is_directory(target) and not _is_below(target, (*OWN, "/root", "/home")):
         sources.append(target)
     building.add({"do": "overlay", "target": target, "sources": sources, "mode": 0o755})
 
@@ -222,9 +223,9 @@ def _scatter(building: Building, context: str) -> None:
     for entry in _entries(context):
         if entry.name in {"proc", "sys", "dev"}:
             continue
-        if entry.is_dir():
+        if looking.is_directory(entry.path):
             _show(building, entry.path, real(f"/{entry.name}"))
-        elif entry.is_file():
+        elif looking.is_file(entry.path):
             building.add({"do": "file", "target": f"/{entry.name}", "source": entry.path})
 
 
@@ -235,14 +236,14 @@ def _copy(building: Building, service: Service, source: str, target: str, count:
     paths = found or [Path(service.context) / source.lstrip("/")]
     into = target.endswith("/") or count > 1 or len(paths) > 1 or target.rstrip("/").endswith("/.")
     for path in paths:
-        if not path.exists():
+        if not looking.exists(path):
             building.notes.append(f"COPY {source}: nothing of that name in the project, left out")
-        elif path.is_dir():
+        elif looking.is_directory(path):
             place = real(target)
             if workdir == "/" or place != real(f"{workdir}/{path.relative_to(service.context)}"):
                 _show_part(building, path, place)
         else:
-            is_folder = into or real(target) == workdir or Path(real(target)).is_dir()
+            is_folder = into or real(target) == workdir or looking.is_directory(real(target))
             place = real(f"{target}/{path.name}") if is_folder else real(target)
             if place != real(f"{workdir}/{path.relative_to(service.context)}") or workdir == "/":
                 building.add({"do": "file", "target": place, "source": str(path)})
@@ -256,9 +257,9 @@ def _show_part(building: Building, path: Path, place: str) -> None:
         return
     for entry in _entries(str(path)):
         inner = f"{place.rstrip('/')}/{entry.name}"
-        if entry.is_dir():
+        if looking.is_directory(entry.path):
             _show_part(building, Path(entry.path), inner)
-        elif entry.is_file():
+        elif looking.is_file(entry.path):
             building.add({"do": "file", "target": inner, "source": entry.path})
 
 
@@ -300,13 +301,13 @@ def _tmpfs_options(text: str) -> str:
 def _bind(building: Building, service: Service, mount: Mount, target: str) -> None:
     source = Path(mount.source).expanduser()
     source = source if source.is_absolute() else Path(service.context) / source
-    if source.is_dir():
+    if looking.is_directory(source):
         building.add({"do": "overlay", "target": target, "sources": [str(source)]})
         if not mount.read_only:
             building.notes.append(f"what is written to {mount.target} is forgotten: {mount.source} stays as it is")
-    elif source.is_file():
+    elif looking.is_file(source):
         building.add({"do": "file", "target": target, "source": str(source)})
-    elif source.exists():
+    elif looking.exists(source):
         building.notes.append(f"{mount.source} is neither a file nor a directory: not mounted at {mount.target}")
     else:
         building.add({"do": "tmpfs", "target": target, "options": "mode=0755"})

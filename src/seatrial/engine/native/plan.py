@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import platform
 import resource
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.engine.interface import StartOptions
-from seatrial.engine.native import capabilities, filesystem, programs, users
+from seatrial.engine.native import capabilities, filesystem, looking, programs, users
 from seatrial.engine.native.cgroups import Cgroups
 from seatrial.engine.native.inside.description import Launch, Step
 from seatrial.model.errors import InputError
@@ -51,7 +50,7 @@ class Plan:
 def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, stage: str) -> Plan:
     """Decide all. InputError where the service can't be started as its files say."""
     argv = _argv(service)
-    if not Path(service.context).is_dir():
+    if not looking.is_directory(service.context):
         raise InputError(f"service {service.name}: the project directory {service.context} does not exist")
     user = users.resolve(service.user.value if service.user else "", service.group_add, host.accounts)
     found = programs.resolve(service, argv, host.environment)
@@ -70,7 +69,7 @@ def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, 
     environment = _environment(service, options, user, found.path, hostname)
     launch = _launch(service, host, user, steps, cgroups, stage)
     launch |= {"argv": list(argv), "environment": environment, "hostname": hostname}
-    sentences = (*_general(service, host), *_user_notes(user, host, service), *found.notes, *notes)
+    sentences = (*_general(service, host, found.path), *_user_notes(user, host, service), *found.notes, *notes)
     return Plan(launch, init, user, tuple(dict.fromkeys(sentences)))
 
 
@@ -169,12 +168,12 @@ def _limit_number(name: str) -> int:
     return int(number)
 
 
-def _general(service: Service, host: Host) -> list[str]:
+def _general(service: Service, host: Host, path: str) -> list[str]:
     """What differs for every service on this engine."""
     images = [image.value for image in service.base_images] or ([service.image.value] if service.image else [])
     named = images[-1] if images else "the base image"
     sentences = [f"the files of this host ({_distribution()}) stand for {named}"]
-    sentences += _version_notes(images)
+    sentences += _version_notes(images, path)
     if service.dockerfile:
         sentences.append("the image is not built: RUN steps were not executed and .dockerignore is not applied")
     if service.depends_on:
@@ -196,15 +195,17 @@ def _distribution() -> str:
         return "Linux"
 
 
-def _version_notes(images: list[str]) -> list[str]:
-    """Where the tag of the base image names a version of Python that is not the one here."""
+def _version_notes(images: list[str], path: str) -> list[str]:
+    """Where the tag of a base image names a version of Python or node that is not the one here."""
     notes = []
     for image in images:
         name, _, tag = image.split("@")[0].rsplit("/", 1)[-1].partition(":")
         version = tag.split("-")[0]
-        here = ".".join(map(str, sys.version_info[:3]))
-        if name == "python" and version[:1].isdigit() and not f"{here}.".startswith(f"{version}."):
-            notes.append(f"{image} has Python {version}, seatrial runs on {here}")
+        if name not in {"python", "node"} or not version[:1].isdigit():
+            continue
+        here = programs.version(programs.which({"python": "python3"}.get(name, name), path))
+        if here and not f"{here}.".startswith(f"{version}."):
+            notes.append(f"{image} has {name} {version}, this host {here}")
     return notes
 
 

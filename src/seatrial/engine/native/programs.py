@@ -6,13 +6,16 @@ elsewhere (nvm, pyenv, a project's .venv). Whatever is put in their place is sai
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.engine.native import looking
 from seatrial.model.errors import UnsupportedError
 from seatrial.model.service import Service
 
@@ -49,14 +52,22 @@ def which(program: str, path: str) -> str:
     """The file of a program on a PATH of the host, or ""; the shims of version managers are looked through."""
     for folder in path.split(":"):
         candidate = f"{folder}/{program}"
-        if folder.startswith("/") and not SHIMS.search(folder) and is_program(candidate):
+        if folder.startswith("/") and not SHIMS.search(folder) and looking.is_program(candidate):
             return candidate
     return ""
 
 
-def is_program(path: str) -> bool:
-    """Whether this is a file that can be executed."""
-    return Path(path).is_file() and os.access(path, os.X_OK)
+@functools.cache
+def version(file: str) -> str:
+    """What a program says that its version is ("20.20.2"), or "" if it says nothing of the kind in time."""
+    if not file:
+        return ""
+    try:
+        said = subprocess.run([file, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"\d+(?:\.\d+)+", said)
+    return found.group() if found else ""
 
 
 def command_words(lines: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -117,7 +128,7 @@ def _is_in_project(word: str, path: str, service: Service) -> bool:
     """Whether a PATH entry inside the working directory (node_modules/.bin) has the program in the project."""
     workdir = service.workdir.value.rstrip("/") + "/"
     inside = [folder.removeprefix(workdir) for folder in path.split(":") if folder.startswith(workdir)]
-    return any(is_program(f"{service.context}/{folder}/{word}") for folder in inside)
+    return any(looking.is_program(f"{service.context}/{folder}/{word}") for folder in inside)
 
 
 def _after_local(path: str, folder: str) -> str:
@@ -132,16 +143,32 @@ def _absolute(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]]:
     """A command given by a path that only the image has (/usr/local/bin/node): the host's program of that name."""
     nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    if not argv or not argv[0].startswith("/") or Path(argv[0]).exists():
+    if not argv or not argv[0].startswith("/"):
         return argv, nothing
-    workdir = service.workdir.value.rstrip("/") + "/"
-    if argv[0].startswith(workdir) or any(argv[0].startswith(copy.target) for copy in service.copies):
+    if looking.exists(argv[0]):  # it may link to an installation below a home directory, which must be shown then
+        return argv, ((str(Path(argv[0]).parent),), ())
+    if _is_copied(argv[0], service):
         return argv, nothing
     name = argv[0].rsplit("/", 1)[-1]
     found = which(name, f"{theirs}:{DEFAULT_PATH}")
     if not found:
         return argv, nothing
     return (found, *argv[1:]), ((str(Path(found).parent),), (f"{argv[0]} of the image is the host's {found}",))
+
+
+def _is_copied(path: str, service: Service) -> bool:
+    """Whether the project itself has the file that is at this place in the instance."""
+    workdir = service.workdir.value.rstrip("/")
+    places = [(f"{workdir}/", "")]
+    for copy in service.copies:
+        target = copy.target if copy.target.startswith("/") else f"{workdir}/{copy.target}"
+        target = os.path.normpath(target)
+        for source in copy.sources:
+            if path in (target, f"{target}/{source.rsplit('/', 1)[-1]}"):
+                return True
+            places.append((f"{target.rstrip('/')}/", source))
+    inner = [f"{source}/{path.removeprefix(start)}" for start, source in places if path.startswith(start)]
+    return any(looking.is_file(f"{service.context}/{one}") for one in inner)
 
 
 def prefixes(folders: Iterable[str]) -> tuple[str, ...]:
@@ -151,7 +178,7 @@ def prefixes(folders: Iterable[str]) -> tuple[str, ...]:
         found[_prefix(folder)] = None
         for name in ("python3", "python", "node"):
             real = os.path.realpath(f"{folder}/{name}")
-            if Path(real).exists():
+            if looking.exists(real):
                 found[_prefix(str(Path(real).parent))] = None
     return tuple(found)
 

@@ -7,6 +7,7 @@ quotes, and a name alone that takes its value from outside. Text in, assignments
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Assignment:
 
 
 class EnvFileError(Exception):
-    """A file that breaks the grammar, at a line and column. `assignments` is what stood before."""
+    """A file that breaks the grammar, at a line and column."""
 
     def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(message)
@@ -83,6 +84,7 @@ class _Reader:
         self.outside = lookup
         self.known = known
         self.found: list[Assignment] = []
+        self.line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def read(self) -> list[Assignment]:
         while self._skip_to_statement():
@@ -99,8 +101,8 @@ class _Reader:
         return self.found
 
     def _at(self, offset: int) -> tuple[int, int]:
-        line = self.text.count("\n", 0, offset) + 1
-        return line, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
 
     def _error(self, message: str, offset: int) -> EnvFileError:
         return EnvFileError(message, *self._at(offset))

@@ -1,7 +1,7 @@
 """Compose's variables: `$V ${V} ${V:-d} ${V-d} ${V:?e} ${V?e} ${V:+r} ${V+r}`, nested, and `$$` for a dollar.
 
-Text in, text out. A value that is put in is never looked at again, so the result is no longer than what the text and the
-values allow. A lone `$` that starts no variable stays as it is, as in compose. Never reads the process's environment.
+Text in, text out. A value that is put in is never looked at again, so the result is no longer than text and values
+allow. A lone `$` that starts no variable stays as it is, as in compose. Never reads the process's environment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_NESTING = 30
 
 
 class InterpolationError(Exception):
-    """A text that can't be interpolated; `offset` is where in it. `missing` names a required variable without a value."""
+    """A text that can't be interpolated, from `offset` on. `missing` is the required variable that has no value."""
 
     def __init__(self, message: str, offset: int, missing: str = "") -> None:
         super().__init__(message)

@@ -122,7 +122,7 @@ class _Builder:
             elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                 self._open(event)
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-                self._close(event.end_mark.index)
+                self._close(event)
             elif isinstance(event, yaml.DocumentStartEvent):
                 self.anchors.clear()
         return [root for root in self.roots if not is_null(root)]
@@ -220,8 +220,9 @@ class _Builder:
             self.anchors[event.anchor] = None
         self.frames.append(_Frame(start, is_table, event.anchor, mark))
 
-    def _close(self, end: int) -> None:
+    def _close(self, event: Any) -> None:
         frame = self.frames.pop()
+        end = event.end_mark.index
         while end > frame.start and self.text[end - 1 : end] in (" ", "\t", *_LINE_BREAKS):
             end -= 1
         place = self.spans.span(frame.start, end)

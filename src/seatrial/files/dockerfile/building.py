@@ -25,6 +25,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 MAX_WORK = 32 * 1024 * 1024
 """Characters that all expansions of one image may give together; no honest file comes near."""
+_ERROR_COST = 16 * 1024
+_PORT_COST = 64
 
 _REMOTE = ("http://", "https://", "git://", "git@", "ssh://")
 
@@ -54,10 +56,13 @@ class Notes:
 
     def expanded(self, text: str, variables: Mapping[str, str], place: Place) -> str | None:
         """The text with its variables filled in; None (and a finding) if that can't be."""
+        if self._left < 0:
+            return None
         try:
             value = expand(text, variables, self.options)
         except ExpansionError as error:
-            self.add(f"{text[:60]!r} can't be expanded: {error}", place)
+            if self.can_spend(_ERROR_COST, place):
+                self.add(f"{text[:60]!r} can't be expanded: {error}", place)
             return None
         return value if self.can_spend(len(value), place) else None
 
@@ -231,13 +236,15 @@ class Builder:
 
     def _expose(self, instruction: Instruction) -> None:
         for word in instruction.words:
+            if not self._notes.can_spend(_PORT_COST, word.place):
+                return
             try:
                 texts = expand_words(word.text, self._variables, self._notes.options)
                 ports = [port for text in texts for port in parse_ports(text)]
             except (ExpansionError, ValueError) as error:
                 self._notes.add(f"EXPOSE: {error}", word.place, "Write a port such as 8080 or 53/udp.")
                 continue
-            if self._notes.can_spend(len(ports), word.place):
+            if self._notes.can_spend(_PORT_COST * len(ports), word.place):
                 for port in ports:
                     self._ports.setdefault(port, Sourced(port, word.place))
 

@@ -1,8 +1,8 @@
 """Expands `$NAME` and `${NAME…}`, and takes quotes and escapes away, exactly as BuildKit's shell lexer does.
 
 It is not a shell: no command is run, no file is looked at. What BuildKit refuses is an ExpansionError. A value can't
-grow without bound (`ENV A=$A$A` doubles), nor can a deep nest or a pattern cost more than linear time. Source: buildkit's
-shell/lex.go, its quirks included.
+grow without bound (`ENV A=$A$A` doubles), nor can a deep nest or a pattern cost more than linear time. Source:
+buildkit's shell/lex.go, its quirks included.
 """
 
 from __future__ import annotations

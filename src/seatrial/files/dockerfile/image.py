@@ -18,10 +18,10 @@ class Image:
     """The final configuration, as far as the file says it; what the base image brings is unknown.
 
     `bases` are the FROM names after substitution, the stage's own first, then those of the stages it stands on; the
-    last is the image that comes from outside. `entrypoint` and `command` are the argv as the engine gets them: the shell
-    form is `(*shell, line)` and has its `…_shell_form` set. Each is None if nothing says it (the base image's holds),
-    and the empty tuple if it was cleared: by `ENTRYPOINT []`, or a command by an ENTRYPOINT without a CMD of its own
-    stage, as Docker does. `workdir` is absolute; a relative one starts at "/" where the base image's is unknown, and
+    last is the image that comes from outside. `entrypoint` and `command` are the argv as the engine gets them: the
+    shell form is `(*shell, line)` and has its `…_shell_form` set. Each is None if nothing says it (the base image's
+    holds), and the empty tuple if it was cleared: by `ENTRYPOINT []`, or a command by an ENTRYPOINT without a CMD of
+    its own stage, as Docker does. `workdir` is absolute; a relative one starts at "/" where the base's is unknown, and
     `workdir_known` is False then. `environment` holds what ENV sets, never an ARG. `ports` is EXPOSE in file order.
     `copies` are the COPY and ADD from the build context, in order, with absolute targets. `triggers` are the ONBUILD
     instructions that this image leaves to its children. `findings` are of resolving alone; those of reading are in the

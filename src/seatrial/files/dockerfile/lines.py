@@ -1,8 +1,8 @@
 """Physical lines into logical lines: comments, blank lines, continuations, parser directives.
 
 A logical line is what an instruction is read from. It remembers where each of its characters stands in the file, so
-that every place can be given exactly although continuations were taken out. Source: buildkit's parser.go. Nothing here knows
-what an instruction is, and every function is linear in the size of the file.
+that every place can be given exactly although continuations were taken out. Source: buildkit's parser.go. Nothing
+here knows what an instruction is, and every function is linear in the size of the file.
 """
 
 from __future__ import annotations

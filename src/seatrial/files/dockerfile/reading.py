@@ -31,6 +31,8 @@ from seatrial.model.place import Place
 
 _HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
 _KIND = re.compile(f"[^{SPACE}]+")
+_MEANT_AS_JSON = re.compile(r"\[\s*[\"'“”‘’]")
+"""A bracket and a quote; `[ -f file ]` is an honest shell line."""
 _MAX_SUGGESTIONS = 20
 
 
@@ -73,15 +75,18 @@ class _Reader:
     def _guarded(self, line: LogicalLine, start: int, end: int) -> Instruction:
         """The instruction at this span, as far as it can be read."""
         written, start_of_rest = _keyword(line.text, start, end)
-        whole, keyword_place = line.place(start, end), line.place(start, start + len(written))
-        bare = Instruction(written.upper(), written, whole, keyword_place, comments=line.comments)
-        escape = self._lines.escape
-        flags, at = split_flags(line, start_of_rest, end, escape)
+        flags, at = split_flags(line, start_of_rest, end, self._lines.escape)
         left, right = trim(line.text, at, end)
-        if left < right:
-            place = line.place(left, right)
-            bare = replace(bare, arguments=line.text[left:right], arguments_place=place)
-        bare = replace(bare, flags=tuple(flags))
+        bare = Instruction(
+            keyword=written.upper(),
+            written=written,
+            place=line.place(start, end),
+            keyword_place=line.place(start, start + len(written)),
+            arguments=line.text[left:right],
+            arguments_place=line.place(left, right) if left < right else None,
+            flags=tuple(flags),
+            comments=line.comments,
+        )
         try:
             return self._with_words(bare, line, left, right)
         except RefusalError as refusal:
@@ -140,7 +145,7 @@ class _Reader:
     def _warn_about_broken_json(self, instruction: Instruction) -> None:
         """Docker says nothing when JSON is broken and runs the line with a shell, brackets and all."""
         text = instruction.words[-1].text if instruction.words and not instruction.json else ""
-        if instruction.keyword not in ("CMD", "ENTRYPOINT", "HEALTHCHECK") or not text.startswith("["):
+        if instruction.keyword not in ("CMD", "ENTRYPOINT", "HEALTHCHECK") or not _MEANT_AS_JSON.match(text):
             return
         message = f"{instruction.keyword} looks like the JSON form but is not valid JSON, so it runs as a shell line"
         self._report(Severity.WARNING, message, instruction.words[-1].place, 'Write ["program", "argument"].')

@@ -24,7 +24,7 @@ def resolve(dockerfile: Dockerfile, target: str | None = None, build_args: Mappi
     """The image of stage `target` (a name or a number; the last stage if None). Never raises.
 
     The predefined arguments stand for linux/amd64 (TARGETPLATFORM, BUILDARCH, …) unless `build_args` says otherwise.
-    `$PATH` is Docker's default where no ENV sets it; other variables of a base image are unknown: they expand to nothing.
+    `$PATH` is Docker's default where no ENV sets it; other variables of a base image are unknown and expand to nothing.
     """
     notes = Notes(dockerfile.directives.escape_character)
     stage = dockerfile.stage(target) if target else dockerfile.stages[-1] if dockerfile.stages else None

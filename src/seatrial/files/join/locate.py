@@ -36,13 +36,13 @@ class Located:
 
 
 def locate(path: Path, compose_files: Sequence[Path], environment: Mapping[str, str]) -> Located:
-    """What `path` (a directory, a Dockerfile or a compose file) and `-f` files lead to."""
+    """What `path` (a directory, a Dockerfile or a compose file) leads to, or the `-f` files: then the directory of the
+    first is the project's, as with compose."""
     if compose_files:
         for file in compose_files:
             _refuse_unusable(file)
         named = tuple(file.absolute() for file in compose_files)
-        directory = path.absolute() if path.is_dir() else named[0].parent
-        return Located(directory, named)
+        return Located(named[0].parent, named)
     if path.is_dir():
         return _locate_in(path.absolute(), environment)
     _refuse_unusable(path)

@@ -28,27 +28,32 @@ LOG_CHARACTERS = 500
 
 def render(trial: Trial) -> str:
     """The page, UTF-8 text ending in a newline."""
+    pictures = [(("wide", timeline(run, WIDE)), ("narrow", timeline(run, NARROW))) for run in trial.recording.runs]
+    seen = {mark for drawn in pictures for _, picture in drawn for mark in picture.marks()}
     runs = [
         {
             "run": run,
             "sentence": sentence(run),
-            "pictures": (("wide", timeline(run, WIDE)), ("narrow", timeline(run, NARROW))),
+            "pictures": drawn,
             "tallies": tallies(run),
             "log": _log(run),
             "log_left": max(len(run.log) - LOG_LINES, 0) + run.log_truncated,
         }
-        for run in trial.recording.runs
+        for run, drawn in zip(trial.recording.runs, pictures, strict=True)
     ]
     page = _environment().get_template("page.html.j2")
-    return page.render(
-        trial=trial,
-        recording=trial.recording,
-        entries=trial.entries(),
-        runs=runs,
-        marks=MARKS,
-        rulings={Ruling.FAIL: "fail", Ruling.NOT_PROVED: "unproved", Ruling.PASS: "pass"},
-        signs={Ruling.FAIL: "✗", Ruling.NOT_PROVED: "?", Ruling.PASS: "✓"},
-    ).rstrip() + "\n"
+    return (
+        page.render(
+            trial=trial,
+            recording=trial.recording,
+            entries=trial.entries(),
+            runs=runs,
+            marks=[mark for mark in MARKS if mark in seen],
+            rulings={Ruling.FAIL: "fail", Ruling.NOT_PROVED: "unproved", Ruling.PASS: "pass"},
+            signs={Ruling.FAIL: "✗", Ruling.NOT_PROVED: "?", Ruling.PASS: "✓"},
+        ).rstrip()
+        + "\n"
+    )
 
 
 def _log(run: Run) -> list[tuple[str, LogLine]]:

@@ -134,6 +134,11 @@ class Picture:
     title: str
     description: str
 
+    def marks(self) -> set[Mark]:
+        """The marks that can be seen in it."""
+        dots = {dot.mark for lane in self.lanes for dot in lane.dots}
+        return dots | {piece.mark for lane in self.lanes for stack in lane.stacks for piece in stack.pieces}
+
 
 def axis_of(run: Run, width: float) -> Axis:
     """The span that matters: from shortly before the signal to the end; without a signal the whole run."""

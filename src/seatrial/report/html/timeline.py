@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from seatrial.model.recording import Connection, EventKind, Exchange, Outcome, Population, ProcessSeen, Run
 from seatrial.report.html.marks import ERROR, MARKS, OUT, Mark, mark_of
-from seatrial.report.html.picture import CHARACTER, Axis, Bar, Dot, Lane, Piece, Picture, Stack, axis_of, markers_of
+from seatrial.report.html.picture import CHARACTER, Axis, Bar, Dot, Lane, Picture, Piece, Stack, axis_of, markers_of
 from seatrial.report.summary import moment_of, outcomes, sentence, tallies
 from seatrial.report.words import clean, clip, command, count
 
@@ -72,7 +72,7 @@ def _population(population: Population, members: list[Connection]) -> LaneMaker:
         if few:
             return _rows(population.value, members, axis, y)
         requests = sum(len(each.exchanges) for each in members)
-        note = f"{count(requests, 'request')} on {count(len(members), 'connection')}"
+        note = count(requests, "request") if requests else count(len(members), "connection")
         return _stacked(population.value, note, list(_samples(members)), axis, y)
 
     return make
@@ -140,7 +140,7 @@ def _stacked(label: str, note: str, samples: Sequence[Sample], axis: Axis, y: fl
     room = HALF if above else 4.0
     baseline = y + LABEL + room
     stacks = tuple(_stack(axis, index, seconds, bins[index], (baseline, unit)) for index in sorted(bins))
-    scale = f", at most {max(above, below)} in {seconds * 1000:.3g} ms" if bins else ""
+    scale = f", ≤ {max(above, below)} in {seconds * 1000:.3g} ms" if bins else ""
     height = LABEL + room + (HALF if below else 4.0)
     return Lane(y, height, label, note + scale, stacks=stacks, baseline=baseline)
 

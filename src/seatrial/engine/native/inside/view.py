@@ -125,6 +125,8 @@ class View:
             for depth in range(len(parts)):
                 relative = "/".join(parts[: depth + 1])
                 made = f"{upper}/{relative}"
+                if os.path.lexists(f"{source}/{relative}") and not os.path.isdir(f"{source}/{relative}"):
+                    break  # a file where a directory is needed: the step itself will say so
                 if not os.path.lexists(made):
                     os.mkdir(made, 0o755)
                     self._imitate(f"{source}/{relative}", made, {})

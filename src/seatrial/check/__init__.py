@@ -1,0 +1,1 @@
+"""Static requirements: pure functions from services and documents to findings, one requirement a file."""

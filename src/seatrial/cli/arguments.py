@@ -1,0 +1,231 @@
+"""The table of commands and their arguments. A command's own module is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from seatrial.model import catalogue
+from seatrial.model.recording import Scenario
+
+EPILOG = """\
+exit codes: 0 good; 1 failed drills (see --fail-on); 2 usage or unreadable input; 3 nothing found;
+4 this machine cannot; 70 a bug of ours; 130, 143 interrupted, with everything cleaned up
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: `module` has a function `run` that takes the arguments and gives the exit code."""
+
+    name: str
+    summary: str
+    usage: str
+    module: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Read the arguments and run the command."""
+    own, command = _split(argv)
+    parser = _parser()
+    arguments = parser.parse_args(own)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    if command is not None and arguments.command.name != "drill":
+        parser.error(f"unexpected arguments after --: {' '.join(command)}")
+    if command == []:
+        parser.error("there is no command after --")
+    arguments.service_command = tuple(command or ())
+    code: int = import_module(f"seatrial.cli.{arguments.command.module}").run(arguments)
+    return code
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """What stands before the first `--`, and the command after it (None without one)."""
+    words = list(argv)
+    if "--" not in words:
+        return words, None
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains as all of us do: `error: …`, then a hint."""
+
+    def error(self, message: str) -> Any:
+        from seatrial.cli.front import complain
+        from seatrial.report.words import clean
+
+        complain(f"error: {clean(message)}")
+        complain(f"hint: {self.prog} --help")
+        self.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="seatrial",
+        description="The sea trial for services in containers: prove what a stop really does.",
+        epilog=EPILOG,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="store_true", help="print the version")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.summary[0].upper() + command.summary[1:] + ".",
+            usage=command.usage,
+            epilog=EPILOG if command.name == "drill" else None,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(command=command)
+    return parser
+
+
+def _add_drill(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("project", metavar="PATH", nargs="?", help="directory, Dockerfile or compose file (default: here)")
+    what = parser.add_argument_group("what to drill")
+    what.add_argument("--service", metavar="NAME", help="the service, where there are several")
+    what.add_argument("-f", "--file", metavar="FILE", action="append", default=[], help="compose file (repeatable)")
+    what.add_argument("--target", metavar="STAGE", help="build stage of the Dockerfile")
+    what.add_argument("--profile", metavar="NAME", action="append", default=[], help="compose profile (repeatable)")
+    what.add_argument("--engine", choices=("native",), default="native", help="what runs it (default: native)")
+    what.add_argument("-e", "--env", metavar="NAME[=VALUE]", action="append", default=[], help="environment variable")
+    what.add_argument("--env-file", metavar="FILE", action="append", default=[], help="environment from a file")
+    what.add_argument("--port", metavar="N", type=_port, help="port to load, where it listens on several")
+    _add_drill_how(parser.add_argument_group("how to drill it"))
+    _add_drill_output(parser.add_argument_group("what to do with the result"))
+
+
+def _add_drill_how(how: argparse._ArgumentGroup) -> None:
+    add = how.add_argument
+    add("--only", metavar="NAMES", type=_names, help="these requirements or runs alone, separated by commas")
+    add("--skip", metavar="NAMES", type=_names, help="all but these")
+    add("--rate", metavar="N", type=_rate, help="new connections a second (default: 50)")
+    add("--path", dest="quick_path", metavar="PATH", type=_path, help="request target of quick requests")
+    add("--slow-path", metavar="PATH", type=_path, help="one that takes a second or so")
+    add("--stream-path", metavar="PATH", type=_path, help="one whose response goes on")
+    add("--grace", metavar="SECONDS", type=_seconds, help="from the stop signal to SIGKILL")
+    add("--lag", metavar="SECONDS", type=_seconds, help="how long a load balancer goes on sending")
+    add("--ready-timeout", metavar="SECONDS", type=_positive_seconds, help="how long to wait for readiness")
+
+
+def _add_drill_output(out: argparse._ArgumentGroup) -> None:
+    add = out.add_argument
+    add("--report", metavar="FILE", help="write an HTML page")
+    add("--json", metavar="FILE", nargs="?", const="-", help="write a JSON report (default: to stdout)")
+    add("--save", metavar="FILE", help="save the recording, with the service's own output as it is")
+    add("--replay", metavar="FILE", help="judge a saved recording again; nothing is run")
+    levels = ("fail", "not-proved", "never")
+    add("--fail-on", choices=levels, default="fail", help="what makes the exit code 1 (default: fail)")
+    add("-q", "--quiet", action="store_true", help="no progress, and only what did not pass")
+    add("-v", "--verbose", action="store_true", help="all evidence and numbers")
+    add("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+
+
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--drilled", action="store_true", help="only what `seatrial drill` gives a verdict on")
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a requirement, as `seatrial list` names it")
+
+
+COMMANDS = (
+    Command(
+        "drill",
+        "start a service as a container would be, load it, stop it, and report what happened",
+        "seatrial drill [PATH] [options] [-- COMMAND…]",
+        "drill",
+        _add_drill,
+    ),
+    Command("list", "list the requirements", "seatrial list [--drilled]", "listing", _add_list),
+    Command("explain", "explain a requirement", "seatrial explain NAME", "explain", _add_explain),
+)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = _number(text.removesuffix("s"))
+    if not 0 <= number <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 86400 seconds")
+    return number
+
+
+def _positive_seconds(text: str) -> float:
+    number = _seconds(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("0 seconds leave no time")
+    return number
+
+
+def _rate(text: str) -> float:
+    number = _number(text)
+    if not 0 < number <= 5000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 5000 connections a second")
+    return number
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
+    return int(text)
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with /: write {'/' + text!r}")
+    if not all("!" <= character <= "~" for character in text):
+        raise argparse.ArgumentTypeError(f"{text!r} holds white space or characters that must be percent-encoded")
+    return text
+
+
+def selectable() -> tuple[str, ...]:
+    """All names that --only and --skip take: drilled requirements, and runs."""
+    return (*(each.name for each in catalogue.REQUIREMENTS if each.drilled), *(each.value for each in Scenario))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name for part in text.split(",") if (name := part.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError("no name is given")
+    for name in names:
+        if name not in selectable():
+            raise argparse.ArgumentTypeError(unknown(name, selectable()))
+    return names
+
+
+def unknown(name: str, known: Sequence[str]) -> str:
+    """The complaint about an unknown name, with what may have been meant."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    if catalogue.find(name):
+        return f"{name!r} is not proved by running (seatrial list --drilled)"
+    return f"{name!r} is unknown" + (f"; did you mean {' or '.join(close)}?" if close else " (seatrial list --drilled)")

@@ -1,0 +1,117 @@
+"""The outermost layer: every exception becomes a message on stderr and an exit code; nothing escapes as a traceback
+unless we are broken. Prepares the streams first, so that no message can fail for want of a character.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from seatrial.cli import codes
+from seatrial.cli.output import OutputError
+from seatrial.model.errors import InputError, NothingFoundError, SeatrialError, UnsupportedError
+
+EXTRA = frozenset({"rich", "jinja2", "markupsafe", "yaml", "h11", "jsonschema_rs"})
+"""Top-level modules that `seatrial[cli]` brings."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and give its exit code."""
+    _prepare_streams()
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (`seatrial list | head`). What is still buffered must not raise again at exit.
+        silence(sys.stdout)
+        code = codes.GOOD
+    except OSError as error:
+        silence(sys.stdout)
+        code = _tell(f"the output cannot be written: {error.strerror}", "")
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    if list(argv[:1]) in (["--version"], ["-V"]):
+        from seatrial import __version__
+
+        print(f"seatrial {__version__}")
+        return codes.GOOD
+    try:
+        from seatrial.cli.arguments import dispatch
+
+        return dispatch(argv)
+    except SeatrialError as error:
+        return _tell(str(error), error.hint, _code_of(error))
+    except KeyboardInterrupt:
+        return codes.SIGNALLED + 2
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else codes.USAGE
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in EXTRA:
+            return _broken()
+        return _tell(f"this command needs {error.name}: pip install 'seatrial[cli]'", "", codes.UNSUPPORTED)
+    except OutputError as error:
+        raise error.reason from None
+    except Exception:
+        return _broken()
+
+
+def _code_of(error: SeatrialError) -> int:
+    if isinstance(error, InputError):
+        return codes.USAGE
+    if isinstance(error, NothingFoundError):
+        return codes.NOTHING_FOUND
+    if isinstance(error, UnsupportedError):
+        return codes.UNSUPPORTED
+    # An instance or a load that could not be set up: nothing is known of the service.
+    return codes.UNSUPPORTED
+
+
+def _tell(message: str, hint: str, code: int = codes.UNSUPPORTED) -> int:
+    from seatrial.report.redact import text
+    from seatrial.report.words import clean
+
+    complain("error: " + clean(text(message)))
+    for line in hint.splitlines():
+        complain("hint: " + clean(text(line)))
+    return code
+
+
+def _broken() -> int:
+    import traceback
+
+    complain(traceback.format_exc().rstrip())
+    complain("error: this is a bug in seatrial, not in your service")
+    complain("hint: please report it, with the lines above")
+    return codes.BROKEN
+
+
+def complain(line: str) -> None:
+    """A line on stderr; if even that is gone there is nobody to tell."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def _prepare_streams() -> None:
+    """Streams that are closed swallow what they get, and no character is an error (`LC_ALL=C`)."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 — for the process's life
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def silence(stream: TextIO) -> None:
+    """Send the rest of a stream nowhere (Python flushes it once more at exit)."""
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, stream.fileno())
+        os.close(descriptor)
+    except (OSError, ValueError):
+        return

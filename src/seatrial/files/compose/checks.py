@@ -1,0 +1,86 @@
+"""What must hold between the parts of a project, as compose checks before it starts anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seatrial.files.compose import keys
+from seatrial.files.compose.fields import Fields
+from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null
+from seatrial.files.compose.problems import nearest
+from seatrial.files.compose.types import ComposeService
+
+
+def check_top_level(project: Fields) -> None:
+    """The keys of the top level and of its networks, volumes, secrets and configs."""
+    project.check_keys(keys.PROJECT)
+    if version := project.table.entries.get("version"):
+        project.problems.note("`version` means nothing any more; compose ignores it", version.place, "remove it")
+    for section, known in keys.RESOURCES_OF_PROJECT.items():
+        resources = project.sub(section)
+        if resources is None:
+            continue
+        for name, node in resources.table.items():
+            if not is_null(node) and (fields := resources.sub(name)):
+                fields.check_keys(known)
+                if section in ("secrets", "configs"):
+                    _check_source(fields, section)
+
+
+def _check_source(fields: Fields, section: str) -> None:
+    ways = ("file", "environment") if section == "secrets" else ("file", "environment", "content")
+    said = [way for way in ways if fields.says(way)]
+    if len(said) > 1:
+        fields.problems.error(f"{fields.where} can have only one of {', '.join(ways)}", fields.table.place)
+    if not said and not fields.says("external") and not fields.says("driver"):
+        fields.problems.error(f"{fields.where} needs one of {', '.join(ways)}", fields.table.place)
+
+
+def check_service(said: ComposeService, service: Fields, project: Fields) -> None:
+    """What compose demands of one service beyond the types of its values."""
+    problems = service.problems
+    if not any(service.says(key) for key in ("image", "build", "provider")):
+        problems.error(f"{service.where} has neither an image nor a build", said.place, "add image: … or build: .")
+    if said.container_name and said.replicas and said.replicas.value > 1 and said.container_name.place:
+        message = f"{service.where}: container_name can't be shared by {said.replicas.value} replicas"
+        problems.error(message, said.container_name.place, "remove container_name")
+    _check_volumes(said, project)
+    _check_networks(service, project)
+
+
+def _check_volumes(said: ComposeService, project: Fields) -> None:
+    volumes = _names(project.table.get("volumes"))
+    for mount in said.volumes:
+        source = mount.value.source
+        if mount.value.kind != "volume" or not source or source in volumes or "/" in source or ":" in source:
+            continue
+        near = nearest(source, list(volumes))
+        remedy = f"did you mean {near}?" if near else f"add {source} under the top-level volumes, or write ./{source}"
+        project.problems.error(
+            f"services.{said.name}: the volume {source!r} is not defined", mount.place or said.place, remedy
+        )
+
+
+def _check_networks(service: Fields, project: Fields) -> None:
+    said = service.node("networks")
+    if said is None:
+        return
+    if service.says("network_mode"):
+        service.problems.error(f"{service.where} can't have both networks and network_mode", said.place)
+    defined = {*_names(project.table.get("networks")), "default"}
+    for name, node in _named(said).items():
+        if name not in defined:
+            near = nearest(name, defined)
+            remedy = f"did you mean {near}?" if near else f"add {name} under the top-level networks"
+            service.problems.error(f"{service.where}: the network {name!r} is not defined", node.place, remedy)
+
+
+def _names(node: Node | None) -> Mapping[str, object]:
+    return node.entries if isinstance(node, Table) else {}
+
+
+def _named(node: Node) -> dict[str, Node | Scalar]:
+    if isinstance(node, Table):
+        return {name: Scalar(None, entry.place) for name, entry in node.entries.items()}
+    items = node.items if isinstance(node, Listing) else ()
+    return {item.value: item for item in items if isinstance(item, Scalar) and isinstance(item.value, str)}

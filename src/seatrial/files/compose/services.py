@@ -1,0 +1,199 @@
+"""One service of the merged tree as a `ComposeService`.
+
+Reads every key that matters to how the service runs; the others are only checked to be known ones. A value that can't
+be read is told and counts as not said, so that one mistake hides nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from seatrial.files.compose import keys
+from seatrial.files.compose.dependencies import read_dependencies
+from seatrial.files.compose.fields import Fields, absolute
+from seatrial.files.compose.grants import read_grants
+from seatrial.files.compose.health import read_healthcheck
+from seatrial.files.compose.interpolation import Lookup
+from seatrial.files.compose.limits import read_deployment
+from seatrial.files.compose.merging import build_table
+from seatrial.files.compose.mounts import read_mounts
+from seatrial.files.compose.nodes import Listing, Scalar, Table, text_of
+from seatrial.files.compose.ports import read_exposed, read_ports
+from seatrial.files.compose.shellwords import split
+from seatrial.files.compose.types import ComposeBuild, ComposeService
+from seatrial.files.compose.variables import read_variables
+from seatrial.model.place import Place, Sourced
+from seatrial.model.service import Logging, signal_number
+
+_REMOTE = ("https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a service is read in: the project's top level, its environment, and what places call its env files."""
+
+    project: Fields
+    outside: Lookup
+    shown: dict[str, str]
+
+
+def read_service(name: str, place: Place, service: Fields, context: Context) -> ComposeService:
+    """The service of that name."""
+    service.check_keys(keys.SERVICE)
+    deployment = read_deployment(service)
+    environment, env_files = read_variables(service, context.outside, context.shown)
+    return ComposeService(
+        name=name,
+        place=place,
+        image=service.text("image"),
+        build=_build(service, context.outside),
+        command=_words(service, "command"),
+        entrypoint=_words(service, "entrypoint"),
+        environment=environment,
+        env_files=env_files,
+        working_dir=service.text("working_dir"),
+        user=service.text("user"),
+        group_add=service.unique_texts("group_add", numbers=True),
+        init=service.boolean("init"),
+        stop_signal=_stop_signal(service),
+        stop_grace_period=service.duration("stop_grace_period"),
+        healthcheck=read_healthcheck(service),
+        restart=deployment.restart,
+        restart_policy=deployment.restart_policy,
+        replicas=deployment.replicas,
+        limits=deployment.limits,
+        reserved_cpus=deployment.reserved_cpus,
+        logging=_logging(service),
+        read_only=service.boolean("read_only"),
+        privileged=service.boolean("privileged"),
+        volumes=read_mounts(service),
+        ports=read_ports(service),
+        expose=read_exposed(service),
+        depends_on=read_dependencies(service),
+        cap_add=service.unique_texts("cap_add"),
+        cap_drop=service.unique_texts("cap_drop"),
+        security_opt=service.unique_texts("security_opt"),
+        hostname=service.text("hostname"),
+        container_name=service.text("container_name"),
+        tty=service.boolean("tty"),
+        stdin_open=service.boolean("stdin_open"),
+        profiles=service.unique_texts("profiles"),
+        platform=service.text("platform"),
+        network_mode=service.text("network_mode"),
+        pid=service.text("pid"),
+        ipc=service.text("ipc"),
+        sysctls={name: Sourced(said.value or "", said.place) for name, said in service.pairs("sysctls").items()},
+        secrets=read_grants(service, context.project, "secrets"),
+        configs=read_grants(service, context.project, "configs"),
+        extensions=service.extensions(),
+    )
+
+
+def _words(service: Fields, key: str) -> Sourced[tuple[str, ...]] | None:
+    node = service.node(key)
+    if node is None:
+        return None
+    if isinstance(node, Listing):
+        return Sourced(tuple(text.value for text in service.texts(key)), node.place)
+    line = service.text(key)
+    if line is None:
+        return None
+    try:
+        words = split(line.value)
+    except ValueError as error:
+        service.problems.error(f"{service.where}.{key}: {error}", node.place)
+        return None
+    if words.dropped:
+        shown = words.dropped if len(words.dropped) <= 40 else words.dropped[:39] + "…"
+        message = f"{service.where}.{key} is not run by a shell: compose drops everything from {shown!r} on"
+        service.problems.warn(message, node.place, 'write ["sh", "-c", "exec …"]')
+    return Sourced(words.argv, node.place)
+
+
+def _stop_signal(service: Fields) -> Sourced[str] | None:
+    said = service.text("stop_signal")
+    if said is None:
+        return None
+    try:
+        signal_number(said.value)
+    except ValueError as error:
+        service.problems.error(f"{service.where}.stop_signal: {error}", said.place or service.table.place)
+        return None
+    return said
+
+
+def _logging(service: Fields) -> Sourced[Logging] | None:
+    fields = service.sub("logging")
+    if fields is None:
+        return None
+    fields.check_keys(keys.LOGGING)
+    driver = fields.text("driver")
+    options: dict[str, str] = {}
+    if said := fields.sub("options"):
+        for name, value in said.table.items():
+            if not isinstance(value, Scalar):
+                said.wrong(value, name, "a string or a number")
+            elif not value.is_broken:
+                options[name] = text_of(value)
+    return Sourced(Logging(driver.value if driver else "", options), fields.table.place)
+
+
+def _build(service: Fields, outside: Lookup) -> ComposeBuild | None:
+    node = service.node("build")
+    if node is None:
+        return None
+    table = build_table(node)
+    if not isinstance(table, Table):
+        service.wrong(node, "build", "a path or a mapping")
+        return None
+    fields = Fields(table, service.problems, f"{service.where}.build")
+    fields.check_keys(keys.BUILD)
+    context = fields.text("context")
+    is_remote = bool(context and ("://" in context.value or context.value.startswith(_REMOTE)))
+    base = getattr(fields.table.get("context"), "base", "") or table.base
+    where = (
+        context if context and is_remote else Sourced(absolute(context.value if context else ".", base), table.place)
+    )
+    if context and not is_remote:
+        where = Sourced(where.value, context.place)
+    dockerfile, inline = fields.text("dockerfile"), fields.text("dockerfile_inline")
+    if dockerfile and inline and inline.place:
+        fields.problems.error(f"{fields.where} can't have both dockerfile and dockerfile_inline", inline.place)
+    return ComposeBuild(
+        context=where,
+        is_remote=is_remote,
+        dockerfile=dockerfile,
+        dockerfile_inline=inline,
+        target=fields.text("target"),
+        args=_args(fields, outside),
+        additional_contexts=_contexts(fields),
+    )
+
+
+def _args(build: Fields, outside: Lookup) -> dict[str, Sourced[str | None]]:
+    return {
+        name: Sourced(outside(name) if said.value is None else said.value, said.place)
+        for name, said in build.pairs("args").items()
+    }
+
+
+def _contexts(build: Fields) -> dict[str, Sourced[str]]:
+    found: dict[str, Sourced[str]] = {}
+    for name, said in build.pairs("additional_contexts").items():
+        text = said.value or ""
+        is_remote = "://" in text or text.startswith(_REMOTE)
+        found[name] = Sourced(text if is_remote else absolute(text, build.table.base), said.place)
+    return found
+
+
+def named_files(service: Table) -> list[str]:
+    """The env files that a service names, absolute."""
+    node = service.get("env_file")
+    items = node.items if isinstance(node, Listing) else (node,)
+    found: list[str] = []
+    for item in items:
+        path = item.get("path") if isinstance(item, Table) else item
+        if isinstance(path, Scalar) and isinstance(path.value, str):
+            found.append(absolute(path.value, path.base))
+    return [os.path.normpath(path) for path in found]

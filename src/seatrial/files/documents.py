@@ -1,0 +1,259 @@
+"""Reads a project for `seatrial check`: its services, and every document that says something about them.
+
+`read_project` gives the joined services; what stands beside them (Dockerfiles as instructions, compose entries,
+manifests, entrypoint scripts, the files of the build context) is read here, once each. Raises InputError and
+NothingFoundError as `read_project` does; what is wrong inside the files becomes findings.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seatrial.files.dockerfile import read_dockerfile
+from seatrial.files.dockerignore import context_files, dockerignore_file, read_dockerignore
+from seatrial.files.instructions import neutral
+from seatrial.files.join.building import shown_path
+from seatrial.files.join.locate import locate
+from seatrial.files.json_positions import JsonError, Lines, Node, parse
+from seatrial.files.project import read_project
+from seatrial.files.reading import is_regular, read_text
+from seatrial.files.scripts.tree import Tree
+from seatrial.files.shell_commands import shell_commands
+from seatrial.model.documents import (
+    BuildContext,
+    ComposeEntry,
+    Dockerfile,
+    Documents,
+    Manifest,
+    Script,
+    ShellCommand,
+    Unit,
+)
+from seatrial.model.errors import InputError
+from seatrial.model.place import Place, Sourced
+from seatrial.model.project import Project
+from seatrial.model.service import Service
+
+if TYPE_CHECKING:
+    from seatrial.files.compose import ComposeProject, ComposeService
+
+LOCKFILES = (
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "bun.lockb",
+    "pyproject.toml",
+    "requirements.txt",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "go.sum",
+    "Cargo.lock",
+    "Gemfile.lock",
+    "composer.lock",
+)
+MAX_SCRIPT_BYTES = 256 * 1024
+_BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+
+
+def read_documents(path: Path, *, environment: Mapping[str, str]) -> Documents:
+    """Everything that `seatrial check` looks at, for a directory, a Dockerfile or a compose file."""
+    project = read_project(path, environment=environment)
+    return _Reader(Path(project.directory), project).read(_compose_entries(path, environment))
+
+
+def _compose_entries(path: Path, environment: Mapping[str, str]) -> Mapping[str, ComposeEntry]:
+    located = locate(path, (), environment)
+    if not located.compose_files:
+        return {}
+    from seatrial.files.compose import read_compose
+
+    compose = read_compose(located.compose_files, environment, (), located.directory)
+    return {name: _entry(service, compose) for name, service in compose.services.items()}
+
+
+def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
+    policy = said.restart_policy
+    return ComposeEntry(
+        said.name,
+        said.place.file if said.place else (compose.files[0] if compose.files else ""),
+        said.place,
+        said.image,
+        said.build is not None,
+        said.build.target.value if said.build and said.build.target else None,
+        said.command,
+        said.healthcheck is not None,
+        Sourced(policy.value.condition, policy.place) if policy else None,
+        said.replicas,
+        said.reserved_cpus,
+        tuple(profile.value for profile in said.profiles),
+        said.network_mode.value if said.network_mode else "",
+        said.privileged,
+        said.environment,
+    )
+
+
+class _Reader:
+    """One reading of a project; remembers what it has read."""
+
+    def __init__(self, directory: Path, project: Project) -> None:
+        self.directory = directory
+        self.project = project
+        self.texts: dict[str, str] = {}
+        self.dockerfiles: dict[str, Dockerfile] = {}
+        self.manifests: dict[str, Manifest] = {}
+        self.scripts: dict[tuple[str, str], Script] = {}
+        self.lockfiles: dict[str, None] = {}
+
+    def read(self, entries: Mapping[str, ComposeEntry]) -> Documents:
+        for file in self.project.files:
+            self._text(self.directory / file, file)
+        units = tuple(self._unit(service, entries.get(service.name)) for service in self.project.services)
+        return Documents(
+            str(self.directory),
+            units,
+            tuple(self.dockerfiles.values()),
+            tuple(self.manifests.values()),
+            tuple(self.scripts.values()),
+            tuple(self.lockfiles),
+            self.texts,
+            self.project.findings,
+        )
+
+    def _text(self, path: Path, shown: str, limit: int = 4 * 1024 * 1024) -> str | None:
+        if shown not in self.texts:
+            try:
+                self.texts[shown] = read_text(path, shown, limit=limit).removeprefix("\ufeff")
+            except InputError:
+                return None  # what matters of it is a finding of reading already
+        return self.texts[shown]
+
+    def _unit(self, service: Service, entry: ComposeEntry | None) -> Unit:
+        dockerfile = self._dockerfile(service)
+        stages = dockerfile.chain(entry.target if entry else None) if dockerfile else ()
+        tree = self._tree(service)
+        return Unit(service, dockerfile, stages, entry, self._script(service, tree), self._manifests_of(service))
+
+    def _dockerfile(self, service: Service) -> Dockerfile | None:
+        shown = service.dockerfile
+        if not shown or shown == service.compose_file or shown.endswith((".yml", ".yaml")):
+            return None  # an inline Dockerfile has no file of its own
+        if shown not in self.dockerfiles:
+            text = self._text(self.directory / shown, shown)
+            if text is None:
+                return None
+            context = self._context(Path(service.context), self.directory / shown)
+            self.dockerfiles[shown] = neutral(read_dockerfile(text, shown), context)
+        return self.dockerfiles[shown]
+
+    def _context(self, directory: Path, dockerfile: Path) -> BuildContext:
+        ignore_file = dockerignore_file(directory, dockerfile)
+
+        @cache
+        def list_files() -> tuple[str, ...]:
+            try:
+                text = read_text(ignore_file) if ignore_file else ""
+            except InputError:
+                text = ""
+            return tuple(context_files(directory, read_dockerignore(text)))
+
+        shown = shown_path(ignore_file, self.directory) if ignore_file else ""
+        return BuildContext(str(directory), list_files, shown)
+
+    def _tree(self, service: Service) -> Tree:
+        context = Path(service.context)
+        below = shown_path(context, self.directory)
+        return Tree(context, service.workdir.value, service.copies, "" if below == "." else below + "/")
+
+    def _script(self, service: Service, tree: Tree) -> Script | None:
+        """The shell script of the project that the command starts with, behind an init at most."""
+        argvs = [service.argv.value] if service.argv else []
+        argvs += [hop.argv for hop in service.hops if hop.by.value.rpartition("/")[2] in ("tini", "dumb-init")]
+        for argv in argvs:
+            for path in _script_paths(argv):
+                file = next((file for place in _candidates(path, tree) if (file := tree.find(place))), None)
+                script = self._read_script(file, path, tree) if file else None
+                if script is not None:
+                    return script
+        return None
+
+    def _read_script(self, file: Path, path: str, tree: Tree) -> Script | None:
+        shown = tree.name(file)
+        if (shown, path) not in self.scripts:
+            text = self._text(file, shown, MAX_SCRIPT_BYTES)
+            if text is None or not (text.startswith("#!") or file.suffix in (".sh", ".bash", "")):
+                return None
+            self.scripts[shown, path] = _script(file, shown, path, text)
+        return self.scripts[shown, path]
+
+    def _manifests_of(self, service: Service) -> tuple[Manifest, ...]:
+        context = Path(service.context)
+        below = shown_path(context, self.directory)
+        prefix = "" if below == "." else below + "/"
+        for name in LOCKFILES:
+            if prefix + name not in self.lockfiles and is_regular(context / name):
+                self.lockfiles[prefix + name] = None
+        shown = prefix + "package.json"
+        if shown in self.lockfiles and shown not in self.manifests:
+            text = self._text(context / "package.json", shown)
+            manifest = _package_json(text, shown) if text is not None else None
+            if manifest is not None:
+                self.manifests[shown] = manifest
+        return (self.manifests[shown],) if shown in self.manifests else ()
+
+
+def _script_paths(argv: tuple[str, ...]) -> Iterator[str]:
+    if not argv:
+        return
+    if argv[0].rpartition("/")[2] in _SHELLS:
+        yield from (word for word in argv[1:2] if not word.startswith("-"))
+    else:
+        yield argv[0]
+
+
+def _candidates(path: str, tree: Tree) -> Iterator[str]:
+    if "/" in path:
+        yield tree.absolute(path)
+        return
+    yield from (posixpath.join(folder, path) for folder in _BIN)
+    yield tree.absolute(path)
+
+
+def _script(file: Path, shown: str, path: str, text: str) -> Script:
+    first = text.partition("\n")[0]
+
+    @cache
+    def read_commands() -> tuple[ShellCommand, ...]:
+        return shell_commands(text, Lines(text, shown).place)
+
+    shebang = first.rstrip("\r") if first.startswith("#!") else ""
+    return Script(shown, text, path, shebang, os.access(file, os.X_OK), "\r\n" in text, read_commands)
+
+
+def _package_json(text: str, shown: str) -> Manifest | None:
+    try:
+        root = parse(text)
+    except JsonError:
+        return None
+    places: dict[tuple[str, ...], Place] = {}
+    data = _plain(root, Lines(text, shown), (), places)
+    return Manifest(shown, data, places) if isinstance(data, dict) else None
+
+
+def _plain(node: Node, lines: Lines, path: tuple[str, ...], places: dict[tuple[str, ...], Place]) -> object:
+    places[path] = lines.place(node.start, node.end)
+    if isinstance(node.value, dict):
+        return {key: _plain(value, lines, (*path, key), places) for key, value in node.value.items()}
+    if isinstance(node.value, tuple):
+        return tuple(_plain(item, lines, (*path, str(index)), places) for index, item in enumerate(node.value))
+    return node.value

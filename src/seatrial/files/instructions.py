@@ -1,0 +1,115 @@
+"""Dockerfile syntax into the neutral documents that rules see.
+
+Adds what reading leaves open: which stage stands on which, and the simple commands of shell lines with exact places.
+Pure; it must never raise.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cache
+
+from seatrial.files.dockerfile import Dockerfile, Instruction, Stage
+from seatrial.files.json_positions import Lines
+from seatrial.files.shell_commands import shell_commands
+from seatrial.model import documents
+from seatrial.model.place import Place, Sourced
+
+_SHELL_KEYWORDS = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
+_GAPS = {
+    escape: re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
+    for escape in "\\`"
+}
+"""A continuation, and the comments and empty lines after it: what reading takes out of an instruction."""
+
+
+def neutral(dockerfile: Dockerfile, context: documents.BuildContext) -> documents.Dockerfile:
+    """The same file as rules see it."""
+    lines = Lines(dockerfile.text, dockerfile.file)
+    escape = dockerfile.directives.escape_character
+    converted = {id(each): _instruction(each, lines, escape) for each in dockerfile.instructions}
+    names: dict[str, int] = {}
+    stages = []
+    for stage in dockerfile.stages:
+        stages.append(_stage(stage, converted, names))
+        if stage.name:
+            names[stage.name] = stage.index
+    return documents.Dockerfile(dockerfile.file, dockerfile.text, tuple(converted.values()), tuple(stages), context)
+
+
+def _stage(stage: Stage, converted: dict[int, documents.Instruction], names: dict[str, int]) -> documents.Stage:
+    return documents.Stage(
+        stage.index,
+        stage.name,
+        Sourced(stage.base.text, stage.base.place),
+        converted[id(stage.origin)],
+        tuple(converted[id(each)] for each in stage.instructions),
+        names.get(stage.base.text.lower()),
+    )
+
+
+def _instruction(read: Instruction, lines: Lines, escape: str) -> documents.Instruction:
+    @cache
+    def read_shell() -> tuple[documents.ShellCommand, ...]:
+        return _shell(read, lines, escape)
+
+    has_shell = read.keyword in _SHELL_KEYWORDS and not read.json
+    return documents.Instruction(
+        read.keyword,
+        read.place,
+        read.arguments,
+        read.arguments_place,
+        tuple(Sourced(word.text, word.place) for word in read.words),
+        read.json,
+        {flag.name: Sourced(flag.value, flag.value_place or flag.place) for flag in reversed(read.flags)},
+        tuple(
+            documents.Assignment(pair.name.text, pair.value.text if pair.value else None, pair.place)
+            for pair in read.pairs
+        ),
+        tuple(Sourced(heredoc.content, heredoc.place) for heredoc in read.heredocs),
+        read.broken,
+        read_shell if has_shell else tuple,
+    )
+
+
+def _shell(read: Instruction, lines: Lines, escape: str) -> tuple[documents.ShellCommand, ...]:
+    found: tuple[documents.ShellCommand, ...] = ()
+    word = read.words[-1] if read.words else None
+    if word is not None and read.arguments_place is not None:
+        found = shell_commands(word.text, Aligned(word.text, word.place, lines, escape))
+    for heredoc in read.heredocs if read.keyword == "RUN" else ():
+        found += shell_commands(heredoc.content, Aligned(heredoc.content, heredoc.place, lines, ""))
+    return found
+
+
+class Aligned:
+    """Turns spans of an instruction's joined text into places of the file, by walking over what was taken out."""
+
+    def __init__(self, text: str, place: Place, lines: Lines, escape: str) -> None:
+        self._place = place
+        self._lines = lines
+        self._logical = [0]
+        self._physical = [lines.offset(place.line, place.column)]
+        if escape:
+            self._walk(lines.offset(place.end_line, place.end_column), len(text), _GAPS[escape])
+
+    def _walk(self, stop: int, length: int, gaps: re.Pattern[str]) -> None:
+        at, logical = self._physical[0], 0
+        for gap in gaps.finditer(self._lines.text, at, stop):
+            logical += gap.start() - at
+            at = gap.end()
+            self._logical.append(logical)
+            self._physical.append(at)
+        if logical + stop - at != length:
+            # Something was taken out that isn't known here: the start is still right.
+            self._logical, self._physical = [], []
+
+    def __call__(self, start: int, end: int) -> Place:
+        if not self._logical:
+            return self._place
+        return self._lines.place(self._offset(start), self._offset(end - 1) + 1 if end > start else None)
+
+    def _offset(self, position: int) -> int:
+        piece = max(bisect_right(self._logical, position) - 1, 0)
+        return self._physical[piece] + position - self._logical[piece]

@@ -1,0 +1,55 @@
+"""Shell text into simple commands with their places: RUN lines, shell-form commands, entrypoint scripts.
+
+Built on `scripts.shell_line`, which understands words, quotes and operators and no more. It must never raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from seatrial.files.scripts.shell_line import Command, commands
+from seatrial.model.documents import ShellCommand
+from seatrial.model.place import Place
+
+ToPlace = Callable[[int, int], Place]
+"""The place of a span of the text."""
+
+_CONTINUATION = re.compile(r"\\\r?\n")
+_HEREDOC = re.compile(r"<<-?[ \t]*([\"']?)([A-Za-z_]\w*)\1")
+_EMPTY: dict[str, str] = {}
+
+
+def shell_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
+    """The simple commands of `text`, in order. An unfinished quote ends the reading."""
+    # Same length, so that offsets stay: a continued line is one line, and a heredoc's body is no command.
+    plain = _without_heredocs(_CONTINUATION.sub(lambda found: " " * len(found.group()), text))
+    found = commands(plain, _EMPTY)
+    return tuple(_placed(plain, command, _after(found, index), to_place) for index, command in enumerate(found))
+
+
+def _after(found: list[Command], index: int) -> str:
+    return found[index + 1].before if index + 1 < len(found) else ""
+
+
+def _placed(text: str, command: Command, after: str, to_place: ToPlace) -> ShellCommand:
+    start = command.column - 1
+    end = start + 1
+    while end < len(text) and text[end] not in " \t\r\n;|&()<>":
+        end += 1
+    return ShellCommand(command.words, to_place(start, end), command.before, after, command.execs)
+
+
+def _without_heredocs(text: str) -> str:
+    if "<<" not in text:
+        return text
+    lines = text.split("\n")
+    ending = ""
+    for number, line in enumerate(lines):
+        if ending:
+            ending = "" if line.strip() == ending else ending
+            lines[number] = " " * len(line)
+            continue
+        opened = _HEREDOC.search(line)
+        ending = opened.group(2) if opened else ""
+    return "\n".join(lines)

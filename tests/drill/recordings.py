@@ -1,0 +1,232 @@
+"""Hand-built recordings for table tests: a stop that is right in every way, and small changes of it.
+
+Times: the service starts at 0, is ready at 0.5, gets its signal at 2.0 and ends at 3.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from seatrial.model.recording import (
+    Connection,
+    Event,
+    EventKind,
+    Exchange,
+    Exit,
+    LogLine,
+    Machine,
+    Outcome,
+    Population,
+    ProcessSeen,
+    Readiness,
+    Recording,
+    Run,
+    Scenario,
+    Subject,
+    Target,
+)
+
+SIGNAL = 2.0
+END = 3.0
+KILL = 12.0
+TERM = 15
+
+O, P, K = Outcome, Population, EventKind  # noqa: E741 - one letter for a column of a table
+
+SUBJECT = Subject(
+    name="api", argv=("node", "server.js"), argv_place="Dockerfile:9:1", stop_signal="SIGTERM", grace=10.0
+)
+MACHINE = Machine("native", "6.1", 2, False, ("memory: cgroup1",), ("the files of this host",))
+TARGET = Target("ipv4", "127.0.0.1", 3000, "/health", "health check", "/slow", "--slow-path", 1.2)
+PID_ONE = ProcessSeen(1, 0, ("node", "server.js"), 0.0, END, END, handles=(2, TERM))
+
+
+def exchange(
+    outcome: Outcome,
+    sent: float,
+    ended: float | None,
+    *,
+    path: str = "/health",
+    status: int | None = None,
+    reused: bool = False,
+    first_byte: float | None = None,
+    mark: str = "",
+) -> Exchange:
+    """A request that was sent just before `sent`; a whole answer has status 200 and its first byte at its end."""
+    whole = outcome in (O.COMPLETE, O.COMPLETE_CLOSE)
+    return Exchange(
+        path=path,
+        outcome=outcome,
+        begun=sent - 0.001,
+        sent=None if outcome is O.REFUSED else sent,
+        first_byte=first_byte if first_byte is not None else (ended if whole else None),
+        ended=ended,
+        status=status if status is not None else (200 if whole else None),
+        reused=reused,
+        mark=mark,
+    )
+
+
+def connection(population: Population, number: int, *exchanges: Exchange, **changes: Any) -> Connection:
+    """A connection around its exchanges, which ends as the last of them did."""
+    begun = exchanges[0].begun if exchanges else changes.get("opened", 1.0)
+    values: dict[str, Any] = {
+        "opened": begun + 0.0005,
+        "closed": exchanges[-1].ended if exchanges else None,
+        "ending": exchanges[-1].outcome if exchanges else O.IDLE_OPEN,
+    }
+    return Connection(population, number, begun, exchanges=exchanges, **{**values, **changes})
+
+
+def idle(number: int = 0, closed: float = SIGNAL + 0.01, ending: Outcome = O.IDLE_FIN) -> Connection:
+    """A connection that served one request long before the signal."""
+    return connection(P.IDLE, number, exchange(O.COMPLETE, 1.0, 1.01), closed=closed, ending=ending)
+
+
+def slow(outcome: Outcome = O.COMPLETE_CLOSE, ended: float = END - 0.1, number: int = 0, **changes: Any) -> Connection:
+    """A slow request that was in flight at the signal."""
+    return connection(P.IN_FLIGHT, number, exchange(outcome, SIGNAL - 0.2, ended, path="/slow", **changes))
+
+
+def half(outcome: Outcome = O.COMPLETE_CLOSE, ended: float = SIGNAL + 0.3) -> Connection:
+    """A request whose last bytes were sent after the signal."""
+    one = replace(exchange(outcome, SIGNAL + 0.001, ended), begun=SIGNAL - 0.3)
+    return connection(P.HELD, 0, one)
+
+
+def new(begun: float, outcome: Outcome, took: float = 0.004, **changes: Any) -> Connection:
+    """A new connection with one request."""
+    return connection(P.OPEN_LOOP, int(begun * 1000), exchange(outcome, begun + 0.001, begun + took, **changes))
+
+
+def news(outcome: Outcome, begin: float, end: float, step: float = 0.02) -> list[Connection]:
+    """New connections at a steady rate."""
+    return [new(begin + step * index, outcome) for index in range(round((end - begin) / step))]
+
+
+def busy(*exchanges: Exchange, number: int = 0) -> Connection:
+    """A keep-alive client that went on sending."""
+    return connection(P.KEEP_ALIVE, number, exchange(O.COMPLETE, 1.5, 1.51), *exchanges)
+
+
+GOOD_LOAD = (
+    *(idle(number) for number in range(5)),
+    *(slow(number=number) for number in range(3)),
+    busy(exchange(O.COMPLETE_CLOSE, SIGNAL + 0.02, SIGNAL + 0.03, reused=True)),
+    *news(O.COMPLETE, 1.5, SIGNAL),
+    *news(O.REFUSED, SIGNAL + 0.01, END),
+)
+EVENTS = (
+    Event(0.0, K.STARTED),
+    Event(0.4, K.LISTENING, "127.0.0.1:3000"),
+    Event(0.5, K.READY, "HTTP"),
+    Event(SIGNAL, K.SIGNAL, "SIGTERM"),
+    Event(SIGNAL + 0.05, K.NOT_LISTENING, "127.0.0.1:3000"),
+    Event(END, K.EXITED, "0"),
+    Event(END, K.OUTPUT_ENDED, "stdout"),
+)
+LOG = (LogLine(0.4, "stdout", "listening"), LogLine(SIGNAL + 0.01, "stdout", "stopping"), LogLine(END, "stdout", "bye"))
+
+STOP = Run(
+    scenario=Scenario.STOP,
+    started_at="2026-01-02T03:04:05.678+00:00",
+    readiness=Readiness(True, 0.5, "HTTP", 60.0, "answered 200"),
+    target=TARGET,
+    signal="SIGTERM",
+    grace=10.0,
+    signalled=SIGNAL,
+    exit=Exit(END, 0),
+    events=EVENTS,
+    connections=GOOD_LOAD,
+    processes=(PID_ONE,),
+    log=LOG,
+    rate=50.0,
+)
+
+
+def recording(*runs: Run, **subject: Any) -> Recording:
+    """A recording of these runs."""
+    return Recording("seatrial 0", "2026-01-02T03:04:05+00:00", replace(SUBJECT, **subject), MACHINE, runs)
+
+
+def changed(
+    run: Run = STOP, /, *, without: Iterable[Population] = (), plus: Iterable[Connection] = (), **changes: Any
+) -> Run:
+    """The run with populations taken away, connections added, and fields changed."""
+    gone = set(without)
+    kept = tuple(one for one in changes.pop("connections", run.connections) if one.population not in gone)
+    return replace(run, connections=(*kept, *plus), **changes)
+
+
+def ignored(**changes: Any) -> Run:
+    """PID 1 without a handler: it serves on through the whole grace period, then SIGKILL."""
+    values: dict[str, Any] = {
+        "exit": Exit(KILL + 0.02, 137, 9, killed=True),
+        "events": (*EVENTS[:4], Event(KILL, K.SIGNAL, "SIGKILL"), Event(KILL + 0.02, K.EXITED, "137")),
+        "processes": (replace(PID_ONE, handles=(), ended=KILL + 0.02),),
+        "connections": (
+            *(idle(number, KILL + 0.02) for number in range(5)),
+            *(slow(O.COMPLETE, number=number) for number in range(3)),
+            busy(*(exchange(O.COMPLETE, SIGNAL + 0.5 * n, SIGNAL + 0.5 * n + 0.01, reused=True) for n in range(1, 18))),
+            *news(O.COMPLETE, 1.5, KILL - 0.01),
+            new(KILL - 0.005, O.NOT_SERVED, 0.03),
+            new(KILL + 0.005, O.REFUSED),
+        ),
+    }
+    return replace(STOP, **{**values, **changes})
+
+
+def default_action(**changes: Any) -> Run:
+    """Under an init a program without a handler dies at once, with all that is in flight."""
+    end = SIGNAL + 0.005
+    values: dict[str, Any] = {
+        "exit": Exit(end, 143),
+        "events": (*EVENTS[:4], Event(end, K.EXITED, "143")),
+        "processes": (
+            ProcessSeen(1, 0, ("tini", "--", "node", "server.js"), 0.0, end, end),
+            ProcessSeen(7, 1, ("node", "server.js"), 0.01, end, end, signal=TERM),
+        ),
+        "connections": (
+            *(idle(number, end) for number in range(5)),
+            *(slow(O.FIN, end, number=number) for number in range(3)),
+            busy(exchange(O.FIN, SIGNAL - 0.001, end, reused=True)),
+            *news(O.COMPLETE, 1.5, SIGNAL),
+            new(SIGNAL - 0.002, O.RST, 0.006),
+        ),
+    }
+    return replace(STOP, **{**values, **changes})
+
+
+def orphan(kind: EventKind | None, detail: str = "") -> Run:
+    """The run in which an orphan was made."""
+    made = (Event(1.0, kind, "orphan", detail, 12),) if kind else ()
+    why = "" if kind else "no shell to make an orphan with"
+    return replace(
+        STOP, scenario=Scenario.ORPHAN, signalled=None, exit=None, connections=(), events=made, disturbed=why
+    )
+
+
+def second(**changes: Any) -> Run:
+    """A second signal during the drain."""
+    return replace(STOP, scenario=Scenario.SECOND_SIGNAL, **{"second_signalled": SIGNAL + 0.25, **changes})
+
+
+def slow_clients(**changes: Any) -> Run:
+    """Two clients that never sent anything, two that send a byte a second."""
+    clients = (
+        *(connection(P.NEVER_USED, n, opened=1.0, closed=SIGNAL + 0.2, ending=O.IDLE_FIN) for n in range(2)),
+        *(connection(P.SLOW_SENDER, n, opened=1.0, closed=END, ending=O.RST) for n in range(2)),
+    )
+    return replace(STOP, scenario=Scenario.SLOW_CLIENTS, **{"connections": clients, **changes})
+
+
+def interrupt(**changes: Any) -> Run:
+    """SIGINT instead of the stop signal."""
+    return replace(STOP, scenario=Scenario.INTERRUPT, **{"signal": "SIGINT", **changes})
+
+
+def all_good(**subject: Any) -> Recording:
+    """A trial in which everything is right."""
+    return recording(STOP, second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"), **subject)

@@ -1,0 +1,88 @@
+"""Which listener, which health check and which paths are used."""
+
+from __future__ import annotations
+
+import pytest
+
+from seatrial.drill.options import Candidate, Candidates, DrillOptions
+from seatrial.drill.paths import quick_candidates
+from seatrial.drill.readiness import choose, probe_argv
+from seatrial.engine.interface import Listener
+from seatrial.model.place import Sourced
+from seatrial.model.recording import Scenario
+from seatrial.model.service import Healthcheck, Port
+
+from .fakes import service
+
+V4, V6 = Listener("ipv4", "127.0.0.1", 3000), Listener("ipv6", "::1", 3000)
+OTHER, UNIX = Listener("ipv4", "127.0.0.1", 9229), Listener("unix", "/run/app.sock", 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "ports", "variable", "asked", "expected"),
+    [
+        ((V6, OTHER, V4), (3000,), "", None, (V4, True)),
+        ((V6,), (3000,), "", None, (V6, True)),
+        ((OTHER,), (3000,), "", None, (OTHER, False)),
+        ((OTHER, V4), (), "9229", None, (OTHER, True)),
+        ((OTHER, V4), (), "", None, (V4, True)),
+        ((OTHER, V4), (3000,), "", 9229, (OTHER, True)),
+        ((V4,), (), "", 9229, (None, False)),
+        ((UNIX,), (), "", None, (UNIX, True)),
+        ((UNIX,), (3000,), "", None, (UNIX, False)),
+        ((), (3000,), "", None, (None, False)),
+    ],
+)
+def test_the_listener_that_was_asked_for_or_declared_is_used(
+    found: tuple[Listener, ...],
+    ports: tuple[int, ...],
+    variable: str,
+    asked: int | None,
+    expected: tuple[Listener | None, bool],
+) -> None:
+    environment = {"PORT": Sourced(variable)} if variable else {}
+    of = service(ports=tuple(Sourced(Port(number)) for number in ports), environment=environment)
+    assert choose(found, of, asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (("CMD", "curl", "-f", "http://x/"), ("curl", "-f", "http://x/")),
+        (("CMD-SHELL", "curl -f x || exit 1"), ("/bin/bash", "-c", "curl -f x || exit 1")),
+        (("NONE",), ()),
+        ((), ()),
+        (("CMD-SHELL",), ()),
+    ],
+)
+def test_the_health_check_is_run_by_the_contract(test: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert probe_argv(Healthcheck(Sourced(test)), ("/bin/bash", "-c")) == expected
+
+
+def test_without_a_health_check_there_is_no_probe() -> None:
+    assert probe_argv(None, ("/bin/sh", "-c")) == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "probe", "expected"),
+    [
+        (DrillOptions(quick_path="/q"), ("curl", "http://localhost/h"), ["/q"]),
+        (DrillOptions(), ("curl", "-f", "http://localhost:3000/health?x=1"), ["/health?x=1", "/"]),
+        (DrillOptions(), ("CMD", "sh", "-c", "wget -qO- 'http://127.0.0.1/ok' || exit 1"), ["/ok", "/"]),
+        (DrillOptions(), ("node", "check.js"), ["/"]),
+        (DrillOptions(candidates=Candidates(quick=(Candidate("/a", "x"),))), (), ["/a", "/"]),
+    ],
+)
+def test_paths_to_ask_come_from_the_caller_the_sources_and_the_health_check(
+    options: DrillOptions, probe: tuple[str, ...], expected: list[str]
+) -> None:
+    assert [candidate.path for candidate in quick_candidates(options, probe)] == expected
+
+
+def test_scenarios_are_chosen_by_only_and_skip() -> None:
+    assert DrillOptions().scenarios() == tuple(Scenario)
+    assert DrillOptions(only=frozenset({Scenario.STOP, Scenario.ORPHAN})).scenarios() == (
+        Scenario.STOP,
+        Scenario.ORPHAN,
+    )
+    assert Scenario.STOP not in DrillOptions(skip=frozenset({Scenario.STOP})).scenarios()

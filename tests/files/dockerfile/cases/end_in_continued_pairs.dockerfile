@@ -1,0 +1,4 @@
+FROM debian
+
+ENV A=1 \
+  B=2 \

@@ -1,0 +1,7 @@
+﻿FROM debian
+RUN a \
+  b
+COPY <<X /x
+body
+X
+CMD ["a"]
