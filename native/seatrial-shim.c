@@ -523,14 +523,15 @@ static void keep_exit(int directory, int status, double started)
              "\"user_seconds\":%ld.%06ld,\"system_seconds\":%ld.%06ld,\"max_resident_kb\":%ld}\n",
              code, killed, oom_kills(), started, clock_now(CLOCK_REALTIME), clock_now(CLOCK_MONOTONIC), (long)used.ru_utime.tv_sec,
              (long)used.ru_utime.tv_usec, (long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec, used.ru_maxrss);
+    int file = directory < 0 ? -1 : openat(directory, "exit.part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (file >= 0) {
+        put(file, line, strlen(line));
+        fsync(file);
+        close(file);
+    }
+    bool kept = directory < 0 || (file >= 0 && !renameat(directory, "exit.part", directory, "exit"));
+    if (!kept) tell("record-error %d exit\n", errno);
     tell("exited %s", line);
-    if (directory < 0) return;
-    int file = openat(directory, "exit.part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (file < 0) { tell("record-error %d exit\n", errno); return; }
-    put(file, line, strlen(line));
-    fsync(file);
-    close(file);
-    if (renameat(directory, "exit.part", directory, "exit")) tell("record-error %d exit\n", errno);
 }
 
 static int pid_of_child;
@@ -628,9 +629,9 @@ int main(int argc, char **argv)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* SIGPIPE too: a reader that went away gives EPIPE */
     signal(SIGCHLD, SIG_DFL);             /* inherited as ignored, it would take the exit status away */
-    read_description((int)number(argv[1]));
     report = (int)number(argv[2]);
     fcntl(report, F_SETFD, FD_CLOEXEC);
+    read_description((int)number(argv[1]));
     struct record *owner = find("owner", 3);
     if (!find("argv", 2) || !find("environment", 1)) fail("description", EINVAL, "argv and environment are needed");
     int directory = -1, out_pipe[2], error_pipe[2], status[2];

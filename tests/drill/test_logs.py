@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.drill import logs
 from seatrial.drill.logs import HIDDEN, LONGEST, LogBook, Redactor
 from seatrial.engine.interface import Output
 
@@ -29,11 +30,8 @@ def test_a_line_has_the_time_of_the_piece_that_ended_it() -> None:
     ]
 
 
-def test_the_first_and_the_last_lines_stay_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "KEPT", 2)
-    monkeypatch.setattr(LogBook.__init__, "__defaults__", None)
-    made = LogBook(Redactor({}))
-    made._last = made._last.__class__(maxlen=2)
+def test_the_first_and_the_last_lines_stay_and_the_rest_is_counted() -> None:
+    made = LogBook(Redactor({}), kept=2)
     made.feed(Output(1.0, "stdout", b"a\nb\nc\nd\ne\n"))
     assert [line.text for line in made.lines(0.0)] == ["a", "b", "d", "e"]
     assert made.dropped == 1
@@ -79,6 +77,6 @@ def test_a_secret_at_the_place_of_the_cut_is_hidden_too() -> None:
 @given(data=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200), max_size=6))
 def test_lines_are_the_same_however_the_bytes_were_cut(data: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [("stdout", data[a:b]) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    pieces = [("stdout", data[a:b]) for a, b in pairwise(edges) if a < b]
     whole = book([("stdout", data)] if data else [])
     assert [line.text for line in book(pieces).lines(0.0)] == [line.text for line in whole.lines(0.0)]

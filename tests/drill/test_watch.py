@@ -69,7 +69,7 @@ def watching(scene: Any) -> Watcher:
     return Watcher(scene, lambda text: text.replace("hunter2", "[redacted]"))
 
 
-async def test_story_of_looks() -> tuple[Watcher, Scene]:
+async def looks() -> Watcher:
     first = replace(STATE, pid=1, parent=0, start_ticks=1, argv=("sh", "--key=hunter2"))
     probe = replace(STATE, pid=20, parent=0, start_ticks=9, argv=("curl",))
     child_of_probe = replace(STATE, pid=21, parent=20, start_ticks=10, argv=("sleep",))
@@ -82,14 +82,11 @@ async def test_story_of_looks() -> tuple[Watcher, Scene]:
     scene.found = ()
     watcher.look()
     await watcher.stop()
-    return watcher, scene
-
-
-test_story_of_looks.__test__ = False  # type: ignore[attr-defined]
+    return watcher
 
 
 def test_looks_follow_exec_zombies_and_listeners_and_leave_out_what_came_from_outside() -> None:
-    watcher, _ = asyncio.run(test_story_of_looks())
+    watcher = asyncio.run(looks())
     seen = {process.pid: process for process in watcher.record(0.0, None)}
     assert set(seen) == {1, 8}
     assert seen[1].argv == ("node", "server.js")

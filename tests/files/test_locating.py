@@ -29,6 +29,7 @@ def test_compose_names_are_taken_in_composes_order_with_their_override(tmp_path:
     assert located(tmp_path) == (["compose.yml", "docker-compose.override.yml"], "Dockerfile")
     touch(tmp_path, "compose.yaml", "compose.override.yaml")
     assert located(tmp_path) == (["compose.yaml", "compose.override.yaml"], "Dockerfile")
+    touch(tmp_path, "a.yml", "b.yml")
     assert located(tmp_path, COMPOSE_FILE="a.yml:b.yml") == (["a.yml", "b.yml"], "Dockerfile")
     assert located(tmp_path, COMPOSE_FILE="a.yml;b.yml", COMPOSE_PATH_SEPARATOR=";")[0] == ["a.yml", "b.yml"]
 

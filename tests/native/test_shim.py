@@ -261,7 +261,7 @@ def test_broken_description_is_refused(start: Callable[..., Running], raw: bytes
 
 def test_instance_dies_with_its_owner(start: Callable[..., Running], tmp_path: Path) -> None:
     watched, owner = os.pipe()
-    running = start(shell("sleep 1000", tmp_path, ("owner", watched, "kill")), pass_fds=(watched,))
+    running = start(shell("exec sleep 1000", tmp_path, ("owner", watched, "kill")), pass_fds=(watched,))
     os.close(watched)
     os.close(owner)
     assert "exited" in running.told()
@@ -270,8 +270,9 @@ def test_instance_dies_with_its_owner(start: Callable[..., Running], tmp_path: P
 
 def test_instance_outlives_its_owner_where_it_shall(start: Callable[..., Running], tmp_path: Path) -> None:
     watched, owner = os.pipe()
-    running = start(shell("read x < fifo; echo $x", tmp_path, ("chdir", tmp_path), ("owner", watched, "stay")), pass_fds=(watched,))
     os.mkfifo(tmp_path / "fifo")
+    raw = shell("read x < fifo; echo $x", tmp_path, ("chdir", tmp_path), ("owner", watched, "stay"))
+    running = start(raw, pass_fds=(watched,))
     os.close(watched)
     os.close(owner)
     pid = int(os.read(running.report, 4096).split()[1])
@@ -297,8 +298,9 @@ def test_orphan_that_holds_the_output_does_not_delay_the_exit_record(
 
 
 def test_resident_memory_is_at_most_400_kb(start: Callable[..., Running], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
     running = start(shell("seq 1 100000; read x < fifo", tmp_path, ("chdir", tmp_path)))
-    os.mkfifo(tmp_path / "fifo") if not (tmp_path / "fifo").exists() else None
+    assert os.read(running.report, 4096).startswith(b"started")
     status = Path(f"/proc/{running.process.pid}/status")
     resident = 0
     deadline = time.monotonic() + DEADLINE

@@ -51,14 +51,15 @@ class Redactor:
 
 
 class LogBook:
-    """Collects output and gives it as lines; `zero` is the moment that counts as 0."""
+    """Collects output and gives it as lines: the first and the last `kept` of them."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, kept: int = KEPT) -> None:
+        self._kept = kept
         self._redactor = redactor
         self._rest = {"stdout": b"", "stderr": b""}
         self._dropping: set[str] = set()
         self._first: list[LogLine] = []
-        self._last: deque[LogLine] = deque(maxlen=KEPT)
+        self._last: deque[LogLine] = deque(maxlen=kept)
         self._count = 0
         self.ended: dict[str, float] = {}
 
@@ -88,7 +89,7 @@ class LogBook:
         text = self._redactor.clean(data.decode("utf-8", "replace").removesuffix("\r"))
         line = LogLine(time, stream, text[:LONGEST], complete)
         self._count += 1
-        if len(self._first) < KEPT:
+        if len(self._first) < self._kept:
             self._first.append(line)
         else:
             self._last.append(line)

@@ -45,13 +45,19 @@ class Track:
         if state.state == "Z":
             self.zombie = self.zombie or now
             return
-        self.argv = state.argv or self.argv
+        if not self.argv or not _is_nameless(state.argv):
+            self.argv = state.argv or self.argv
         self.parent = state.parent
         self.handles, self.ignores = state.handles, state.ignores
 
     def ended(self) -> float | None:
         """When it ended, as far as was seen."""
         return self.end.ended or self.zombie
+
+
+def _is_nameless(argv: tuple[str, ...]) -> bool:
+    """Whether a process has only its short name left ("[python]"): it is on its way out, and had an argv before."""
+    return not argv or (len(argv) == 1 and argv[0].startswith("["))
 
 
 def where(listener: Listener) -> str:

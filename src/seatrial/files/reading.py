@@ -30,9 +30,9 @@ def read_text(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> str:
 def read_bytes(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> bytes:
     """Like `read_text`, before decoding."""
     place = Place(shown or str(path), 1)
+    # Looked at before opening, too: opening a device can act (a watchdog), reading /proc/kmsg takes from others.
+    refuse_unreadable(path, shown)
     try:
-        # Looked at before opening, too: opening a device can act (a watchdog), reading /proc/kmsg takes from others.
-        _refuse_special(path.stat(), os.path.realpath(path), place)
         # O_NONBLOCK: opening a FIFO that nobody writes to would otherwise wait for ever (fifo(7)).
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:
@@ -42,6 +42,16 @@ def read_bytes(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> bytes:
             return _read_bounded(stream.fileno(), place, limit)
     except OSError as error:
         raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
+
+
+def refuse_unreadable(path: Path, shown: str = "") -> None:
+    """Raises the InputError of reading a missing file or one that isn't regular, without opening it."""
+    place = Place(shown or str(path), 1)
+    try:
+        status, real_path = path.stat(), os.path.realpath(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
+    _refuse_special(status, real_path, place)
 
 
 def is_regular(path: Path) -> bool:

@@ -76,7 +76,7 @@ _DRILLED = (
         "a requested stop ends with 0",
         "The exit code is 0, or a code declared to be clean, on a requested stop; not 137, not 1.",
         "The exit code of PID 1 is read after the stop signal.",
-        "Exit with 0 after the drain. Where an init reports 143, remap it only after a complete drain (tini: `-e 143`).",
+        "Exit with 0 after the drain. Where an init reports 143, remap it only after a whole drain (tini: `-e 143`).",
     ),
     Requirement(
         "second-signal-safe",
@@ -93,7 +93,7 @@ _DRILLED = (
         "D",
         "its children end before it does",
         "Workers and grandchildren got the signal and ended before PID 1 did; none was left for SIGKILL.",
-        "All processes of the instance are watched; what is alive when PID 1 ends is killed by the kernel, and counted.",
+        "All processes of the instance are watched; what the kernel kills when PID 1 ends is counted.",
         "Forward the signal to children and wait for them before exiting.",
     ),
     Requirement(
@@ -112,8 +112,8 @@ _DRILLED = (
         "D",
         "requests in flight are answered",
         "Every request fully sent before the signal gets its whole response.",
-        "Slow requests (or requests whose last bytes are held back) and streams are open at the signal; the end of each "
-        "is told apart: whole, cut, reset, never answered.",
+        "Slow requests (or requests whose last bytes are held back) and streams are open at the signal; the end of "
+        "each is told apart: whole, cut, reset, never answered.",
         "Stop accepting, then wait for the open requests, then exit. Not `process.exit()` in the handler.",
     ),
     Requirement(
@@ -190,8 +190,8 @@ _DRILLED = (
         PROCESS,
         "S+D F",
         "no npm, yarn, pnpm, uv run, poetry run … as the main process",
-        "The main process is the program, not `npm start` or the like: what a package manager makes of a signal differs "
-        "by its version and by the shell that it puts in between.",
+        "The main process is the program, not `npm start` or the like: what a package manager makes of a signal "
+        "differs by its version and by the shell that it puts in between.",
         "For a command that begins with a package manager: whether the stop signal got through to the program is "
         "judged from the stop.",
         "Write the command that the script finally runs, in exec form.",
@@ -201,7 +201,7 @@ _DRILLED = (
         PROCESS,
         "S+D F",
         'an entrypoint script ends in exec "$@"',
-        'An entrypoint script ends in `exec "$@"`, or an exec of the server, so that the program takes its place as PID 1.',
+        'An entrypoint script ends in `exec "$@"`, or an exec of the server, so that the program becomes PID 1.',
         "For an entrypoint script: whether the stop signal got through to the program is judged from the stop.",
         'End the script in exec "$@".',
     ),

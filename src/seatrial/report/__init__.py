@@ -1,1 +1,1 @@
-"""Reports: values in, strings out. `prepare` makes a trial safe to print; `terminal`, `json_report` and `html` print it."""
+"""Reports: values in, strings out. `trial.prepare` makes it safe; `terminal`, `json_report`, `html` print it."""

@@ -1,7 +1,7 @@
 """Takes secrets out of what is about to be printed: a report never shows one.
 
-What counts as a secret: values known to be such (environment variables named like secrets), and whatever looks like one
-in a log line, a command line or a path: `name=value` with a telling name, credentials in URLs and headers, private keys,
+What counts as a secret: values known to be such (environment variables named like secrets), and what looks like one in
+a log line, a command line or a path: `name=value` with a telling name, credentials in URLs and headers, private keys,
 and tokens whose form gives them away. Rather one harmless word too many than one secret too few. Idempotent.
 """
 
@@ -24,21 +24,27 @@ _KEYWORD = (
     r"account[_-]?key|auth[_-]?key|authorization|cookie|session[_-]?(?:id|key)|sessid|signature|"
     r"client[_-]?secret|connection[_-]?string|dsn|salt|otp|sas"
 )
-_NAME = re.compile(rf"(?:^|[_.\-]|(?<=[a-z])(?=[A-Z]))(?:{_KEYWORD})[_-]?\d*$", re.IGNORECASE)
+_NAME = re.compile(rf"(?:^|[_.\-]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_KEYWORD})[_-]?\d*$", re.IGNORECASE)
 
 # A name, a separator, a value: FOO_TOKEN=x, "password": "x", --api-key x. The value ends at white space unless quoted.
 _ASSIGNMENT = re.compile(
-    r"""(?P<name>[\w.\-]{0,64}(?:%s)[_-]?\d*)(?P<close>\\?["'])?(?P<sep>\s*(?:=>|[=:])\s*)"""
+    rf"""(?P<name>(?<![\w.\-])[\w.\-]{{0,200}}(?:{_KEYWORD})[_-]?\d*)(?P<close>\\?["'])?(?P<sep>\s*(?:=>|[=:])\s*)"""
     r"""(?P<scheme>(?:bearer|basic|digest|token)\s+)?"""
-    r"""(?P<value>\\?"(?:\\.|[^"\\])*\\?"|'(?:\\.|[^'\\])*'|[^\s"'&;,})\]]+)""" % _KEYWORD,
+    r"""(?P<value>\\?"(?:\\.|[^"\\])*\\?"|'(?:\\.|[^'\\])*'|[^\s"'&;,})\]]+)""",
     re.IGNORECASE,
 )
 _HEADER = re.compile(
     r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE
 )
-_OPTION = re.compile(rf"(--?[\w\-]{0, 64}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
-_URL = re.compile(r"\b([a-z][a-z0-9+.\-]{1,20}://)([^\s/@:\"'<>]*):([^\s\"'<>]*?)@(?=[\w\[.\-%])", re.IGNORECASE)
-_BEARER = re.compile(r"\b(bearer|basic)(\s+)([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
+_OPTION = re.compile(rf"((?<![\w\-])--?[\w\-]{{0,64}}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
+# user:password@ — a raw password may hold an @ or even a /; a port and a path that holds an @ are no password.
+_URL = re.compile(
+    r"\b([a-z][a-z0-9+.\-]{1,20}://)([^\s/@:\"'<>]{0,200}):"
+    r"(?!\d{1,5}[/?#])(?:[^\s/?#\"'<>]{1,300}@|[^\s\"'<>]{1,300}?@)(?=[\w\[.\-%])",
+    re.IGNORECASE,
+)
+_URL_TOKEN = re.compile(r"\b([a-z][a-z0-9+.\-]{1,20}://)[\w\-.~%]{16,200}@(?=[\w\[])", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=\S*(?-i:[0-9A-Z=]))([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
 _FORMS = re.compile(
     r"\beyJ[\w-]{5,}\.[\w-]{4,}\.[\w-]*"  # JWT
     r"|\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}\b"  # AWS key ids
@@ -55,7 +61,8 @@ _PEM_LINES = 120
 """A key block has fewer lines; one that never ends must not swallow the rest of a log."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _HINT = re.compile(
-    rf"{_KEYWORD}|://|bearer|basic|eyJ|AKIA|ASIA|AROA|AIDA|AGPA|ANPA|gh[pousr]_|github_pat|glpat|npm_|pypi-|xox|[sr]k_|sk-|AIza|SG\.|PRIVATE KEY",
+    rf"{_KEYWORD}|://|bearer|basic|eyJ|AKIA|ASIA|AROA|AIDA|AGPA|ANPA|gh[pousr]_|github_pat|glpat|npm_|pypi-|xox|[sr]k_|"
+    r"sk-|AIza|SG\.|PRIVATE KEY",
     re.IGNORECASE,
 )
 _PLAIN = frozenset({"true", "false", "none", "null", "production", "development", "test", "localhost", "changeme"})
@@ -72,6 +79,7 @@ def text(line: str) -> str:
         return line
     line = _PEM.sub(REDACTED, line)
     line = _URL.sub(rf"\1\2:{REDACTED}@", line)
+    line = _URL_TOKEN.sub(rf"\1{REDACTED}@", line)
     line = _HEADER.sub(rf"\1\2{REDACTED}", line)
     line = _BEARER.sub(rf"\1\2{REDACTED}", line)
     line = _ASSIGNMENT.sub(_assigned, line)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Run
+from seatrial.model.recording import Connection, Exchange, Outcome, Population, Run, Scenario
 from seatrial.report.words import clean, exit_code, seconds
 
 
@@ -71,7 +71,8 @@ def sentence(run: Run) -> str:
     parts = [_readiness(run)]
     if run.signalled is not None:
         parts.append(run.signal + (" twice" if run.second_signalled is not None else ""))
-    parts.append(_ending(run))
+    if run.exit is not None or run.scenario is not Scenario.ORPHAN:
+        parts.append(_ending(run))
     if run.disturbed:
         parts.append(f"disturbed: {clean(run.disturbed)}")
     return ", ".join(parts)

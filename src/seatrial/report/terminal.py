@@ -59,6 +59,7 @@ _ASCII = str.maketrans(
 )
 EVIDENCE = 8
 """Lines of evidence shown of one verdict, unless more are asked for."""
+LAST_LINES = 20
 SMALLEST = 24
 """Narrower than this many cells nothing can be wrapped sensibly."""
 
@@ -118,8 +119,25 @@ def _head(trial: Trial) -> Iterator[Line]:
     yield Line(_placed(command(subject.argv), subject.argv_place), "  command  ")
     if subject.final_argv and subject.final_argv != subject.argv:
         yield Line(_placed(command(subject.final_argv), subject.final_place), "  program  ")
+    told: dict[str, list[str]] = {}
     for run in trial.recording.runs:
-        yield Line(sentence(run), f"  {run.scenario.value}  ", first_style="dim")
+        told.setdefault(sentence(run), []).append(run.scenario.value)
+    for text, names in told.items():
+        yield Line(text, f"  {names[0]}  ", first_style="dim")
+        if len(names) > 1:
+            yield Line(f"likewise: {', '.join(names[1:])}", " " * (len(names[0]) + 4), style="dim")
+    yield from _output(trial)
+
+
+def _output(trial: Trial) -> Iterator[Line]:
+    """What the service itself said last, where that is all there is to know."""
+    run = next((run for run in trial.recording.runs if run.log), None)
+    if run is None or not trial.proved_nothing:
+        return
+    yield Line("")
+    yield Line("the service's own last lines", style="bold")
+    for line in run.log[-LAST_LINES:]:
+        yield Line(clip(clean(line.text), 400), "    │ ", style="dim", first_style="dim")
 
 
 def _placed(text: str, place: str) -> str:

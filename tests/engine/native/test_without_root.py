@@ -6,6 +6,7 @@ Run as root, the trial becomes an ordinary user (65534) in a process of its own;
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -37,7 +38,8 @@ def look(pieces):
 async def main():
     engine = NativeEngine()
     found = {"rootless": engine.machine().rootless}
-    script = "id -u; touch /app/new /data/new /tmp/new && echo written; trap 'exit 4' TERM; echo ready; "
+    script = "id -u; touch /app/new /data/new /tmp/new && echo written; "
+    script += "rm -r part && mkdir part && ls part; trap 'exit 4' TERM; echo ready; "
     script += "while :; do sleep 0.05; done"
     service = Service(
         "trial", sys.argv[2], Sourced(("/bin/sh", "-c", script)),
@@ -79,7 +81,11 @@ def readable() -> Iterator[Path]:
         shutil.copytree(SOURCE, folder / "src" / "seatrial", ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "trial.py").write_text(TRIAL)
         (folder / "project").mkdir()
-        (folder / "project" / "file").write_text("x")
+        (folder / "project" / "part").mkdir()
+        (folder / "project" / "part" / "file").write_text("x")
+        if is_root:
+            for path in (folder / "project").rglob("*"):
+                os.chown(path, 65534, 65534)
         folder.chmod(0o755)
         yield folder
     finally:

@@ -1,6 +1,6 @@
 """Whole files against their trees, one pair of files each in `cases/`.
 
-They exercise the obligations of BuildKit's own parser tests; a tree is written as BuildKit writes it, with heredocs added.
+They exercise the obligations of BuildKit's own parser tests; a tree is written as BuildKit writes it, heredocs added.
 """
 
 from __future__ import annotations

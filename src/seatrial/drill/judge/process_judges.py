@@ -34,7 +34,7 @@ def children_stopped(recording: Recording) -> Verdict:
         return run
     assert run.signalled is not None
     others = [p for p in run.processes if p.pid != 1 and (p.ended is None or p.ended >= run.signalled)]
-    left = [p for p in others if p.killed_with_namespace]
+    left = [p for p in others if p.killed_with_namespace and not _is_python_tracker(p)]
     unclear = [p for p in others if p.ended is None and not p.killed_with_namespace]
     figures = {"processes": float(len(others)), "left": float(len(left))}
     evidence = tuple(_fate(run, process) for process in others[:8])
@@ -54,6 +54,12 @@ def children_stopped(recording: Recording) -> Verdict:
         return Verdict(name, Ruling.PASS, "PID 1 had no other process at the signal", evidence, figures=figures)
     summary = f"{count(len(others), 'other process')} ended before PID 1, none was left for SIGKILL"
     return Verdict(name, Ruling.PASS, summary, evidence, figures=figures)
+
+
+def _is_python_tracker(process: ProcessSeen) -> bool:
+    """multiprocessing's resource tracker: by its design it ignores SIGTERM and ends after its parent, and holds nothing
+    but names of shared memory that end with the container."""
+    return any("multiprocessing.resource_tracker" in word for word in process.argv)
 
 
 def _fate(run: Run, process: ProcessSeen) -> str:

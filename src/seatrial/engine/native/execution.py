@@ -8,10 +8,12 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from seatrial.engine.interface import ExecResult
 from seatrial.engine.native import boot
@@ -21,9 +23,12 @@ from seatrial.engine.native.launching import wait_exit
 from seatrial.engine.native.output import Reader
 
 OUTPUT_LIMIT = 4096
+START_LIMIT = 30.0
+"""Seconds that entering may take before the command is executed; the command's own timeout begins only then (moby)."""
 AFTER_END = 0.25
 """Seconds that the output may outlast the command: what it left in the background may hold the pipe for ever."""
 CLOSE_DEADLINE = 5.0
+EXECUTING = b"executing "
 _counter = itertools.count(1)
 
 
@@ -47,85 +52,18 @@ class Helpers:
     """The processes outside the instance's PID namespace that work on it; all are gone after `close`."""
 
     def __init__(self) -> None:
-        self._entering: set[subprocess.Popen[bytes]] = set()
-        self._errors: dict[int, bytes] = {}
+        self._commands: set[Command] = set()
         self._beside: list[asyncio.subprocess.Process] = []
 
     async def execute(self, enter: Enter, namespaces: Mapping[str, int], unified: str, timeout: float) -> ExecResult:
         """Run a command inside; kill its tree at the timeout."""
-        folder = _own_cgroup(enter, unified)
-        output = bytearray()
-        begun = time.monotonic()
-        process, reader, answer = self._enter(enter, namespaces, output)
+        command = Command(enter, namespaces, unified)
+        self._commands.add(command)
         try:
-            in_time = await self._wait(process, timeout, folder)
+            return await command.run(timeout)
         finally:
-            self._entering.discard(process)
-            if process.poll() is None:
-                kill_tree(process.pid, folder)
-                process.kill()
-                process.wait()
-            await asyncio.shield(reader.stop(AFTER_END))
-            await asyncio.shield(answer.stop(AFTER_END))
-            if folder:
-                with contextlib.suppress(OSError):
-                    Path(folder).rmdir()
-        ended = time.monotonic()
-        error = self._errors.pop(process.pid, b"").decode(errors="replace")
-        code = process.returncode if in_time else None
-        return ExecResult(code, output.decode(errors="replace"), begun, ended, error)
-
-    def _enter(
-        self, enter: Enter, namespaces: Mapping[str, int], output: bytearray
-    ) -> tuple[subprocess.Popen[bytes], Reader, Reader]:
-        """Start the script that enters; its output is cut, its errors come by a pipe of their own."""
-        out_read, out_write = os.pipe2(os.O_CLOEXEC)
-        error_read, error_write = os.pipe2(os.O_CLOEXEC)
-        try:
-            process = subprocess.Popen(
-                boot.command(
-                    "enter",
-                    "inside",
-                    json.dumps(dict(namespaces)),
-                    str(error_write),
-                    str(os.getpid()),
-                    json.dumps(enter),
-                ),
-                stdin=subprocess.DEVNULL,
-                stdout=out_write,
-                stderr=out_write,
-                env=boot.environment(),
-                cwd="/",
-                pass_fds=(*namespaces.values(), error_write),
-                start_new_session=True,
-            )
-        finally:
-            os.close(out_write)
-            os.close(error_write)
-        self._entering.add(process)
-
-        def keep(_moment: float, data: bytes) -> None:
-            output.extend(data[: OUTPUT_LIMIT - len(output)])
-
-        def keep_error(_moment: float, data: bytes) -> None:
-            self._errors[process.pid] = self._errors.get(process.pid, b"") + data
-
-        return process, Reader(out_read, keep), Reader(error_read, keep_error)
-
-    async def _wait(self, process: subprocess.Popen[bytes], timeout: float, folder: str) -> bool:
-        """Whether the command ended by itself in time."""
-        waiting = asyncio.create_task(wait_exit(process, timeout + CLOSE_DEADLINE))
-        try:
-            await asyncio.wait_for(asyncio.shield(waiting), timeout)
-            return True
-        except TimeoutError:
-            kill_tree(process.pid, folder)
-            await waiting
-            return False
-        except BaseException:
-            kill_tree(process.pid, folder)
-            await asyncio.shield(waiting)
-            raise
+            command.kill()
+            self._commands.discard(command)
 
     async def spawn_beside(
         self, argv: Sequence[str], namespaces: Mapping[str, int], pass_fds: tuple[int, ...]
@@ -145,9 +83,8 @@ class Helpers:
 
     async def close(self) -> None:
         """Kill all and wait for their end."""
-        for entering in list(self._entering):
-            with contextlib.suppress(ProcessLookupError):
-                entering.kill()
+        for command in list(self._commands):
+            command.kill()
         for process in self._beside:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -156,6 +93,78 @@ class Helpers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), CLOSE_DEADLINE)
         self._beside.clear()
+
+
+class Command:
+    """One command inside: the script that enters, its output, and a socket by which it is told what to do.
+
+    The description goes by the socket, not by the arguments, because those are there for everybody to read.
+    """
+
+    def __init__(self, enter: Enter, namespaces: Mapping[str, int], unified: str) -> None:
+        self._folder = _own_cgroup(enter, unified)
+        self._output = bytearray()
+        self._answer = b""
+        self._executing: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._begun = time.monotonic()
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe2(os.O_CLOEXEC)
+        with theirs:
+            arguments = ("inside", json.dumps(dict(namespaces)), str(os.getpid()), str(theirs.fileno()))
+            try:
+                self._process = subprocess.Popen(
+                    boot.command("enter", *arguments),
+                    stdin=subprocess.DEVNULL,
+                    stdout=write,
+                    stderr=write,
+                    env=boot.environment(),
+                    cwd="/",
+                    pass_fds=(*namespaces.values(), theirs.fileno()),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(write)
+        with contextlib.suppress(OSError):
+            ours.sendall(json.dumps(enter).encode() + b"\n")
+        self._readers = (Reader(read, self._keep), Reader(ours.detach(), self._hear))
+
+    def _keep(self, _moment: float, data: bytes) -> None:
+        self._output.extend(data[: OUTPUT_LIMIT - len(self._output)])
+
+    def _hear(self, _moment: float, data: bytes) -> None:
+        """What the script says: the moment at which it executes the command, then an error if that failed."""
+        self._answer += data
+        line, newline, rest = self._answer.partition(b"\n")
+        if newline and line.startswith(EXECUTING) and not self._executing.done():
+            self._executing.set_result(float(line.removeprefix(EXECUTING)))
+            self._answer = rest
+
+    async def run(self, timeout: float) -> ExecResult:
+        """Wait for the command's end, and kill all that came from it at its timeout."""
+        ending = asyncio.create_task(wait_exit(self._process, START_LIMIT + timeout + CLOSE_DEADLINE))
+        try:
+            first: set[asyncio.Future[Any]] = {ending, self._executing}
+            await asyncio.wait(first, timeout=START_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([ending], timeout=timeout if self._executing.done() else 0)
+            in_time = bool(done)
+        finally:
+            self.kill()
+            await asyncio.shield(ending)
+        ended = time.monotonic()
+        for reader in self._readers:
+            await reader.stop(AFTER_END)
+        if self._folder:
+            with contextlib.suppress(OSError):  # what it left in the background lives on in it
+                Path(self._folder).rmdir()
+        begun = self._executing.result() if self._executing.done() else self._begun
+        code = self._process.returncode if in_time else None
+        output = self._output.decode(errors="replace")
+        return ExecResult(code, output, begun, ended, self._answer.decode(errors="replace"))
+
+    def kill(self) -> None:
+        """SIGKILL to the command and all that came from it, if it still runs."""
+        if self._process.poll() is None:
+            kill_tree(self._process.pid, self._folder)
 
 
 def _own_cgroup(enter: Enter, unified: str) -> str:
@@ -172,12 +181,24 @@ def _own_cgroup(enter: Enter, unified: str) -> str:
 
 
 def kill_tree(pid: int, folder: str) -> None:
-    """SIGKILL to a process and all that come from it: by cgroup, and by descent where there is none."""
+    """SIGKILL to a process and all that come from it: by cgroup, and by descent where there is none.
+
+    All are stopped first, until no new one appears, so that none can fork while the others are killed.
+    """
+    found: set[int] = set()
+    while new := {pid, *_descendants(pid)} - found:
+        for one in new:
+            _send(one, signal.SIGSTOP)
+        found |= new
     if folder:
         inside.kill_all(folder)
-    for descendant in _descendants(pid):
-        with contextlib.suppress(OSError):
-            os.kill(descendant, signal.SIGKILL)
+    for one in found:
+        _send(one, signal.SIGKILL)
+
+
+def _send(pid: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -180,6 +180,7 @@ def _general(service: Service, host: Host, path: str) -> list[str]:
         names = ", ".join(sourced.value.service for sourced in service.depends_on)
         sentences.append(f"dependencies are not started: {names}")
     sentences.append("the network is loopback alone: no DNS, no outside")
+    sentences.append("no seccomp or AppArmor profile is applied")
     limits = service.limits
     if limits.cpus is not None and limits.cpus.value > host.cores:
         sentences.append(f"cpus {limits.cpus.value:g} is cut to the {host.cores} cores of this machine")

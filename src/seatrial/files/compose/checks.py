@@ -39,7 +39,7 @@ def _check_source(fields: Fields, section: str) -> None:
 def check_service(said: ComposeService, service: Fields, project: Fields) -> None:
     """What compose demands of one service beyond the types of its values."""
     problems = service.problems
-    if not any(service.says(key) for key in ("image", "build", "provider")):
+    if not any(service.says(key) for key in ("image", "build", "provider", "extends")):
         problems.error(f"{service.where} has neither an image nor a build", said.place, "add image: … or build: .")
     if said.container_name and said.replicas and said.replicas.value > 1 and said.container_name.place:
         message = f"{service.where}: container_name can't be shared by {said.replicas.value} replicas"

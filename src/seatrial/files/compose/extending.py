@@ -41,6 +41,7 @@ class _Extending:
         self.problems = loader.problems
         self.lookup = lookup
         self.done: dict[_Link, Node] = {}
+        self.read: dict[str, Table | None] = {}
 
     def extended(self, name: str, services: Table, path: str, chain: tuple[_Link, ...]) -> Node:
         link = (path, name)
@@ -57,13 +58,13 @@ class _Extending:
         own = replace(own, mark=service.mark)
         found = self._base(name, said, services, path)
         if found is None:
-            return own
+            return service  # with its `extends`: what it lacks has been explained
         reference, base_services, base_path = found
         link = (base_path, str(reference.value))
         if link in chain or len(chain) > _MAX_CHAIN:
             circle = " → ".join(f"{service} ({self.loader.shown(file)})" for file, service in (*chain, link)[-6:])
             self.problems.error(f"the services extend each other in a circle: {circle}", reference.place)
-            return own
+            return service
         base = self.extended(link[1], base_services, base_path, chain)
         if not isinstance(base, Table):
             return own
@@ -101,7 +102,9 @@ class _Extending:
             return None
         path = os.path.normpath(os.path.join(file.base, os.path.expanduser(file.value)))  # noqa: PTH111, PTH118
         before = len(self.problems.findings)
-        services = self.loader.services_of(path, os.path.dirname(path), self.lookup, file.place)  # noqa: PTH120
+        if path not in self.read:
+            self.read[path] = self.loader.services_of(path, os.path.dirname(path), self.lookup, file.place)  # noqa: PTH120
+        services = self.read[path]
         if services is None:
             if len(self.problems.findings) == before:
                 self.problems.error(f"{self.loader.shown(path)} has no services to extend", file.place)

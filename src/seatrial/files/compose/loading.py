@@ -31,6 +31,7 @@ class Loader:
     problems: Problems
     files: dict[str, None] = field(default_factory=dict)
     _documents: dict[tuple[str, str], list[Table]] = field(default_factory=dict)
+    _unset: set[tuple[str, str]] = field(default_factory=set)
     loads: int = 0
 
     def shown(self, path: str) -> str:
@@ -98,6 +99,9 @@ class Loader:
             self.problems.error(error.message, shifted(node, error.offset), remedy)
             return replace(broken(node), mark=node.mark)
         for name, offset in result.unset:
+            if (name, node.place.file) in self._unset:
+                continue
+            self._unset.add((name, node.place.file))
             message = f"the variable {name} is not set; it counts as empty"
             remedy = f"set it in the environment or in .env, or write ${{{name}:-default}}"
             self.problems.warn(message, shifted(node, offset), remedy)

@@ -99,8 +99,6 @@ def _services(loader: Loader, project: Fields, lookup: Lookup) -> dict[str, Comp
         return {}
     found: dict[str, ComposeService] = {}
     for name, entry in services.table.entries.items():
-        if name.startswith("x-"):
-            continue
         if not _SERVICE_NAME.fullmatch(name):
             message = f"{name[:60]!r} can't be a service's name; letters, digits, . _ and - can"
             project.problems.error(message, entry.place)

@@ -149,19 +149,12 @@ def _build(service: Fields, outside: Lookup) -> ComposeBuild | None:
         return None
     fields = Fields(table, service.problems, f"{service.where}.build")
     fields.check_keys(keys.BUILD)
-    context = fields.text("context")
-    is_remote = bool(context and ("://" in context.value or context.value.startswith(_REMOTE)))
-    base = getattr(fields.table.get("context"), "base", "") or table.base
-    where = (
-        context if context and is_remote else Sourced(absolute(context.value if context else ".", base), table.place)
-    )
-    if context and not is_remote:
-        where = Sourced(where.value, context.place)
+    context, is_remote = _context(fields)
     dockerfile, inline = fields.text("dockerfile"), fields.text("dockerfile_inline")
     if dockerfile and inline and inline.place:
         fields.problems.error(f"{fields.where} can't have both dockerfile and dockerfile_inline", inline.place)
     return ComposeBuild(
-        context=where,
+        context=context,
         is_remote=is_remote,
         dockerfile=dockerfile,
         dockerfile_inline=inline,
@@ -169,6 +162,16 @@ def _build(service: Fields, outside: Lookup) -> ComposeBuild | None:
         args=_args(fields, outside),
         additional_contexts=_contexts(fields),
     )
+
+
+def _context(build: Fields) -> tuple[Sourced[str], bool]:
+    """The build context, and whether it is fetched from elsewhere."""
+    said = build.text("context")
+    if said is None:
+        return Sourced(absolute(".", build.table.base), build.table.place), False
+    if "://" in said.value or said.value.startswith(_REMOTE):
+        return said, True
+    return build.path("context") or said, False
 
 
 def _args(build: Fields, outside: Lookup) -> dict[str, Sourced[str | None]]:

@@ -32,8 +32,7 @@ def read_variables(
             continue
         named.append(path)
         file = EnvFile(path.value, shown.get(path.value, path.value), path.place, _is_raw(fields))
-        for name, value in _assignments(fields, file, outside, own, known).items():
-            variables[name] = value
+        variables.update(_assignments(fields, file, outside, own, known))
     return {**variables, **own}, tuple(named)
 
 

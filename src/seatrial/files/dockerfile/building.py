@@ -26,7 +26,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_WORK = 32 * 1024 * 1024
 """Characters that all expansions of one image may give together; no honest file comes near."""
 _ERROR_COST = 16 * 1024
-_PORT_COST = 64
+_PORT_COST = 256
 
 _REMOTE = ("http://", "https://", "git://", "git@", "ssh://")
 

@@ -1,7 +1,7 @@
 """Which files of a directory are to be read, by compose's and Docker's own rules.
 
-Looks at names alone and reads nothing. Raises InputError for a path that can't be used, NothingFoundError where there
-is nothing to read.
+Looks at names and kinds alone; a manifest is opened for the hint of an error, nothing else is. Raises InputError for a
+path that can't be used, NothingFoundError where there is nothing to read.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seatrial.files.reading import is_regular
-from seatrial.model.errors import InputError, NothingFoundError
-from seatrial.model.place import Place
+from seatrial.files.reading import is_regular, refuse_unreadable
+from seatrial.model.errors import NothingFoundError
 
 # The order is compose's own (compose-go, cli.DefaultFileNames and DefaultOverrideFileNames).
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -40,12 +39,12 @@ def locate(path: Path, compose_files: Sequence[Path], environment: Mapping[str, 
     first is the project's, as with compose."""
     if compose_files:
         for file in compose_files:
-            _refuse_unusable(file)
+            refuse_unreadable(file)
         named = tuple(file.absolute() for file in compose_files)
         return Located(named[0].parent, named)
     if path.is_dir():
         return _locate_in(path.absolute(), environment)
-    _refuse_unusable(path)
+    refuse_unreadable(path)
     if path.suffix.lower() in (".yaml", ".yml"):
         return Located(path.absolute().parent, (path.absolute(),))
     return Located(path.absolute().parent, (), path.absolute())
@@ -53,6 +52,8 @@ def locate(path: Path, compose_files: Sequence[Path], environment: Mapping[str, 
 
 def _locate_in(directory: Path, environment: Mapping[str, str]) -> Located:
     found = Located(directory, _compose_files_of(directory, environment), first_of(directory, DOCKERFILE_NAMES))
+    for file in found.compose_files:
+        refuse_unreadable(file, file.name)
     if found.compose_files or found.dockerfile:
         return found
     raise NothingFoundError(f"no Dockerfile and no compose file in {directory}", hint=_hint(directory))
@@ -73,17 +74,6 @@ def _compose_files_of(directory: Path, environment: Mapping[str, str]) -> tuple[
         return ()
     override = first_of(directory, OVERRIDE_NAMES)
     return (main,) if override is None else (main, override)
-
-
-def _refuse_unusable(path: Path) -> None:
-    place = Place(str(path), 1)
-    try:
-        path.stat()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"cannot be read: {reason}", place=place) from error
-    if not is_regular(path):
-        raise InputError("is not a regular file", place=place, hint="give a directory, a Dockerfile or a compose file")
 
 
 def _hint(directory: Path) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from seatrial.model.recording import EventKind, Run
 from seatrial.report.html.marks import Mark
+from seatrial.report.words import clean, clip
 
 CHARACTER = 6.4
 """A generous width of one character of the picture's text, in user units."""
@@ -172,25 +173,29 @@ def markers_of(run: Run, axis: Axis) -> tuple[tuple[Marker, ...], float]:
     return tuple(placed), 14.0 * len(rows) + 8
 
 
+_NAMED = {
+    EventKind.READY: ("ready", "ready"),
+    EventKind.NOT_LISTENING: ("stops listening", "listener"),
+    EventKind.OOM: ("out of memory", "kill"),
+    EventKind.ZOMBIE: ("zombie", "kill"),
+    EventKind.REAPED: ("orphan reaped", "ready"),
+}
+"""The label and the look of events that are marked; of each kind the first."""
+
+
 def _moments(run: Run, axis: Axis) -> Iterable[tuple[float, str, str]]:
-    closed = False
+    seen = set()
     for event in run.events:
-        if not axis.begin <= event.time <= axis.end:
+        if not axis.begin <= event.time <= axis.end or event.kind in seen:
             continue
-        if event.kind is EventKind.READY:
-            yield event.time, "ready", "ready"
-        elif event.kind is EventKind.SIGNAL:
-            yield event.time, event.name, "kill" if event.name == "SIGKILL" else "signal"
-        elif event.kind is EventKind.NOT_LISTENING and not closed:
-            closed = True
-            yield event.time, "stops listening", "listener"
-        elif event.kind is EventKind.OOM:
-            yield event.time, "out of memory", "kill"
-        elif event.kind is EventKind.ZOMBIE:
-            yield event.time, "zombie", "kill"
-        elif event.kind is EventKind.REAPED:
-            yield event.time, "orphan reaped", "ready"
-    if run.signalled is not None and axis.begin <= run.signalled + run.grace <= axis.end:
+        if event.kind is EventKind.SIGNAL:
+            yield event.time, clip(clean(event.name), 20), "kill" if event.name == "SIGKILL" else "signal"
+        elif event.kind in _NAMED:
+            seen.add(event.kind)
+            label, look = _NAMED[event.kind]
+            yield event.time, label, look
+    was_killed = run.exit is not None and run.exit.killed
+    if run.signalled is not None and not was_killed and axis.begin <= run.signalled + run.grace <= axis.end:
         yield run.signalled + run.grace, "grace is over", "grace"
     if run.exit is not None:
         yield run.exit.time, f"exit {run.exit.code}", "exit"

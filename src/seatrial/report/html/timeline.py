@@ -68,7 +68,7 @@ def _populations(run: Run) -> Iterable[LaneMaker]:
 def _population(population: Population, members: list[Connection]) -> LaneMaker:
     few = len(members) <= ROWS and all(len(each.exchanges) <= ROW_EXCHANGES for each in members)
 
-    def make(run: Run, axis: Axis, y: float) -> Lane:
+    def make(_run: Run, axis: Axis, y: float) -> Lane:
         if few:
             return _rows(population.value, members, axis, y)
         requests = sum(len(each.exchanges) for each in members)

@@ -11,9 +11,10 @@ import json
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
-from seatrial.engine.native.inside import first, kernel
+from seatrial.engine.native.inside import first, kernel, launcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +43,15 @@ def join(descriptors: dict[str, int]) -> None:
                 os.close(descriptors[name])
 
 
-def inside(descriptors: dict[str, int], enter: Enter, answer: int, owner: int) -> None:
-    """Run the command in all namespaces and the cgroup; `answer` gets the error, if there is one. Never returns."""
-    code = 1
+def inside(descriptors: dict[str, int], owner: int, answer: int) -> None:
+    """Run the command that the socket `answer` describes, in all namespaces and the cgroup. Never returns.
+
+    The socket gets the moment at which the command is executed, and the error if there is one.
+    """
+    code = 126
     try:
+        os.set_inheritable(answer, False)
+        enter: Enter = json.loads(launcher.read_line(answer))
         with first.step("cgroup"):
             doors = [os.open(f"{folder}/cgroup.procs", os.O_WRONLY) for folder in enter["cgroups"]]
         join(descriptors)
@@ -59,11 +65,15 @@ def inside(descriptors: dict[str, int], enter: Enter, answer: int, owner: int) -
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
     except first.StepError as error:
-        with contextlib.suppress(OSError):
-            os.write(answer, f"{error.step}: {error.message}".encode())
-        code = 126
+        _say(answer, f"{error.step}: {error.message}")
     finally:
         os._exit(code)
+
+
+def _say(answer: int, text: str) -> None:
+    """Tell seatrial something; it may have hung up."""
+    with contextlib.suppress(OSError):
+        os.write(answer, text.encode())
 
 
 def _child(enter: Enter, answer: int, doors: list[int]) -> None:
@@ -74,14 +84,14 @@ def _child(enter: Enter, answer: int, doors: list[int]) -> None:
             for door in doors:  # only the command counts against the limits, not the parent that waits for it
                 os.write(door, b"0")
         os.setsid()
-        os.set_inheritable(answer, False)
         first.close_other_descriptors({answer})
         first.become(enter)
+        _say(answer, f"executing {time.monotonic()!r}\n")
         error = first.execute(enter["argv"], enter["environment"])
         code = first.exit_code(error)
-        os.write(answer, error.message.encode())
+        _say(answer, error.message)
     except first.StepError as error:
-        os.write(answer, f"{error.step}: {error.message}".encode())
+        _say(answer, f"{error.step}: {error.message}")
     finally:
         os._exit(code)
 
@@ -101,9 +111,9 @@ def beside(descriptors: dict[str, int], owner: int, argv: Sequence[str]) -> None
 
 
 def main() -> None:
-    """`inside NAMESPACES ANSWER OWNER DESCRIPTION` or `beside NAMESPACES OWNER ARGV…`; values as JSON."""
-    kind, namespaces, number = sys.argv[1:4]
+    """`inside NAMESPACES OWNER SOCKET` or `beside NAMESPACES OWNER ARGV…`; namespaces as JSON, descriptors by name."""
+    kind, namespaces, owner = sys.argv[1:4]
     if kind == "inside":
-        inside(json.loads(namespaces), json.loads(sys.argv[5]), int(number), int(sys.argv[4]))
+        inside(json.loads(namespaces), int(owner), int(sys.argv[4]))
     else:
-        beside(json.loads(namespaces), int(number), sys.argv[4:])
+        beside(json.loads(namespaces), int(owner), sys.argv[4:])

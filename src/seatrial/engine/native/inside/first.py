@@ -62,7 +62,7 @@ def set_up(launch: Launch) -> list[str]:
     with step("network"):
         kernel.loopback_up()
         _allow_low_ports()
-    view = View(launch["stage"], launch["steps"])
+    view = View(launch["stage"], launch["steps"], user_namespace=launch["user_namespace"])
     with step("file system"):
         view.build()
         view.enter()
@@ -86,6 +86,9 @@ def take_on(launch: Launch) -> None:
     with step("ulimits"):
         for number, soft, hard in launch["ulimits"]:
             set_limit(number, soft, hard)
+    for descriptor in (1, 2):  # so that /dev/stdout can be opened by whoever the service runs as
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, launch["uid"], -1)
     become(launch)
 
 
@@ -154,7 +157,7 @@ def _executable(path: str) -> int:
         mode = os.stat(path).st_mode
     except OSError as error:
         return errno.ENOENT if error.errno == errno.ENOTDIR else error.errno or errno.ENOENT
-    return 0 if stat.S_ISREG(mode) and os.access(path, os.X_OK, effective_ids=True) else errno.EACCES
+    return 0 if stat.S_ISREG(mode) and os.access(path, os.X_OK) else errno.EACCES
 
 
 def execute(argv: list[str], environment: dict[str, str]) -> StepError:

@@ -31,12 +31,13 @@ class ViewError(Exception):
 class View:
     """The stage on which the view is built: `root` is the new root, `notes` what could only be approximated."""
 
-    def __init__(self, stage: str, steps: list[Step]) -> None:
+    def __init__(self, stage: str, steps: list[Step], *, user_namespace: bool) -> None:
         self.stage = stage
         self.root = f"{stage}/root"
         self.steps = steps
         self.notes: list[str] = []
         self._layers = 0
+        self._attributes = ("userxattr,", "") if user_namespace else ("",)
 
     def build(self) -> None:
         """Carry out all steps."""
@@ -97,10 +98,13 @@ class View:
     def _mount_overlay(self, sources: list[str], upper: str, work: str, target: str) -> None:
         lower = ":".join(source.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,") for source in sources)
         options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-        try:
-            kernel.mount("overlay", target, "overlay", 0, options)
-        except OSError:
-            kernel.mount("overlay", target, "overlay", 0, options + ",userxattr")
+        for attributes in self._attributes:  # where overlayfs may keep its marks; Linux 5.11 knows the first
+            try:
+                kernel.mount("overlay", target, "overlay", 0, attributes + options)
+                return
+            except OSError:
+                if attributes == self._attributes[-1]:
+                    raise
 
     def _imitate(self, source: str, made: str, step: Step) -> None:
         """Give a directory of the scratch layer the mode and owner of the one that it covers (or those of the step)."""

@@ -1,0 +1,106 @@
+"""From the declared command to the program that runs, as the rules look at it: who stands in between, and how.
+
+Pure. A `Link` is one member of the chain that PID 1 starts; the first is PID 1 itself, the last the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seatrial.check import images
+from seatrial.model.documents import Unit
+from seatrial.model.place import Place
+
+INITS = frozenset(
+    {"tini", "tini-static", "docker-init", "dumb-init", "catatonit", "seatrial-init", "s6-svscan", "my_init", "init"}
+    | {"supervisord", "s6-overlay-suexec", "runsvdir", "systemd", "pid1", "phusion-init", "circusd", "horust"}
+)
+"""Programs that reap orphans as PID 1."""
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One member: `argv` and where it is written; `by_shell` says that a shell starts it, `execs` that the shell is
+    told to go away."""
+
+    argv: tuple[str, ...]
+    place: Place | None
+    by_shell: bool = False
+    execs: bool = False
+
+    @property
+    def program(self) -> str:
+        """Its name without directory."""
+        return self.argv[0].rpartition("/")[2] if self.argv else ""
+
+
+def chain(unit: Unit) -> tuple[Link, ...]:
+    """The links; empty where nothing says what runs."""
+    service = unit.service
+    if service.argv is None or not service.argv.value:
+        return ()
+    links = [Link(service.argv.value, service.argv.place)]
+    links += [Link(hop.argv, hop.by.place, hop.shell, hop.execs) for hop in service.hops if hop.argv]
+    return tuple(links)
+
+
+def behind_inits(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """The chain without the inits in front."""
+    at = 0
+    while at < len(links) - 1 and links[at].program in INITS:
+        at += 1
+    return links[at:]
+
+
+def command_place(unit: Unit) -> Place | None:
+    """Where the command that `docker run` gives to the entrypoint is written, or the entrypoint where there is none."""
+    service = unit.service
+    if service.command and service.command.value and service.command.place:
+        return service.command.place
+    return service.argv.place if service.argv else None
+
+
+def is_written_here(unit: Unit) -> bool:
+    """Whether the project's own files say what runs."""
+    return unit.service.argv is not None and unit.service.argv.place is not None
+
+
+def base_image(unit: Unit) -> str:
+    """The image from outside that the service stands on, "" where unknown."""
+    service = unit.service
+    if service.base_images:
+        return service.base_images[-1].value
+    return service.image.value if service.image and not (unit.compose and unit.compose.has_build) else ""
+
+
+def shell_kind(unit: Unit) -> str | None:
+    """What `sh` is in the image: see `images`. None also where the Dockerfile installs another one."""
+    shell = unit.service.shell[0].rpartition("/")[2] if unit.service.shell else "sh"
+    if shell == "bash":
+        return images.BASH
+    return images.shell_of(base_image(unit)) if shell == "sh" else None
+
+
+def is_for_development(unit: Unit) -> bool:
+    """Whether the service is plainly meant for a developer's machine or a test: by its file's name, its profiles, its
+    stage, or because it runs sources that are mounted from the project."""
+    entry = unit.compose
+    words = _words(entry.file if entry else "") | _words(entry.target or "" if entry else "")
+    for profile in entry.profiles if entry else ():
+        words |= _words(profile)
+    if words & _DEVELOPMENT:
+        return True
+    context = unit.service.context.rstrip("/")
+    binds = (mount.value for mount in unit.service.mounts if mount.value.kind == "bind")
+    return any(mount.source.rstrip("/") == context and not mount.read_only for mount in binds)
+
+
+_DEVELOPMENT = frozenset(
+    {"dev", "develop", "development", "test", "tests", "testing", "local", "ci", "debug", "example"}
+)
+
+
+def _words(text: str) -> set[str]:
+    return set("".join(character if character.isalnum() else " " for character in text.lower()).split())

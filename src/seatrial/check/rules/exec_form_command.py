@@ -1,0 +1,114 @@
+"""exec-form-command: CMD and ENTRYPOINT as JSON arrays, so that the program itself is PID 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import images, launch
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Severity
+from seatrial.model.place import Sourced
+
+NAME = "exec-form-command"
+_HARMLESS = launch.SHELLS | {"echo", "true", "false", "ls", "cat", "sleep", "tail", "printf", ":", "pwd", "date", "env"}
+"""Commands that have nothing to lose at a stop, or that are a shell for a person."""
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    links = launch.behind_inits(launch.chain(unit))
+    if not links or not launch.is_written_here(unit):
+        return
+    line = _shell_line(links[0].argv)
+    if not line or links[0].place is None:
+        return
+    program = links[1] if len(links) > 1 else None
+    if program is None or program.execs or program.program in _HARMLESS or not program.by_shell:
+        return
+    entrypoint = unit.service.entrypoint
+    command = unit.service.command
+    if unit.service.shell_form and entrypoint and entrypoint.value and command and command.value and command.place:
+        yield _ignored_command(links[0], command)
+        return
+    wrong = _by_shell(unit, links[0], line, program)
+    if wrong is not None:
+        yield wrong
+
+
+def _shell_line(argv: tuple[str, ...]) -> str:
+    """The line of `sh -c line`, "" for anything else."""
+    is_shell = len(argv) > 2 and argv[0].rpartition("/")[2] in launch.SHELLS
+    return argv[2] if is_shell and argv[1].startswith("-") and argv[1].endswith("c") else ""
+
+
+def _ignored_command(link: launch.Link, command: Sourced[tuple[str, ...]]) -> Wrong:
+    message = "ENTRYPOINT in shell form ignores CMD and the arguments of `docker run`, and a shell becomes PID 1"
+    related = (Sourced("this CMD is never used", command.place),)
+    return Wrong(message, link.place, 'write ENTRYPOINT ["program", "argument"]', related=related)
+
+
+def _by_shell(unit: Unit, link: launch.Link, line: str, program: launch.Link) -> Wrong | None:
+    kind = launch.shell_kind(unit)
+    is_simple = not any(sign in line for sign in (";", "|", ">", "<", "&", "\n"))
+    remedy = _remedy(line, is_simple=is_simple)
+    runs = f"`{program.program}`"
+    if kind == images.NO_SHELL:
+        message = f"this runs {runs} by /bin/sh, which {launch.base_image(unit)} does not have"
+        return Wrong(message, link.place, remedy, Severity.ERROR)
+    if kind == images.DASH:
+        message = f"PID 1 is /bin/sh, here dash: it stays in front of {runs} and does not pass the stop signal on"
+        return Wrong(message, link.place, remedy)
+    if kind is None:
+        message = f"a shell starts {runs}; unless it replaces itself, it is PID 1 and does not pass the stop signal on"
+        return Wrong(message, link.place, remedy)
+    if is_simple:
+        return None  # bash and busybox exec a lone simple command
+    message = f"PID 1 is {kind}, which stays in front of {runs} in a line like this and does not pass the signal on"
+    return Wrong(message, link.place, remedy) if not _ends_simply(line) else None
+
+
+def _ends_simply(line: str) -> bool:
+    """Whether the line is `a && b` alone, whose last command bash and busybox exec, too."""
+    return not any(sign in line.replace("&&", "") for sign in (";", "|", ">", "<", "&", "\n"))
+
+
+def _remedy(line: str, *, is_simple: bool) -> str:
+    words = line.split()
+    if is_simple and not any(character in line for character in "$`\"'\\*?~()={}[]"):
+        return "write [" + ", ".join(f'"{word}"' for word in words) + "]"
+    if is_simple:
+        return f"begin the line with exec: exec {line.strip()[:120]}"
+    return "put `exec` before the last command of the line, so that it takes the shell's place"
+
+
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="CMD and ENTRYPOINT are JSON arrays, or a shell line whose last command is started by `exec`.",
+    why="In shell form `/bin/sh -c` is PID 1. Debian's dash never replaces itself by its last command, so the stop "
+    "signal ends at a shell that does nothing with it, and after the grace period everything is killed. bash (5.1 and "
+    "later) and busybox do replace themselves, but only for a simple last command. ENTRYPOINT in shell form also ignores "
+    "CMD and the arguments of `docker run`.",
+    example="FROM node:22-slim\nCMD node server.js\n",
+    instead='FROM node:22-slim\nCMD ["node", "server.js"]\n',
+    check=per_service(NAME, Severity.WARNING, _look),
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="The array form expands no variables; a line that needs them gets `exec` instead.",
+    sources=("https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",),
+    consequence_of=("dev-runner-in-production", "package-manager-as-pid1"),
+    bad=(
+        Bad({"Dockerfile": "FROM node:22-slim\nCMD node server.js\n"}, "Dockerfile:2:5", "dash"),
+        Bad({"Dockerfile": "FROM alpine:3.20\nCMD a.sh; httpd -f\n"}, "Dockerfile:2:5", "busybox"),
+        Bad({"Dockerfile": "FROM gcr.io/distroless/base\nCMD /server\n"}, "Dockerfile:2:5", "does not have"),
+        Bad({"Dockerfile": 'FROM debian:12\nENTRYPOINT server --port 80\nCMD ["x"]\n'}, "Dockerfile:2:12", "ignores"),
+        Bad({"Dockerfile": 'FROM python:3.12\nCMD ["sh", "-c", "uvicorn app:app --port $PORT"]\n'}, "Dockerfile:2:5"),
+    ),
+    good=(
+        Good({"Dockerfile": 'FROM node:22-slim\nCMD ["node", "server.js"]\n'}),
+        Good({"Dockerfile": "FROM node:22-slim\nCMD exec node server.js --port $PORT\n"}),
+        Good({"Dockerfile": "FROM node:22-alpine\nCMD node server.js\n"}, "busybox execs a simple command"),
+        Good({"Dockerfile": "FROM rockylinux:9\nCMD migrate && httpd -DFOREGROUND\n"}, "bash execs the last of a && b"),
+        Good({"Dockerfile": "FROM debian:12\nCMD bash\n"}, "a shell for a person"),
+        Good({"compose.yaml": "services:\n  web:\n    image: node:22-slim\n    command: node server.js\n"}),
+    ),
+)

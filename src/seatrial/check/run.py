@@ -1,0 +1,130 @@
+"""Runs the rules over the documents of a project and settles what is told.
+
+In this order: the same finding once; `--select/--ignore`; inline ignores; the baseline; consequences hidden under their
+cause; the same lack of several services of one file told as one; sorted by file and place. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from seatrial.check import baseline
+from seatrial.check.ignores import read_ignores, unknown_names
+from seatrial.check.interface import Context, Rule
+from seatrial.check.table import NAMES, rules_for
+from seatrial.model.documents import Documents
+from seatrial.model.finding import Finding, Severity
+from seatrial.model.place import Sourced
+
+RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+"""0 for the worst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to look for. An empty `select` is everything; `known` is a baseline, from which what was met is taken."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    known: Counter[baseline.Key] = field(default_factory=Counter)
+
+    def wants(self, name: str) -> bool:
+        """Whether findings of this requirement are to be told."""
+        return (not self.select or name in self.select) and name not in self.ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A finding that an inline comment took back, and the reason that it gives."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is told (`findings`), and what isn't, so that a report can count it. `all_findings` is what a baseline of
+    now would hold."""
+
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...] = ()
+    consequences: tuple[Finding, ...] = ()
+    in_baseline: int = 0
+    all_findings: tuple[Finding, ...] = ()
+
+
+def run(documents: Documents, options: Options | None = None) -> Outcome:
+    """Check one project."""
+    options = options or Options()
+    rules = {rule.name: rule for rule in rules_for(documents, [name for name in NAMES if options.wants(name)])}
+    found = _once(_found(documents, rules.values(), options.wants))
+    ignores = read_ignores(documents)
+    kept, ignored = [], []
+    for finding in found:
+        by = next((ignore for ignore in ignores if ignore.covers(finding)), None)
+        if by is None:
+            kept.append(finding)
+        else:
+            ignored.append(Ignored(finding, by.reason))
+    if options.wants("syntax"):
+        kept += unknown_names(ignores, {*NAMES, "syntax"})
+    causes = tuple(kept)
+    fresh, known = baseline.without_known(kept, documents.texts, options.known)
+    shown, hidden = _without_consequences(fresh, causes, rules)
+    return Outcome(tuple(sorted(_together(shown, rules), key=_order)), tuple(ignored), hidden, known, causes)
+
+
+def _found(documents: Documents, rules: Iterable[Rule], wants: Callable[[str], bool]) -> Iterator[Finding]:
+    yield from (finding for finding in documents.findings if wants(finding.requirement))
+    context = Context(documents)
+    for rule in rules:
+        yield from rule.check(context)
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding of a requirement at a place: two services built from one Dockerfile have its faults in common."""
+    seen: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        message = finding.message if finding.requirement == "syntax" else ""
+        seen.setdefault((finding.requirement, finding.place, message), finding)
+    return list(seen.values())
+
+
+def _without_consequences(
+    findings: Iterable[Finding], causes: Iterable[Finding], rules: dict[str, Rule]
+) -> tuple[list[Finding], tuple[Finding, ...]]:
+    there = {(finding.requirement, finding.service) for finding in causes}
+    shown: list[Finding] = []
+    hidden: list[Finding] = []
+    for finding in findings:
+        rule = rules.get(finding.requirement)
+        is_consequence = rule is not None and any((cause, finding.service) in there for cause in rule.consequence_of)
+        (hidden if is_consequence else shown).append(finding)
+    return shown, tuple(hidden)
+
+
+def _together(findings: Iterable[Finding], rules: dict[str, Rule]) -> Iterator[Finding]:
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        rule = rules.get(finding.requirement)
+        is_shared = rule is not None and rule.many and finding.service
+        place: object = (finding.place.file, finding.severity, finding.confidence) if is_shared else number
+        groups.setdefault((finding.requirement, place), []).append(finding)
+    for group in groups.values():
+        yield group[0] if len(group) == 1 else _merged(group, rules[group[0].requirement])
+
+
+def _merged(group: list[Finding], rule: Rule) -> Finding:
+    group = sorted(group, key=_order)
+    names = [finding.service for finding in group]
+    shown = ", ".join(names[:-1]) + " and " + names[-1]
+    others = tuple(Sourced(finding.service, finding.place) for finding in group[1:])
+    message = rule.many.format(count=len(group), names=shown)
+    return replace(group[0], message=message, related=(*group[0].related, *others), service=", ".join(names))
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    place = finding.place
+    return place.file, place.line, place.column, RANKS[finding.severity], finding.requirement, finding.message

@@ -1,0 +1,47 @@
+"""All rules in the order of the catalogue. A rule's module is imported when it is first asked for.
+
+To add a rule: write `check/rules/<name with underscores>.py` with `RULE`, and add its line here. `needs` names what must
+have been read for the rule to have anything to say: "compose", "dockerfile", or "" for any service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from importlib import import_module
+from typing import NamedTuple
+
+from seatrial.check.interface import Rule
+from seatrial.model.documents import Documents
+
+
+class Entry(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    needs: str = ""
+
+
+ENTRIES: tuple[Entry, ...] = (Entry("exec-form-command"),)
+
+NAMES = tuple(entry.name for entry in ENTRIES)
+
+
+def rule(name: str) -> Rule:
+    """The rule of this requirement. Raises KeyError where there is none."""
+    if name not in NAMES:
+        raise KeyError(name)
+    module = import_module("seatrial.check.rules." + name.replace("-", "_"))
+    found: Rule = module.RULE
+    return found
+
+
+def rules_for(documents: Documents, names: Collection[str] = NAMES) -> Iterator[Rule]:
+    """The rules among `names` that these documents give anything to look at."""
+    there = {""}
+    if documents.dockerfiles:
+        there.add("dockerfile")
+    if any(unit.compose for unit in documents.units):
+        there.add("compose")
+    for entry in ENTRIES:
+        if entry.name in names and entry.needs in there:
+            yield rule(entry.name)
