@@ -2,17 +2,16 @@
 
 - docs/requirements.md: the catalogue, with what the drill does for each requirement
 - docs/report-json.md: the JSON report, from its schema
-- README.md: the block of `seatrial drill --help`
+- README.md and docs/drill.md: the blocks of `--help`
 """
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
@@ -49,12 +48,12 @@ def _chapter(requirement: Requirement) -> str:
     )
 
 
-def readme() -> str:
-    """README.md with the real help of `seatrial drill`."""
-    command = [sys.executable, "-m", "seatrial", "drill", "--help"]
+def with_help(name: str, *command: str) -> str:
+    """A page with the real help of a command in its block."""
+    argv = [sys.executable, "-m", "seatrial", *command, "--help"]
     environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment).stdout
+    text = (ROOT / name).read_text(encoding="utf-8")
     block = f"<!-- help -->\n```\n{shown.rstrip()}\n```\n<!-- /help -->"
     return re.sub(r"<!-- help -->.*?<!-- /help -->", lambda _: block, text, flags=re.DOTALL)
 
@@ -64,13 +63,15 @@ def report_json() -> str:
     sys.path.insert(0, str(ROOT / "tools"))
     import report_json_docs
 
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        page = report_json_docs.page()
-    return str(page)
+    return str(report_json_docs.page())
 
 
-PAGES = {"docs/requirements.md": requirements, "docs/report-json.md": report_json, "README.md": readme}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/requirements.md": requirements,
+    "docs/report-json.md": report_json,
+    "docs/drill.md": lambda: with_help("docs/drill.md", "drill"),
+    "README.md": lambda: with_help("README.md"),
+}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ def found(example: Bad | Good, name: str, directory: Path) -> list[Finding]:
     return list(outcome.findings)
 
 
-@pytest.mark.parametrize(("name", "number"), BAD, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "number"), BAD, ids=str)
 def test_a_bad_example_gives_its_finding_at_its_place(name: str, number: int, tmp_path: Path) -> None:
     example = rule(name).bad[number]
     findings = found(example, name, tmp_path)
@@ -32,7 +32,7 @@ def test_a_bad_example_gives_its_finding_at_its_place(name: str, number: int, tm
     assert findings[0].remedy, "a finding says what to write instead"
 
 
-@pytest.mark.parametrize(("name", "number"), GOOD, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "number"), GOOD, ids=str)
 def test_a_good_example_gives_nothing(name: str, number: int, tmp_path: Path) -> None:
     assert found(rule(name).good[number], name, tmp_path) == []
 

@@ -12,15 +12,16 @@ import pytest
 from seatrial.drill import archive, exercise
 from seatrial.drill.judge import JUDGES, judge
 from seatrial.drill.options import Candidate, Candidates, DrillOptions, Progress, Stage
-from seatrial.drill.trial import drill
+from seatrial.drill.trial import drill, spoiled_runs
 from seatrial.engine.interface import ExecResult, StartError
 from seatrial.model.errors import InputError
 from seatrial.model.place import Sourced
-from seatrial.model.recording import EventKind, Recording, Scenario
+from seatrial.model.recording import EventKind, Population, Recording, Run, Scenario
 from seatrial.model.service import Healthcheck, Hop, Port, Service
 from seatrial.model.verdict import Ruling
 
 from .fakes import HTTP, Behaviour, FakeEngine, FakeLoad, service
+from .recordings import STOP, changed, default_action, ignored, recording, second
 
 ONLY_STOP = DrillOptions(only=frozenset({Scenario.STOP}), ready_timeout=5.0)
 
@@ -276,3 +277,21 @@ def test_the_declared_port_is_used_where_several_listen() -> None:
     recording = run(FakeEngine(Behaviour(listeners=listeners)), of=of)
     assert recording.runs[0].target is not None
     assert recording.runs[0].target.port == 8080
+
+
+def held_up(*runs: Run) -> list[Scenario]:
+    """Which of these runs would be repeated."""
+    return [scenario for scenario, why in spoiled_runs(recording(*runs)) if why]
+
+
+def test_only_what_a_busy_machine_spoiled_is_repeated() -> None:
+    late = replace(STOP, disturbed="the load generator was 0.90 s late")
+    early = changed(without=[Population.IN_FLIGHT])
+    too_early = second(second_signalled=None)
+    assert held_up(STOP, second()) == []
+    assert held_up(late, second()) == [Scenario.STOP]
+    assert held_up(early, second()) == [Scenario.STOP]
+    assert held_up(STOP, too_early) == [Scenario.SECOND_SIGNAL]
+    assert held_up(default_action(), too_early) == []
+    assert held_up(ignored(), too_early) == []
+    assert held_up(too_early) == []

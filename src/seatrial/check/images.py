@@ -37,7 +37,7 @@ _DEBIAN = _BUILDPACK | _WITH_CURL | {"debian", "ubuntu", "httpd", "postgres", "r
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An image's name taken apart. `repository` is without Docker Hub's own prefix ("node", "oven/bun", "ghcr.io/x/y")."""
+    """An image's name taken apart. `repository` is without Docker Hub's own prefix: "node", "oven/bun"."""
 
     repository: str
     tag: str
@@ -135,7 +135,7 @@ def _debian_has(reference: Reference, tool: str) -> bool | None:
 
 
 STOP_SIGNALS = {"nginx": "SIGQUIT", "php": "SIGQUIT", "postgres": "SIGINT", "httpd": "SIGWINCH"}
-"""What the official images set, because it is the graceful one for their program (php: fpm and apache variants alone)."""
+"""What the official images set, because it is the graceful one for their program (php: its fpm variants)."""
 
 
 def stop_signal_of(image: str) -> str | None:

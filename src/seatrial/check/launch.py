@@ -88,6 +88,8 @@ def is_for_development(unit: Unit) -> bool:
     stage, or because it runs sources that are mounted from the project."""
     entry = unit.compose
     words = _words(entry.file if entry else "") | _words(entry.target or "" if entry else "")
+    words |= _words(unit.stages[0].name if unit.stages else "")
+    words |= _words(unit.dockerfile.file.rpartition("/")[2] if unit.dockerfile else "")
     for profile in entry.profiles if entry else ():
         words |= _words(profile)
     if words & _DEVELOPMENT:

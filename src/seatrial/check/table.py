@@ -1,7 +1,7 @@
 """All rules in the order of the catalogue. A rule's module is imported when it is first asked for.
 
-To add a rule: write `check/rules/<name with underscores>.py` with `RULE`, and add its line here. `needs` names what must
-have been read for the rule to have anything to say: "compose", "dockerfile", or "" for any service.
+To add a rule: write `check/rules/<name with underscores>.py` with `RULE`, and add its line here. `needs` names what
+must have been read for the rule to have anything to say: "compose", "dockerfile", or "" for any service.
 """
 
 from __future__ import annotations

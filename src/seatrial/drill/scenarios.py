@@ -13,7 +13,7 @@ from types import MappingProxyType
 from seatrial.load.interface import Plan
 from seatrial.model.recording import Scenario, Target
 
-SECOND_AFTER = 0.25
+SECOND_AFTER = 0.15
 """Seconds between the two signals of the second-signal scenario."""
 
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seatrial.drill.exercise import Exercise
+from seatrial.drill.judge.signal_judges import second_signal_safe
+from seatrial.drill.judge.traffic_judges import in_flight_finish
 from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.paths import Found, find
 from seatrial.drill.readiness import probe_argv
@@ -32,6 +34,7 @@ from seatrial.model.recording import (
     Target,
 )
 from seatrial.model.service import Service, signal_name, signal_number
+from seatrial.model.verdict import Ruling
 
 RETRIES = 2
 """How often a run is repeated whose load generator was too late."""
@@ -117,14 +120,12 @@ class _Trial:
             if not all(run.readiness.ready for run in self._runs.values()):
                 break
         await self._repeat()
-        runs = tuple(self._runs[scenario] for scenario in Scenario if scenario in self._runs)
-        self._fill_in(scenarios, runs)
-        runs = tuple(_with_slow_seconds(self._runs[s], self._paths) for s in Scenario if s in self._runs)
-        return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs)
+        self._fill_in(scenarios)
+        return self._recording(recorded_at)
 
-    def _fill_in(self, scenarios: Sequence[Scenario], runs: Sequence[Run]) -> None:
+    def _fill_in(self, scenarios: Sequence[Scenario]) -> None:
         """A scenario that was left out because the service never got ready says so, instead of missing."""
-        failed = next((run for run in runs if not run.readiness.ready), None)
+        failed = next((run for run in self._runs.values() if not run.readiness.ready), None)
         for scenario in scenarios:
             if scenario not in self._runs and failed is not None:
                 self._runs[scenario] = replace(failed, scenario=scenario)
@@ -197,17 +198,22 @@ class _Trial:
                 self._machine = _joined(self._machine, exercise.instance.enforcement, exercise.instance.approximations)
 
     async def _repeat(self) -> None:
-        """Run the stop scenario again, alone, if the machine was too busy for its figures; the calmest run counts."""
+        """Run again, alone, what a busy machine spoiled; of several disturbed runs the calmest counts."""
         for _ in range(RETRIES):
-            run = self._runs.get(Scenario.STOP)
-            if run is None or not run.disturbed or not run.readiness.ready:
+            spoiled = spoiled_runs(self._recording(""))
+            for scenario, why in spoiled:
+                self._progress(Progress(time.monotonic(), scenario, Stage.REPEATED, why))
+                before = self._runs.pop(scenario)
+                await self._run_group([scenario], orphan=False)
+                again = self._runs[scenario]
+                if again.exit is None or (again.disturbed and again.load_lag > before.load_lag):
+                    self._runs[scenario] = before
+            if not spoiled:
                 return
-            self._progress(Progress(time.monotonic(), Scenario.STOP, Stage.REPEATED, run.disturbed))
-            del self._runs[Scenario.STOP]
-            await self._run_group([Scenario.STOP], orphan=False)
-            again = self._runs[Scenario.STOP]
-            if again.disturbed and (again.load_lag > run.load_lag or again.exit is None):
-                self._runs[Scenario.STOP] = run
+
+    def _recording(self, recorded_at: str) -> Recording:
+        runs = tuple(_with_slow_seconds(self._runs[s], self._paths) for s in Scenario if s in self._runs)
+        return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs)
 
     def _subject(self) -> Subject:
         service, options = self._service, self._options
@@ -231,6 +237,26 @@ class _Trial:
             lag=options.lag,
             accepted_codes=options.accepted_codes,
         )
+
+
+def spoiled_runs(recording: Recording) -> list[tuple[Scenario, str]]:
+    """The runs that a busy machine kept from proving anything, each with the reason: the load generator was late, or a
+    request of a known slow path was over before its signal came."""
+    found = []
+    stop = recording.run(Scenario.STOP)
+    if stop is None or not stop.readiness.ready or stop.target is None or stop.signalled is None:
+        return []
+    held_up = bool(stop.target.slow_path)
+    finish = in_flight_finish(recording)
+    if stop.disturbed:
+        found.append((Scenario.STOP, stop.disturbed))
+    elif held_up and finish.ruling is Ruling.NOT_PROVED:
+        found.append((Scenario.STOP, finish.summary))
+    if recording.run(Scenario.SECOND_SIGNAL) is not None and held_up and finish.ruling is Ruling.PASS:
+        verdict = second_signal_safe(recording)
+        if verdict.ruling is Ruling.NOT_PROVED and not verdict.cause:
+            found.append((Scenario.SECOND_SIGNAL, verdict.summary))
+    return found
 
 
 def _groups(scenarios: Sequence[Scenario], parallel: int) -> list[list[Scenario]]:

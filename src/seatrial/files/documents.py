@@ -32,6 +32,7 @@ from seatrial.model.documents import (
     Manifest,
     Script,
     ShellCommand,
+    Stage,
     Unit,
 )
 from seatrial.model.errors import InputError
@@ -142,7 +143,8 @@ class _Reader:
         dockerfile = self._dockerfile(service)
         stages = dockerfile.chain(entry.target if entry else None) if dockerfile else ()
         tree = self._tree(service)
-        return Unit(service, dockerfile, stages, entry, self._script(service, tree), self._manifests_of(service))
+        script = self._script(service, tree)
+        return Unit(service, dockerfile, stages, entry, script, self._manifests_of(service), _health(service, stages))
 
     def _dockerfile(self, service: Service) -> Dockerfile | None:
         shown = service.dockerfile
@@ -210,6 +212,22 @@ class _Reader:
             if manifest is not None:
                 self.manifests[shown] = manifest
         return (self.manifests[shown],) if shown in self.manifests else ()
+
+
+def _health(service: Service, stages: tuple[Stage, ...]) -> tuple[ShellCommand, ...]:
+    """The commands of the health check; in a Dockerfile each has its own place."""
+    test = service.healthcheck.test if service.healthcheck else None
+    if test is None or test.place is None:
+        return ()
+    place = test.place
+    if test.value[:1] == ("CMD",):
+        return (ShellCommand(test.value[1:], place),) if test.value[1:] else ()
+    if test.value[:1] != ("CMD-SHELL",) or len(test.value) < 2:
+        return ()
+    for instruction in (each for stage in stages for each in stage.instructions if each.keyword == "HEALTHCHECK"):
+        if instruction.place == place and instruction.shell:
+            return instruction.shell
+    return shell_commands(test.value[1], lambda _start, _end: place)
 
 
 def _script_paths(argv: tuple[str, ...]) -> Iterator[str]:

@@ -143,7 +143,7 @@ class ComposeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A package.json (or pyproject.toml): `data` are its plain values, `places` where each path of keys has its value."""
+    """A package.json (or pyproject.toml): `data` are its plain values, `places` where the value of each path stands."""
 
     file: str
     data: Mapping[str, object]
@@ -184,6 +184,7 @@ class Unit:
 
     `stages` are those of its image, the final one first. `entrypoint_script` is the script of the project that PID 1
     is started with, if it is one. `manifests` are the package.json and pyproject.toml beside its Dockerfile or context.
+    `health` are the commands of its health check: those of the shell line, or the one of the exec form.
     """
 
     service: Service
@@ -192,6 +193,7 @@ class Unit:
     compose: ComposeEntry | None = None
     entrypoint_script: Script | None = None
     manifests: tuple[Manifest, ...] = ()
+    health: tuple[ShellCommand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

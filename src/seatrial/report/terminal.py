@@ -87,7 +87,9 @@ def render(trial: Trial, style: Style) -> str:
 
 
 def _print(console: Console, line: Line, width: int) -> None:
-    indent = min(len(line.first), width // 2)
+    if len(line.first) > width // 2:
+        line = Line(f"{line.first.strip()} {line.text}", "  ", line.style, line.first_style)
+    indent = len(line.first)
     wrapped = Text(line.text, style=line.style).wrap(console, max(width - indent, 1), overflow="fold")
     for number, part in enumerate(wrapped or [Text()]):
         part.rstrip()
@@ -148,10 +150,10 @@ def _entry(entry: Entry, detail: Detail) -> Iterator[Line]:
     verdict = entry.verdict
     mark, colour = _MARKS[verdict.ruling]
     if verdict.ruling is Ruling.PASS and detail is not Detail.VERBOSE:
-        yield Line(f"{verdict.requirement}: {clean(verdict.summary)}", f"  {mark} ", first_style=colour)
+        yield Line(clean(f"{verdict.requirement}: {verdict.summary}"), f"  {mark} ", first_style=colour)
         return
     title = f" — {catalogue.title(verdict.requirement)}" if not entry.also else ""
-    yield Line(", ".join(entry.requirements) + title, f"  {mark} ", style="bold", first_style=colour)
+    yield Line(clean(", ".join(entry.requirements) + title), f"  {mark} ", style="bold", first_style=colour)
     yield from _body(verdict, detail)
     if entry.consequences:
         names = ", ".join(each.requirement for each in entry.consequences)

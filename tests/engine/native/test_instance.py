@@ -92,7 +92,7 @@ def test_nothing_of_the_caller_leaks_into_the_environment(project: Path, monkeyp
 def test_signals_are_all_default_and_unblocked(project: Path) -> None:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
-        text = output_of(project, "grep -E '^Sig(Blk|Ign)|^ShdPnd' /proc/1/status")
+        text = output_of(project, "exec grep -E '^Sig(Blk|Ign)|^ShdPnd' /proc/1/status")
     finally:
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     assert {line.split()[1] for line in text.splitlines()} == {"0" * 16}

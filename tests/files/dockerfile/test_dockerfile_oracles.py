@@ -196,7 +196,7 @@ def test_generated_words_expand_as_in_the_port(parts: list[str]) -> None:
     text = "".join(parts)
     variables = {"A": "abc", "B": "xcc"}
     try:
-        expected = port.ShellLex("\\").process_word(text, variables)
+        expected = port.ShellLex("\\", env=variables, skip_unset_env=False).process_word(text)
     except ValueError:
         expected = None
     try:

@@ -87,8 +87,8 @@ RULE = Rule(
     what="CMD and ENTRYPOINT are JSON arrays, or a shell line whose last command is started by `exec`.",
     why="In shell form `/bin/sh -c` is PID 1. Debian's dash never replaces itself by its last command, so the stop "
     "signal ends at a shell that does nothing with it, and after the grace period everything is killed. bash (5.1 and "
-    "later) and busybox do replace themselves, but only for a simple last command. ENTRYPOINT in shell form also ignores "
-    "CMD and the arguments of `docker run`.",
+    "later) and busybox do replace themselves, but only for a simple last command. ENTRYPOINT in shell form also "
+    "ignores CMD and the arguments of `docker run`.",
     example="FROM node:22-slim\nCMD node server.js\n",
     instead='FROM node:22-slim\nCMD ["node", "server.js"]\n',
     check=per_service(NAME, Severity.WARNING, _look),

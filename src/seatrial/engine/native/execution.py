@@ -150,12 +150,12 @@ class Command:
         finally:
             self.kill()
             await asyncio.shield(ending)
-        ended = time.monotonic()
-        for reader in self._readers:
-            await reader.stop(AFTER_END)
-        if self._folder:
-            with contextlib.suppress(OSError):  # what it left in the background lives on in it
-                Path(self._folder).rmdir()
+            ended = time.monotonic()
+            for reader in self._readers:
+                await asyncio.shield(reader.stop(AFTER_END))
+            if self._folder:
+                with contextlib.suppress(OSError):  # what it left in the background lives on in it
+                    Path(self._folder).rmdir()
         begun = self._executing.result() if self._executing.done() else self._begun
         code = self._process.returncode if in_time else None
         output = self._output.decode(errors="replace")
@@ -181,7 +181,7 @@ def _own_cgroup(enter: Enter, unified: str) -> str:
 
 
 def kill_tree(pid: int, folder: str) -> None:
-    """SIGKILL to a process and all that come from it: by cgroup, and by descent where there is none.
+    """SIGKILL to all that came from a process, and the end of itself: by cgroup, and by descent where there is none.
 
     All are stopped first, until no new one appears, so that none can fork while the others are killed.
     """
@@ -192,8 +192,11 @@ def kill_tree(pid: int, folder: str) -> None:
         found |= new
     if folder:
         inside.kill_all(folder)
+    found.discard(pid)
     for one in found:
         _send(one, signal.SIGKILL)
+    # the script that entered has to reap the command: killed with it, it would leave a zombie to the service's PID 1
+    _send(pid, signal.SIGCONT if found else signal.SIGKILL)
 
 
 def _send(pid: int, number: int) -> None:

@@ -162,7 +162,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         start, end = event.start_mark.index, event.end_mark.index
-        plain = bool(event.implicit[0])
+        plain = bool(event.implicit[0]) and event.tag != "!"
         mark = _MARKS.get(event.tag or "", Mark.NONE)
         start = self._content_start(event, start, end)
         text: str = event.value

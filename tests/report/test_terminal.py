@@ -1,0 +1,117 @@
+"""The checklist: everything that matters is said in words, in any width, without colour."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.terminal import Detail, Style, render
+from seatrial.report.trial import prepare
+
+from . import sample
+
+ESCAPE = "\x1b"
+
+
+def test_a_terrible_stop_is_told_whole() -> None:
+    assert render(sample.terrible(), Style(100)) == """\
+api · native engine · seatrial 0.1.0
+  command  npm start --token '[redacted]'  (Dockerfile:9:1)
+  program  node server.js  (package.json:6:14)
+  stop  ready after 0.40 s (port), SIGTERM, exit code 137 (128 + SIGKILL) after 10.01 s of 10 s,
+        killed
+  interrupt  never ready: connection refused, exit code 1 after 0.20 s, before it was asked to stop
+
+failed (4)
+  ✗ handles-sigterm — the stop signal reaches a handler
+    npm start is PID 1; node server.js never got SIGTERM
+    │ PID 1 `npm start` handles SIGTERM
+    │ +0.010 s: `sh -c node server.js` ended
+    │ +10.010 s: exit 137
+    → write the command as CMD ["node", "server.js"] (Dockerfile:9:1)
+    this explains 2 others: stops-in-time, exit-code-clean
+  ✗ in-flight-finish — requests in flight are answered
+    3 of 3 requests in flight were cut
+    │ GET /slow: closed without an answer (FIN) +0.020 s
+    → close the listener, wait for open requests, then exit
+
+not proved (1)
+  ? init-reaps-orphans — somebody reaps orphans
+    the orphan drill was not run
+
+passed (1)
+  ✓ logs-flushed: 403 lines, the last one complete
+
+in the files (2)
+  error  compose.yaml:7:5: services.api.port is not a key: ports?
+  warning  Dockerfile:3:1: unknown instruction MAINTAINR
+    → MAINTAINER is deprecated, too: use LABEL org.opencontainers.image.authors
+
+approximated here, and not so in the real image
+  · the base image node:22-slim is not used: the programs of this machine are
+
+api: 4 failed, 1 not proved, 1 passed
+hint: seatrial explain handles-sigterm
+"""
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    plain, coloured = (render(sample.terrible(), Style(80, colour=colour)) for colour in (False, True))
+    assert ESCAPE not in plain
+    assert ESCAPE in coloured
+    without = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert [line.rstrip() for line in without.splitlines()] == plain.splitlines()
+
+
+@pytest.mark.parametrize("width", [1, 24, 40, 79, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    lines = render(sample.terrible(), Style(width, detail=Detail.VERBOSE)).splitlines()
+    assert max(len(line) for line in lines) <= max(width, 24)
+
+
+def test_a_terminal_without_unicode_gets_ascii() -> None:
+    text = render(sample.terrible(), Style(80, unicode=False, detail=Detail.VERBOSE))
+    assert text.isascii()
+    assert "x handles-sigterm" in text
+
+
+def test_quiet_leaves_out_what_passed_and_keeps_what_did_not() -> None:
+    text = render(sample.terrible(), Style(80, detail=Detail.QUIET))
+    assert "logs-flushed" not in text
+    assert "handles-sigterm" in text
+    assert render(sample.good(), Style(80, detail=Detail.QUIET)).strip() == "api: 4 passed"
+
+
+def test_verbose_tells_consequences_figures_and_the_load() -> None:
+    text = render(sample.terrible(), Style(100, detail=Detail.VERBOSE))
+    for expected in ("stops-in-time: SIGKILL was needed", "stop_seconds = 10.01", "3 reset (RST)", "ulimit nofile"):
+        assert expected in text
+
+
+def test_what_a_service_wrote_is_harmless() -> None:
+    verdict = Verdict("logs-flushed", Ruling.FAIL, "a\x1b[2Jb", ("\x1b]0;x\x07c\rd [bold]e[/bold] :smile:",), "f\x07")
+    text = render(prepare(sample.GOOD, [verdict]), Style(80))
+    assert ESCAPE not in text
+    assert "\r" not in text
+    assert "\x07" not in text
+    assert "[bold]e[/bold] :smile:" in text
+
+
+def test_long_evidence_is_cut_and_says_so() -> None:
+    verdict = Verdict("logs-flushed", Ruling.FAIL, "many", tuple(f"line {n}" for n in range(20)))
+    assert "… and 12 more (--verbose)" in render(prepare(sample.GOOD, [verdict]), Style(80))
+
+
+def test_a_service_that_never_came_up_ends_with_its_own_output() -> None:
+    recording = replace(sample.TERRIBLE, runs=(sample.never_ready_run(),))
+    verdict = Verdict("handles-sigterm", Ruling.NOT_PROVED, "the service exited with 1")
+    text = render(prepare(recording, [verdict]), Style(80))
+    assert "the service's own last lines" in text
+    assert "│ Error: Cannot find module './server.js'" in text
+
+
+def test_a_trial_without_verdicts_is_told() -> None:
+    assert "api: no verdict" in render(prepare(sample.GOOD, ()), Style(80))
