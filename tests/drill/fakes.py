@@ -17,7 +17,7 @@ from seatrial.engine.interface import (
     ProcessState,
     StartOptions,
 )
-from seatrial.load.interface import Plan, Result
+from seatrial.load.interface import LoadError, Plan, Result
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Exchange, Machine, Outcome, Target
 from seatrial.model.service import Service
@@ -45,6 +45,7 @@ class Behaviour:
     lags: list[float] = field(default_factory=list)
     start_errors: list[Exception] = field(default_factory=list)
     reaps: bool = True
+    load_failures: int = 0
 
 
 class FakeInstance:
@@ -162,6 +163,9 @@ class FakeLoad:
         return done if takes >= 0 else replace(done, status=404)
 
     async def begin(self, plan: Plan) -> None:
+        if self._engine.behaviour.load_failures:
+            self._engine.behaviour.load_failures -= 1
+            raise LoadError("the load generator was killed by signal 9")
         self._engine.say(
             f"load rate={plan.rate:g} idle={plan.idle} in_flight={plan.in_flight} held={plan.held} "
             f"slow={plan.slow_sender}+{plan.never_used}"

@@ -1,4 +1,4 @@
-"""Drills of real servers in real namespaces: one that does all right, one that does nothing, and those that never get there.
+"""Drills of real servers in real namespaces: one does all right, one does nothing, others never get that far.
 
 Node is needed for the servers; where it is missing the tests say so.
 """

@@ -209,6 +209,16 @@ def test_a_machine_that_never_gets_calm_proves_nothing_about_traffic() -> None:
     assert (recording.runs[0].load_lag, recording.runs[0].disturbed) == (0.5, "the load generator was 0.50 s late")
 
 
+@pytest.mark.parametrize(("failures", "ruling"), [(1, Ruling.PASS), (3, Ruling.NOT_PROVED)])
+def test_a_load_generator_that_dies_is_tried_again_and_never_held_against_the_service(
+    failures: int, ruling: Ruling
+) -> None:
+    recording = run(FakeEngine(Behaviour(load_failures=failures)))
+    verdict = {verdict.requirement: verdict for verdict in judge(recording)}["handles-sigterm"]
+    assert verdict.ruling is ruling
+    assert ruling is Ruling.PASS or "the load generator was killed by signal 9" in verdict.summary
+
+
 def test_progress_is_told_step_by_step() -> None:
     steps: list[Progress] = []
     asyncio.run(drill(service(), FakeEngine(), ONLY_STOP, steps.append))

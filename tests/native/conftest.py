@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from native_programs import ROOT, RUNNER, Starter, can_make_namespaces, cannot
+from .native_programs import ROOT, RUNNER, Starter, can_make_namespaces, cannot
 
 
 @pytest.fixture(scope="session")

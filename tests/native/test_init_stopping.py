@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_programs import children_of, eventually, status_of
+from .native_programs import children_of, eventually, status_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -44,7 +44,9 @@ def test_the_page_is_well_formed_and_asks_for_nothing() -> None:
         tags = Tags(page)
         assert tags.open == []
         assert {"script", "link", "img", "iframe", "base", "object"}.isdisjoint(tag for tag, _ in tags.seen)
-        assert not any(name in attributes for _, attributes in tags.seen for name in ("src", "href", "onclick", "style"))
+        assert not any(
+            name in attributes for _, attributes in tags.seen for name in ("src", "href", "onclick", "style")
+        )
         assert re.findall(r"url\((?!#)", page) == []
         assert "@import" not in page
         assert "default-src 'none'" in page

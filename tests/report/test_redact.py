@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.model.recording import LogLine
@@ -16,7 +16,12 @@ from seatrial.report.trial import prepare
 
 from . import sample
 
-KEY = ("-----BEGIN RSA PRIVATE KEY-----", "MIIEowIBAAKCAQEAx1x1x1x1x1x1", "q0q0q0q0q0q0q0q0q0q0==", "-----END RSA PRIVATE KEY-----")
+KEY = (
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "MIIEowIBAAKCAQEAx1x1x1x1x1x1",
+    "q0q0q0q0q0q0q0q0q0q0==",
+    "-----END RSA PRIVATE KEY-----",
+)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,9 @@ def test_what_is_no_secret_is_left_alone(line: str) -> None:
     assert redact.text(line) == line
 
 
-@pytest.mark.parametrize("name", ["PASSWORD", "DB_PASSWORD", "dbPassword", "API_KEY", "AWS_SECRET_ACCESS_KEY", "SECRET_KEY_BASE"])
+@pytest.mark.parametrize(
+    "name", ["PASSWORD", "DB_PASSWORD", "dbPassword", "API_KEY", "AWS_SECRET_ACCESS_KEY", "SECRET_KEY_BASE"]
+)
 def test_names_of_secrets_are_known(name: str) -> None:
     assert is_secret_name(name)
 
@@ -107,6 +114,7 @@ def test_a_whole_trial_holds_no_secret() -> None:
     assert "hunter2" not in repr(sample.terrible())
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text())
 def test_any_text_can_be_redacted_twice(line: str) -> None:
     once = redact.text(line)

@@ -17,7 +17,9 @@ ESCAPE = "\x1b"
 
 
 def test_a_terrible_stop_is_told_whole() -> None:
-    assert render(sample.terrible(), Style(100)) == """\
+    assert (
+        render(sample.terrible(), Style(100))
+        == """\
 api · native engine · seatrial 0.1.0
   command  npm start --token '[redacted]'  (Dockerfile:9:1)
   program  node server.js  (package.json:6:14)
@@ -56,6 +58,7 @@ approximated here, and not so in the real image
 api: 4 failed, 1 not proved, 1 passed
 hint: seatrial explain handles-sigterm
 """
+    )
 
 
 def test_colour_adds_nothing_but_colour() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,7 @@ from seatrial.report.html.timeline import timeline
 from . import sample
 
 
-def lane(picture: Picture, label: str):  # noqa: ANN201 — a Lane
+def lane(picture: Picture, label: str):
     return next(lane for lane in picture.lanes if lane.label == label)
 
 
@@ -25,14 +26,21 @@ def drawn(picture: Picture) -> int:
 def test_every_population_has_a_lane_and_so_have_processes_listener_and_log() -> None:
     labels = [lane.label for lane in timeline(sample.good_run(), 1000).lanes]
     assert labels == [
-        "idle keep-alive", "never used", "in flight", "new connections", "busy keep-alive", "listening", "processes", "log",
-    ]  # fmt: skip
+        "idle keep-alive",
+        "never used",
+        "in flight",
+        "new connections",
+        "busy keep-alive",
+        "listening",
+        "processes",
+        "log",
+    ]
 
 
 def test_lanes_follow_each_other_without_overlap() -> None:
     for run in (sample.good_run(), sample.terrible_run(), sample.never_ready_run()):
         picture = timeline(run, 330)
-        for before, after in zip(picture.lanes, picture.lanes[1:], strict=False):
+        for before, after in pairwise(picture.lanes):
             assert before.y + before.height <= after.y
         assert picture.lanes[-1].y + picture.lanes[-1].height <= picture.foot < picture.height
 
@@ -41,9 +49,9 @@ def test_lanes_follow_each_other_without_overlap() -> None:
 def test_everything_lies_within_the_picture(width: float) -> None:
     picture = timeline(sample.terrible_run(), width)
     for one in picture.lanes:
-        assert all(0 <= bar.x and bar.x + bar.width <= width for bar in one.bars)
+        assert all(bar.x >= 0 and bar.x + bar.width <= width for bar in one.bars)
         assert all(0 <= dot.x <= width for dot in one.dots)
-        assert all(0 <= stack.x and stack.x + stack.width <= width for stack in one.stacks)
+        assert all(stack.x >= 0 and stack.x + stack.width <= width for stack in one.stacks)
         for stack in one.stacks:
             assert all(one.y <= p.y and p.y + p.height <= one.y + one.height + 0.7 for p in stack.pieces)
     assert all(0 <= marker.x <= width for marker in picture.markers)
@@ -61,7 +69,7 @@ def test_labels_of_markers_do_not_overlap() -> None:
         markers = timeline(run, 330).markers
         rows = [(marker.text_y, marker.text_x, marker.anchor, len(marker.label) * 6.4) for marker in markers]
         spans = sorted((y, x if a == "start" else x - w, x + w if a == "start" else x) for y, x, a, w in rows)
-        for (y1, _, end), (y2, begin, _) in zip(spans, spans[1:], strict=False):
+        for (y1, _, end), (y2, begin, _) in pairwise(spans):
             assert y1 != y2 or end <= begin
 
 
@@ -76,7 +84,7 @@ def test_answers_stand_above_the_line_and_losses_below() -> None:
 
 def test_ten_thousand_requests_are_as_light_as_a_few_hundred() -> None:
     few, many = timeline(sample.terrible_run(50), 1000), timeline(sample.terrible_run(1000), 1000)
-    assert "9410 requests" in lane(many, "new connections").note or "requests" in lane(many, "new connections").note
+    assert "10400 requests" in lane(many, "new connections").note
     assert drawn(many) <= drawn(few) + 200
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.report.words import clean, clip, seconds
@@ -28,6 +28,7 @@ def test_controls_are_dropped_or_shown(text: str, shown: str) -> None:
     assert clean(text) == shown
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(alphabet=st.characters(categories=("Cc", "Cf", "Cs", "L"))))
 def test_no_control_character_is_left(text: str) -> None:
     assert all(character >= " " and not "\x7f" <= character <= "\x9f" for character in clean(text))

@@ -143,3 +143,22 @@ def finding(
         service,
         wrong.related,
     )
+
+
+def over(
+    name: str,
+    severity: Severity,
+    units: Callable[[tuple[Unit, ...]], Iterable[Unit]],
+    look: Callable[[Unit], Iterable[Wrong]],
+    confidence: Confidence = Confidence.HIGH,
+) -> Check:
+    """Like `per_service`, over those services that `units` chooses."""
+
+    def check(context: Context) -> Iterator[Finding]:
+        for unit in units(context.units):
+            for wrong in look(unit):
+                made = finding(name, severity, wrong, unit.service.name, confidence)
+                if made is not None:
+                    yield made
+
+    return check

@@ -109,7 +109,7 @@ def _together(findings: Iterable[Finding], rules: dict[str, Rule]) -> Iterator[F
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
         rule = rules.get(finding.requirement)
-        is_shared = rule is not None and rule.many and finding.service
+        is_shared = rule is not None and rule.many and finding.service and finding.severity is rule.severity
         place: object = (finding.place.file, finding.severity, finding.confidence) if is_shared else number
         groups.setdefault((finding.requirement, place), []).append(finding)
     for group in groups.values():

@@ -21,7 +21,21 @@ class Entry(NamedTuple):
     needs: str = ""
 
 
-ENTRIES: tuple[Entry, ...] = (Entry("exec-form-command"),)
+ENTRIES: tuple[Entry, ...] = (
+    Entry("exec-form-command"),
+    Entry("package-manager-as-pid1"),
+    Entry("dev-runner-in-production"),
+    Entry("entrypoint-hands-over"),
+    Entry("one-init"),
+    Entry("init-reaps-orphans"),
+    Entry("stop-signal-handled"),
+    Entry("healthcheck-present"),
+    Entry("healthcheck-detects-failure"),
+    Entry("healthcheck-tool-present"),
+    Entry("healthcheck-port"),
+    Entry("healthcheck-timing"),
+    Entry("waits-for-dependencies", "compose"),
+)
 
 NAMES = tuple(entry.name for entry in ENTRIES)
 

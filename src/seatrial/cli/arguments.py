@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import Any
 
 from seatrial.model import catalogue
-from seatrial.model.recording import Scenario
 
 EPILOG = """\
 exit codes: 0 good; 1 failed drills (see --fail-on); 2 usage or unreadable input; 3 nothing found;
@@ -64,7 +63,7 @@ class _Parser(argparse.ArgumentParser):
     """Complains as all of us do: `error: …`, then a hint."""
 
     def error(self, message: str) -> Any:
-        from seatrial.cli.front import complain
+        from seatrial.cli.streams import complain
         from seatrial.report.words import clean
 
         complain(f"error: {clean(message)}")
@@ -131,7 +130,7 @@ def _add_drill_output(out: argparse._ArgumentGroup) -> None:
     add = out.add_argument
     add("--report", metavar="FILE", help="write an HTML page")
     add("--json", metavar="FILE", nargs="?", const="-", help="write a JSON report (default: to stdout)")
-    add("--save", metavar="FILE", help="save the recording, with the service's own output as it is")
+    add("--save", metavar="FILE", help="save the recording, which holds the service's own output")
     add("--replay", metavar="FILE", help="judge a saved recording again; nothing is run")
     levels = ("fail", "not-proved", "never")
     add("--fail-on", choices=levels, default="fail", help="what makes the exit code 1 (default: fail)")
@@ -208,6 +207,8 @@ def _path(text: str) -> str:
 
 def selectable() -> tuple[str, ...]:
     """All names that --only and --skip take: drilled requirements, and runs."""
+    from seatrial.model.recording import Scenario
+
     return (*(each.name for each in catalogue.REQUIREMENTS if each.drilled), *(each.value for each in Scenario))
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.cli import codes
-from seatrial.cli.front import complain
-from seatrial.cli.output import OutputError, OutputFile, emit
+from seatrial.cli.output import OutputFile
+from seatrial.cli.streams import OutputError, complain, emit, silence
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Recording
@@ -178,8 +178,6 @@ def _print(arguments: argparse.Namespace, trial: Trial) -> None:
     except OutputError as error:
         if not isinstance(error.reason, BrokenPipeError):
             raise
-        from seatrial.cli.front import silence
-
         silence(sys.stdout)
 
 

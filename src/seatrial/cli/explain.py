@@ -8,7 +8,7 @@ import textwrap
 
 from seatrial.cli import codes
 from seatrial.cli.arguments import unknown
-from seatrial.cli.output import emit
+from seatrial.cli.streams import emit
 from seatrial.model.catalogue import REQUIREMENTS, Requirement, find
 from seatrial.model.errors import InputError
 

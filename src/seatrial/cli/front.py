@@ -4,14 +4,16 @@ unless we are broken. Prepares the streams first, so that no message can fail fo
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
-from typing import TextIO
 
 from seatrial.cli import codes
-from seatrial.cli.output import OutputError
-from seatrial.model.errors import InputError, NothingFoundError, SeatrialError, UnsupportedError
+from seatrial.cli.streams import OutputError, complain, prepare_streams, silence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seatrial.model.errors import SeatrialError
 
 EXTRA = frozenset({"rich", "jinja2", "markupsafe", "yaml", "h11", "jsonschema_rs"})
 """Top-level modules that `seatrial[cli]` brings."""
@@ -19,7 +21,7 @@ EXTRA = frozenset({"rich", "jinja2", "markupsafe", "yaml", "h11", "jsonschema_rs
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and give its exit code."""
-    _prepare_streams()
+    prepare_streams()
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -39,6 +41,8 @@ def _run(argv: Sequence[str]) -> int:
 
         print(f"seatrial {__version__}")
         return codes.GOOD
+    from seatrial.model.errors import SeatrialError
+
     try:
         from seatrial.cli.arguments import dispatch
 
@@ -60,13 +64,13 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _code_of(error: SeatrialError) -> int:
+    from seatrial.model.errors import InputError, NothingFoundError
+
     if isinstance(error, InputError):
         return codes.USAGE
     if isinstance(error, NothingFoundError):
         return codes.NOTHING_FOUND
-    if isinstance(error, UnsupportedError):
-        return codes.UNSUPPORTED
-    # An instance or a load that could not be set up: nothing is known of the service.
+    # An UnsupportedError; or an instance or a load that could not be set up: nothing is known of the service.
     return codes.UNSUPPORTED
 
 
@@ -87,31 +91,3 @@ def _broken() -> int:
     complain("error: this is a bug in seatrial, not in your service")
     complain("hint: please report it, with the lines above")
     return codes.BROKEN
-
-
-def complain(line: str) -> None:
-    """A line on stderr; if even that is gone there is nobody to tell."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        silence(sys.stderr)
-
-
-def _prepare_streams() -> None:
-    """Streams that are closed swallow what they get, and no character is an error (`LC_ALL=C`)."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 — for the process's life
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def silence(stream: TextIO) -> None:
-    """Send the rest of a stream nowhere (Python flushes it once more at exit)."""
-    try:
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(descriptor, stream.fileno())
-        os.close(descriptor)
-    except (OSError, ValueError):
-        return

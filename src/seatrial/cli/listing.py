@@ -6,7 +6,7 @@ import argparse
 from itertools import groupby
 
 from seatrial.cli import codes
-from seatrial.cli.output import emit
+from seatrial.cli.streams import emit
 from seatrial.model.catalogue import REQUIREMENTS
 
 

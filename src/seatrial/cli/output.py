@@ -1,4 +1,4 @@
-"""Where results go: stdout, and files that are written whole or not at all.
+"""Files that are written whole or not at all.
 
 Must never leave a half-written file behind. What can be known before a trial (no such directory) is told before it.
 """
@@ -7,30 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
-
-
-class OutputError(Exception):
-    """Standard output can't be written; `reason` is the system's word (a BrokenPipeError: nobody reads any more)."""
-
-    def __init__(self, reason: OSError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-def emit(text: str) -> None:
-    """Write to stdout at once. Raises OutputError."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        raise OutputError(error) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,8 +155,10 @@ class Exercise:
             await self._begin_load(recipe)
             await self._signal_and_wait(recipe)
         except LoadError as error:
+            # Without its load the run shows nothing: no signal counts as sent, so that nothing is judged by it.
             self.disturbed = f"the load generator failed: {error.message.splitlines()[0]}"
             await self._kill()
+            self._signals.clear()
         await self._note_end()
         self._tell(Stage.DONE)
 
@@ -250,6 +252,8 @@ class Exercise:
         name = (recipe.signal if recipe else "") or signal_name(signal_number(self.service.effective_stop_signal))
         lag = self._result.lag
         late = f"the load generator was {lag:.2f} s late" if lag > LAG_LIMIT else ""
+        if self._result.skipped:
+            late = f"{self._result.skipped} connections were due and could not be opened: too many were open"
         moments = [round(moment - zero, 6) for moment in self._signals]
         readiness = self.readiness
         return Run(

@@ -107,7 +107,9 @@ async def _by_probe(waiting: Waiting, argv: tuple[str, ...], deadline: float) ->
         result = await waiting.instance.execute(argv, timeout=min(own or PROBE_TIMEOUT, left))
         said = _told(waiting, result)
         if result.code == 0:
-            return await _with_target(waiting, said)
+            return await _with_target(
+                waiting, f"{said} (run every {PROBE_PAUSE:g} s while starting, not by its interval)"
+            )
         await asyncio.sleep(PROBE_PAUSE)
     return _not_ready(waiting, said), None
 

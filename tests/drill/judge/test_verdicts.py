@@ -40,6 +40,7 @@ from ..recordings import (
 PASS, FAIL, UNKNOWN = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
 O, P = Outcome, Population  # noqa: E741 - one letter for a column of a table
 TINI = {"init": "tini", "argv": ("tini", "--", "node", "server.js")}
+SCRIPT = {"argv": ("./entrypoint.sh", "node", "server.js")}
 NPM = {"argv": ("npm", "start"), "final_argv": ("node", "server.js")}
 SHELL = {"argv": ("/bin/sh", "-c", "node server.js"), "shell_form": True}
 
@@ -167,6 +168,39 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
     ("exec in the script", recording(STOP, **NPM), "package-manager-as-pid1", PASS, "replaced itself (PID 1 (node", ""),
     ("dash -c", shell_swallows(), "exec-form-command", FAIL, "ignored SIGTERM", ""),
     ("bash -c", recording(STOP, **SHELL), "exec-form-command", PASS, "PID 1 is the program itself", ""),
+    ("exec in the entrypoint", recording(STOP, **SCRIPT), "entrypoint-hands-over", PASS, "PID 1 is the program", ""),
+    (
+        "no exec in the entrypoint",
+        recording(ignored(processes=(process(1, "/bin/sh", "./entrypoint.sh", ended=KILL),)), **SCRIPT),
+        "entrypoint-hands-over",
+        FAIL,
+        "(/bin/sh ./entrypoint.sh) ignored SIGTERM",
+        "",
+    ),
+    (
+        "python's own helper left",
+        recording(
+            replace(
+                STOP,
+                processes=(
+                    PID_ONE,
+                    process(
+                        2,
+                        "python",
+                        "-c",
+                        "from multiprocessing.resource_tracker import main;main(4)",
+                        parent=1,
+                        ended=None,
+                        killed_with_namespace=True,
+                    ),
+                ),
+            )
+        ),
+        "children-stopped",
+        PASS,
+        "PID 1 had no other process",
+        "",
+    ),
     # stops-in-time, exit-code-clean
     ("a good stop", recording(STOP), "stops-in-time", PASS, "ended 1.00 s after SIGTERM; the grace period is 10 s", ""),
     (

@@ -101,6 +101,13 @@ def test_what_is_mounted_on_the_host_is_bound_read_only(project: Path) -> None:
     assert not at(steps, "/tmp/x")
 
 
+@pytest.mark.parametrize("lonely", [False, True])
+def test_files_that_a_container_has_mounted_are_replaced_by_the_instances_own(project: Path, lonely: bool) -> None:
+    steps = decided(project, mountinfo="30 27 0:1 /x /etc/hosts rw - ext4 x rw\n", lonely=lonely)
+    assert [step["do"] for step in at(steps, "/etc/hosts")][-1] == "file"
+    assert "bind" not in [step["do"] for step in at(steps, "/etc/hosts")]
+
+
 def test_user_namespace_puts_a_directory_with_mounts_together_from_its_entries(project: Path) -> None:
     steps = decided(project, mountinfo="30 27 0:1 / /usr/share rw - ext4 x rw\n", lonely=True)
     assert [step["do"] for step in at(steps, "/usr")] == ["directory"]

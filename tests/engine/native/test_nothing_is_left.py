@@ -26,7 +26,7 @@ from seatrial.engine.native.instance import NativeInstance
 from seatrial.model.place import Sourced
 from seatrial.model.service import Limits
 
-from .conftest import DEADLINE, PYTHON, needs_root, service, started
+from .conftest import DEADLINE, PYTHON, finished, needs_root, service, started
 
 pytestmark = pytest.mark.slow
 
@@ -168,6 +168,39 @@ def test_nothing_is_left_of_a_start_that_fails(project: Path, tmp_path: Path, mo
         asyncio.run(NativeEngine().start(service(project, "true", workdir=Sourced("/etc/passwd/x"), copies=())))
     assert list(stage.iterdir()) == []
     assert not any(is_of_this_process(folder) for folder in cgroups_of_ours())
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.1])
+def test_nothing_is_left_of_a_start_that_is_cancelled(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float
+) -> None:
+    stage = tmp_path / "stages"
+    stage.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(stage))
+
+    async def trial() -> None:
+        before = descriptors()
+        starting = asyncio.create_task(NativeEngine().start(service(project, PYTHON, "-c", BUSY, limits=LIMITS)))
+        await asyncio.wait([starting], timeout=after)  # whichever comes first: nothing may be left
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await starting).close()
+        assert descriptors() <= before
+
+    asyncio.run(trial())
+    assert list(stage.iterdir()) == []
+    assert not any(is_of_this_process(folder) for folder in cgroups_of_ours())
+
+
+def test_many_instances_at_once_are_apart(project: Path) -> None:
+    code = "import socket; socket.create_server(('', 80)); print(socket.gethostname(), flush=True)"
+
+    async def trial() -> None:
+        runs = await asyncio.gather(*(finished(service(project, PYTHON, "-c", code)) for _ in range(6)))
+        assert len({run.text() for run in runs}) == 6
+        assert [(await run.instance.wait()).code for run in runs] == [0] * 6
+
+    asyncio.run(trial())
 
 
 def cgroups_of_ours() -> list[str]:

@@ -122,6 +122,12 @@ def test_installation_of_a_program_is_its_prefix(tmp_path: Path) -> None:
     assert programs.prefixes([str(link)]) == expected
 
 
+@pytest.mark.parametrize("home", ["/root", "/home/somebody", "/home/somebody/.local"])
+def test_home_directory_is_no_installation(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs.looking, "exists", lambda path: str(path) in (f"{home}/bin", f"{home}/lib", home))
+    assert programs.prefixes([f"{home}/bin"]) == (f"{home}/bin", f"{home}/lib")
+
+
 def test_version_of_what_does_not_run_is_unknown(tools: Path) -> None:
     assert programs.version("") == ""
     assert programs.version(str(tools / "none")) == ""

@@ -33,5 +33,12 @@ def test_groups_that_are_added_come_after_its_own() -> None:
     assert resolve("1000:1000", ("users", "27", "unknown"), ACCOUNTS).groups == (1000, 100, 27)
 
 
+def test_number_that_the_base_image_has_a_name_for_is_that_user() -> None:
+    assert resolve("1000:1000", (), Accounts(), ("node",)) == User(
+        "node", 1000, 1000, "/home/node", (1000,), invented=True
+    )
+    assert resolve("1001", (), Accounts(), ("node",)).home == "/"
+
+
 def test_host_without_accounts_still_has_root() -> None:
     assert resolve("", (), Accounts()) == User("root", 0, 0, "/root", (0,))

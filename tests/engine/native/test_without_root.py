@@ -123,6 +123,18 @@ def test_ordinary_user_runs_a_service_in_a_user_namespace(readable: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not is_root, reason="only root may mount")
+@pytest.mark.parametrize("prefix", [[], ORDINARY], ids=["root", "ordinary user"])
+def test_host_that_is_a_container_itself_with_files_mounted_in_etc(readable: Path, prefix: list[str]) -> None:
+    if prefix and not may_make_user_namespaces(*prefix):
+        pytest.skip("this machine lets no ordinary user make user namespaces")
+    mount = 'for f in hosts passwd; do mount --bind /etc/$f /etc/$f || exit 9; done; exec "$@"'
+    found = run_trial(readable, "unshare", "--mount", "sh", "-c", mount, "sh", *prefix)
+    assert found.get("code") == 4, found
+    assert found["left"] == []
+
+
+@pytest.mark.slow
 def test_machine_that_forbids_namespaces_is_told_so_with_a_hint(readable: Path) -> None:
     if not (is_root or may_make_user_namespaces()):
         pytest.skip("it is forbidden here already, and can't be forbidden twice")
@@ -136,5 +148,8 @@ def test_only_the_failure_to_make_namespaces_is_the_machines() -> None:
     assert isinstance(unsupported, UnsupportedError)
     assert "run seatrial as root" in unsupported.hint
     assert "privileged" in _explained(StartError("new PID namespace", "Operation not permitted"), False).hint
+    masked = _explained(StartError("file system", "proc /proc: Operation not permitted"), True)
+    assert isinstance(masked, UnsupportedError)
+    assert "masked" in masked.hint
     own = StartError("working directory /x", "No such file or directory")
     assert _explained(own, True) is own

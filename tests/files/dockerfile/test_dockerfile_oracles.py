@@ -1,4 +1,4 @@
-"""Generated files, read by two other parsers as well: BuildKit's own (an old one, as PyPI `dockerfile`) and a port of it."""
+"""Generated files, read by two other parsers: BuildKit's own (an old one, PyPI's `dockerfile`) and a port."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from seatrial.files.dockerfile import Instruction, read_dockerfile
+from seatrial.files.dockerfile.checks import KEYWORDS as KEYWORDS_OF_DOCKER
 from seatrial.model.finding import Severity
 
 pytestmark = pytest.mark.slow
@@ -24,10 +25,11 @@ RUNS = settings(
     deadline=None,
     derandomize=True,
     database=None,
+    phases=(Phase.generate,),  # no shrinking: it would start a process for each step
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 
-# The parser hangs in a process that has forked, so it has one of its own. A NUL ends its strings, and ONBUILD is told apart.
+# The parser hangs in a process that has forked, so it has one of its own.
 BUILDKIT = """
 import dockerfile, json, sys
 for text in json.load(sys.stdin):
@@ -43,16 +45,60 @@ for text in json.load(sys.stdin):
 """
 
 WORDS = st.sampled_from(
-    ["a", "b=c", "é", "x-y", "$A", "${A:-b}", "'q r'", '"s t"', "\\ ", "\\'", '\\"', "=", "--f=g", "--", "#h", "d='", 'e="', "A=B"]
+    [
+        "a",
+        "b=c",
+        "é",
+        "x-y",
+        "$A",
+        "${A:-b}",
+        "'q r'",
+        '"s t"',
+        "\\ ",
+        "\\'",
+        '\\"',
+        "=",
+        "--f=g",
+        "--",
+        "#h",
+        "d='",
+        'e="',
+        "A=B",
+    ]
 )
 BLANKS = st.sampled_from([" ", "  ", "\t", " \\\n", " \\\n  # note\n", "\\\n", " \\\n\n"])
 KEYWORDS = st.sampled_from(
-    ["FROM", "RUN", "CMD", "ENTRYPOINT", "COPY", "ADD", "ENV", "LABEL", "ARG", "USER", "WORKDIR", "EXPOSE", "VOLUME", "shell"]
-    + ["HEALTHCHECK", "STOPSIGNAL", "MAINTAINER", "run", "Env", "HEALTHCHECK CMD", "COPY --link", "RUN --network=none", "ODD"]
+    [
+        "FROM",
+        "RUN",
+        "CMD",
+        "ENTRYPOINT",
+        "COPY",
+        "ADD",
+        "ENV",
+        "LABEL",
+        "ARG",
+        "USER",
+        "WORKDIR",
+        "EXPOSE",
+        "VOLUME",
+        "shell",
+        "HEALTHCHECK",
+        "STOPSIGNAL",
+        "MAINTAINER",
+        "run",
+        "Env",
+        "HEALTHCHECK CMD",
+        "COPY --link",
+        "RUN --network=none",
+        "ODD",
+    ]
 )
 ARRAYS = st.one_of(
     st.lists(st.sampled_from(["a", "b c", "\\", '"', "é", "", "\t", "\u2028"]), max_size=3).map(json.dumps),
-    st.sampled_from(['["a" "b"]', '["a",]', "['a']", '["a"', '["\\x"]', '[ "a" , "b" ]', '["a", 1]', "[[]]", '["\\ud83d"]']),
+    st.sampled_from(
+        ['["a" "b"]', '["a",]', "['a']", '["a"', '["\\x"]', '[ "a" , "b" ]', '["a", 1]', "[[]]", '["\\ud83d"]']
+    ),
 )
 
 
@@ -70,7 +116,9 @@ def instruction(draw: st.DrawFn) -> str:
 @st.composite
 def heredoc(draw: st.DrawFn) -> str:
     opening, closing = draw(
-        st.sampled_from([("<<E", "E"), ("<<-E", "\tE"), ("<<'E F'", "E F"), ('3<<"E"', "E"), ("<<E <<F", "E\nx\nF"), ("<<E", "NO")])
+        st.sampled_from(
+            [("<<E", "E"), ("<<-E", "\tE"), ("<<'E F'", "E F"), ('3<<"E"', "E"), ("<<E <<F", "E\nx\nF"), ("<<E", "NO")]
+        )
     )
     body = draw(st.lists(st.sampled_from(["x", "\ty", "# z", "RUN w", ""]), max_size=3))
     keyword = draw(st.sampled_from(["RUN", "COPY", "ADD", "USER", "ONBUILD RUN"]))
@@ -81,7 +129,7 @@ LINES = st.one_of(
     instruction(),
     instruction().map("ONBUILD {}".format),
     heredoc(),
-    st.sampled_from(["", "# note", "#", "  # note", "\\", "# escape=`", "# syntax=x/y", " RUN x"]),
+    st.sampled_from(["", "# note", "#", "  # note", "# escape=`", "# syntax=x/y", " RUN x"]),
 )
 FILES = st.lists(LINES, min_size=1, max_size=6).map("\n".join)
 BATCHES = st.lists(FILES, min_size=FILES_A_RUN, max_size=FILES_A_RUN)
@@ -117,8 +165,8 @@ def row(instruction: Instruction) -> list[Any]:
 
 
 def is_known(keyword: str) -> bool:
-    """An unknown keyword's arguments are dropped by BuildKit, kept by us."""
-    return keyword != "ODD"
+    """An unknown keyword's arguments are dropped by BuildKit, kept by us. The keyword of no trigger is empty."""
+    return not keyword or keyword in KEYWORDS_OF_DOCKER
 
 
 def compare(text: str, expected: list[list[Any]] | None) -> None:
@@ -129,8 +177,10 @@ def compare(text: str, expected: list[list[Any]] | None) -> None:
     found = [row(each) for each in dockerfile.instructions]
     assert [each[0] for each in found] == [each[0] for each in expected], text
     for ours, theirs in zip(found, expected, strict=True):
+        # The old parser reads the heredocs of ONBUILD, but does not hand them out.
+        end = -1 if ours[0] == "ONBUILD" else None
         if is_known(ours[0]) and is_known(ours[1]):
-            assert ours == theirs, text
+            assert ours[:end] == theirs[:end], text
 
 
 @RUNS
@@ -186,7 +236,11 @@ def test_generated_files_are_read_as_the_port_reads_them(texts: list[str]) -> No
 
 
 @RUNS
-@given(st.lists(st.one_of(WORDS, st.sampled_from(["${A#b}", "${B%%?c}", "${C/a/b}", "${", "}", "$", " ", "'", '"'])), max_size=8))
+@given(
+    st.lists(
+        st.one_of(WORDS, st.sampled_from(["${A#b}", "${B%%?c}", "${C/a/b}", "${", "}", "$", " ", "'", '"'])), max_size=8
+    )
+)
 def test_generated_words_expand_as_in_the_port(parts: list[str]) -> None:
     require("e2b_dockerfile_utils")
     import e2b_dockerfile_utils as port

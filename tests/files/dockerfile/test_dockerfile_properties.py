@@ -26,8 +26,6 @@ PIECES = st.sampled_from(
         "HEALTHCHECK ",
         "ONBUILD ",
         "COPY ",
-    ]
-    + [
         "--from=c ",
         "--interval=5s",
         "NONE",
@@ -42,8 +40,6 @@ PIECES = st.sampled_from(
         "\n\n",
         "\t",
         "  ",
-    ]
-    + [
         '["a", "b"]',
         '["',
         "]",

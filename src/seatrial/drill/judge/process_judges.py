@@ -34,7 +34,8 @@ def children_stopped(recording: Recording) -> Verdict:
         return run
     assert run.signalled is not None
     others = [p for p in run.processes if p.pid != 1 and (p.ended is None or p.ended >= run.signalled)]
-    left = [p for p in others if p.killed_with_namespace and not _is_python_tracker(p)]
+    others = [p for p in others if not _is_python_tracker(p)]
+    left = [p for p in others if p.killed_with_namespace]
     unclear = [p for p in others if p.ended is None and not p.killed_with_namespace]
     figures = {"processes": float(len(others)), "left": float(len(left))}
     evidence = tuple(_fate(run, process) for process in others[:8])

@@ -122,5 +122,5 @@ def launcher_cause(recording: Recording, run: Run) -> str:
     """The launcher's requirement, where a launcher kept the signal from the program."""
     launcher = in_the_way(recording, run)
     lost = reaction(recording, run) in (Reaction.IGNORED, Reaction.DEFAULT_ACTION, Reaction.NOT_PASSED_ON)
-    proved_here = launcher in (Launcher.SHELL, Launcher.MANAGER)
+    proved_here = launcher in (Launcher.SHELL, Launcher.SCRIPT, Launcher.MANAGER)
     return launcher.value if lost and proved_here else ""

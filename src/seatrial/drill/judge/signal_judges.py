@@ -190,10 +190,10 @@ def _second(name: str, recording: Recording, run: Run, second: float) -> Verdict
 
 
 def launched(recording: Recording) -> Verdict | None:
-    """The verdict on a shell or a package manager as the main process, where the command names one; else None."""
+    """The verdict on a shell, a script or a package manager as the main process, where the command names one."""
     launcher = declared(recording.subject)
     run = recording.run(Scenario.STOP)
-    if launcher not in (Launcher.SHELL, Launcher.MANAGER):
+    if launcher not in (Launcher.SHELL, Launcher.SCRIPT, Launcher.MANAGER):
         return None
     if run is None or not run.readiness.ready or crashed_before(run) or run.exit is None:
         return unproved(launcher.value, "the service was not stopped in a drill")

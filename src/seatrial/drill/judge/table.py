@@ -42,7 +42,7 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
 
 
 def judge(recording: Recording) -> tuple[Verdict, ...]:
-    """All verdicts on a recording. A command that goes through a shell or a package manager gets one more, first."""
+    """All verdicts on a recording. A command that goes through a shell, script or package manager gets one more."""
     on_launcher = launched(recording)
     verdicts = tuple(judged(recording) for judged in JUDGES.values())
     return (on_launcher, *verdicts) if on_launcher else verdicts

@@ -246,14 +246,14 @@ def obstacle(recording: Recording, scenario: Scenario, requirement: str, *, calm
         return unproved(requirement, f"the {scenario.value} drill was not run")
     if not run.readiness.ready:
         return unproved(requirement, _never_ready(run, run.readiness), evidence=last_lines(run))
+    if run.signalled is None and run.disturbed:
+        return unproved(requirement, f"the {scenario.value} drill did not come to its end: {run.disturbed}")
     if crashed_before(run):
         assert run.exit is not None
         reason = f"the service exited with {describe_code(run.exit.code)} before it was asked to stop"
         return unproved(requirement, reason, evidence=last_lines(run))
     if run.signalled is None or run.exit is None:
-        return unproved(
-            requirement, f"the {scenario.value} drill did not come to its end: {run.disturbed or 'no exit'}"
-        )
+        return unproved(requirement, f"the {scenario.value} drill did not come to its end")
     if calm and run.disturbed:
         return unproved(requirement, f"the run was disturbed: {run.disturbed}")
     return run

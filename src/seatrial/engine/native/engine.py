@@ -42,7 +42,6 @@ class NativeEngine:
             cores=_cores(),
             rootless=needs_user_namespace(),
             enforcement=words,
-            approximations=("the files of this host stand for the base image", "the network is loopback alone"),
         )
 
     async def start(self, service: Service, options: StartOptions | None = None) -> NativeInstance:
@@ -105,7 +104,12 @@ def needs_user_namespace() -> bool:
 
 def _explained(error: StartError, user_namespace: bool) -> StartError | UnsupportedError:
     """A failure to make namespaces is this machine's, with what to do about it; any other is the instance's own."""
-    if error.step not in {"new user namespace", "private mounts"} and not error.step.startswith("new "):
+    if error.step == "new /proc" or (error.step == "file system" and error.args[0].startswith("file system: proc ")):
+        return UnsupportedError(
+            f"this machine does not let seatrial mount a /proc of its own ({error.message})",
+            hint="inside a container parts of /proc are masked: docker run --privileged, or run seatrial on the host",
+        )
+    if error.step != "private mounts" and not error.step.startswith("new "):
         return error
     hint = (
         "run seatrial as root; or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), "

@@ -19,6 +19,7 @@ from seatrial.model.service import Mount, Service
 OWN = ("/proc", "/sys", "/dev", "/run", "/tmp")
 """Directories that the instance has of its own."""
 LEFT_OUT = ("boot", "lost+found", "proc", "sys", "dev", "run", "tmp", "root", "home")
+IDENTITY = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/passwd", "/etc/group")
 DEFAULT_SHM = 64 << 20
 SMALL_FILE = 1 << 20
 
@@ -95,6 +96,8 @@ def _host_directory(building: Building, path: str, points: tuple[str, ...], user
     elif not below or not user_namespace:
         building.add({"do": "overlay", "target": path, "sources": [path], "optional": True})
         for point in below:
+            if point in IDENTITY:  # a container has these mounted, and the instance gets its own
+                continue
             building.add({"do": "bind", "target": point, "source": point, "optional": True})
     else:
         building.add({"do": "directory", "target": path, "mode": 0o755})

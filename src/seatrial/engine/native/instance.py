@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal as signals
 import time
@@ -46,10 +47,10 @@ class NativeInstance:
         self._table: ProcessTable | None = None
         self._helpers = execution.Helpers()
         self._closing: asyncio.Task[None] | None = None
-        names = ("stdout", "stderr")
+        self._on_output = options.on_output
         self._readers = [
-            Reader(descriptor, lambda moment, data, name=name: options.on_output(Output(moment, name, data)))  # type: ignore[misc]
-            for name, descriptor in zip(names, launcher.outputs, strict=True)
+            Reader(descriptor, functools.partial(self._pass_on, stream))
+            for stream, descriptor in zip(("stdout", "stderr"), launcher.outputs, strict=True)
         ]
         launcher.listen(self._on_message, self._on_end)
 
@@ -83,16 +84,20 @@ class NativeInstance:
         mapped = (self._host.uid, self._plan.launch["map_uid"]) if self._host.user_namespace else None
         self._table = ProcessTable(str(Path(f"/proc/{pid}/ns/pid").readlink()), mapped)
 
+    def _pass_on(self, stream: str, moment: float, data: bytes) -> None:
+        self._on_output(Output(moment, stream, data))
+
     def _on_message(self, message: Message) -> None:
-        if "host_pid" in message:
-            self._host_pid.set_result(message["host_pid"])
-        elif "prepared" in message:
-            self._prepared.set_result(message["prepared"])
-        elif "executing" in message:
-            self._executing.set_result(message["executing"])
-        elif "error" in message:
+        for name, future in (
+            ("host_pid", self._host_pid),
+            ("prepared", self._prepared),
+            ("executing", self._executing),
+        ):
+            if name in message and not future.done():  # it is done where the start was cancelled meanwhile
+                future.set_result(message[name])
+        if "error" in message:
             self._on_error(message["error"])
-        elif "ended" in message:
+        if "ended" in message:
             self._on_ended(message["ended"])
 
     def _on_error(self, error: Message) -> None:
@@ -122,7 +127,7 @@ class NativeInstance:
         """The launcher is gone: closed by us, or killed, and the instance with it."""
         self._fail(StartError("launcher", "it ended before the command was started"))
         if not self._ended.done():
-            error = "the launcher was killed, and the instance with it"
+            error = "closed while it ran" if self._closing else "the launcher was killed, and the instance with it"
             self._ended.set_result(Ended(time.monotonic(), exit_codes.KILLED, signals.SIGKILL, 0, error))
 
     @property

@@ -52,7 +52,9 @@ def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, 
     argv = _argv(service)
     if not looking.is_directory(service.context):
         raise InputError(f"service {service.name}: the project directory {service.context} does not exist")
-    user = users.resolve(service.user.value if service.user else "", service.group_add, host.accounts)
+    user = users.resolve(
+        service.user.value if service.user else "", service.group_add, host.accounts, programs.base_names(service)
+    )
     found = programs.resolve(service, argv, host.environment)
     argv, init, shown = _with_init(service, options, found)
     hostname = service.hostname or Path(stage).name.replace("seatrial-", "")[-12:] or "seatrial"
@@ -212,7 +214,9 @@ def _version_notes(images: list[str], path: str) -> list[str]:
 
 def _user_notes(user: users.User, host: Host, service: Service) -> list[str]:
     notes = []
-    if user.invented:
+    if user.invented and service.user and service.user.value[:1].isdigit():
+        notes.append(f"{user.uid} is taken to be the base image's user {user.name}")
+    elif user.invented:
         notes.append(f"the user {user.name} is unknown here and is taken to be {user.uid}:{user.gid}")
     if host.user_namespace:
         notes.append(

@@ -175,14 +175,18 @@ def prefixes(folders: Iterable[str]) -> tuple[str, ...]:
     """The directories that programs in these folders need: their installation, and that of what they link to."""
     found: dict[str, None] = {}
     for folder in folders:
-        found[_prefix(folder)] = None
+        found |= dict.fromkeys(_prefix(folder))
         for name in ("python3", "python", "node"):
             real = os.path.realpath(f"{folder}/{name}")
             if looking.exists(real):
-                found[_prefix(str(Path(real).parent))] = None
-    return tuple(found)
+                found |= dict.fromkeys(_prefix(str(Path(real).parent)))
+    return tuple(one for one in found if looking.exists(one))
 
 
-def _prefix(folder: str) -> str:
-    """The installation that a directory of programs belongs to."""
-    return folder.removesuffix("/bin") if folder.endswith("/bin") else folder
+def _prefix(folder: str) -> tuple[str, ...]:
+    """The installation that a directory of programs belongs to; of a home directory only programs and libraries."""
+    if not folder.endswith("/bin"):
+        return (folder,)
+    prefix = folder.removesuffix("/bin")
+    is_home = prefix == "/root" or prefix.rsplit("/", 1)[0] == "/home" or prefix.endswith("/.local")
+    return (folder, f"{prefix}/lib") if is_home else (prefix,)

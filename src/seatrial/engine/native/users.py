@@ -49,9 +49,13 @@ class Accounts:
         return tuple(int(fields[2]) for fields in lines if len(fields) >= 4 and name in fields[3].split(","))
 
 
-def resolve(said: str, extra_groups: tuple[str, ...], accounts: Accounts) -> User:
-    """The user of `USER`/`user:` ("", "name", "uid", either with ":group")."""
+def resolve(said: str, extra_groups: tuple[str, ...], accounts: Accounts, images: tuple[str, ...] = ()) -> User:
+    """The user of `USER`/`user:` ("", "name", "uid", either with ":group").
+
+    A number that the base image has a name for (1000 is `node` in `node`) is that user, with its home directory.
+    """
     word, _, group = said.partition(":")
+    word = next((name for name in images if word.isdigit() and KNOWN_USERS.get(name) == int(word)), word)
     entry = accounts.entry(word or "0")
     invented = False
     if entry and (not word.isdigit() or int(word) == 0):

@@ -31,7 +31,7 @@ def merge(base: Node, over: Node, problems: Problems, path: Path = ()) -> Node:
     if over.mark is Mark.OVERRIDE:
         return without_marks(over)
     rule = _rule_of(path)
-    if rule in _REPLACED:
+    if rule in _REPLACED or _rule_of(path[:-1]) in _PAIRS:
         return without_marks(over)
     if is_null(over):
         return base

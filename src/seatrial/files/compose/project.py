@@ -78,15 +78,19 @@ def _project_name(loader: Loader, files: Sequence[str], variables: Mapping[str, 
             message = f"COMPOSE_PROJECT_NAME is {said!r}: a name has lower-case letters, digits, - and _"
             loader.problems.error(message, Place(loader.shown(files[0]), 1))
         return normalized_name(said) or "default"
-    for path in reversed(files):
-        for document in reversed(loader.documents(path, loader.directory, None)):
-            node = document.get("name")
-            if isinstance(node, Scalar) and isinstance(node.value, str):
-                name = loader.interpolated(Table({"name": document.entries["name"]}, node.place), variables.get)
-                value = name.get("name")
-                if isinstance(value, Scalar) and isinstance(value.value, str) and normalized_name(value.value):
-                    return normalized_name(value.value)
-    return normalized_name(os.path.basename(loader.directory)) or "default"  # noqa: PTH119 — a text
+    found = ""
+    for path in files:
+        for document in loader.documents(path, loader.directory, None):
+            found = _said_name(loader, document, variables) or found
+    return found or normalized_name(os.path.basename(loader.directory)) or "default"  # noqa: PTH119 — a text
+
+
+def _said_name(loader: Loader, document: Table, variables: Mapping[str, str]) -> str:
+    entry = document.entries.get("name")
+    if entry is None:
+        return ""
+    value = loader.interpolated(document.with_entries({"name": entry}), variables.get).get("name")
+    return normalized_name(value.value) if isinstance(value, Scalar) and isinstance(value.value, str) else ""
 
 
 def _services(loader: Loader, project: Fields, lookup: Lookup) -> dict[str, ComposeService]:

@@ -154,7 +154,9 @@ class _Builder:
         if self.text[offset : offset + 1] == "\t" or "\\t" in message:
             message, remedy = "a tab stands where YAML wants spaces", "indent with spaces"
         elif error.context and error.context != message:
-            message = f"{message} {error.context}"
+            opened: Any = error.context_mark
+            since = f" that starts on line {self.spans.at(opened.index).line}" if opened else ""
+            message = f"{message} {error.context}{since}"
         return YamlError(message, self.spans.at(offset), remedy)
 
     def _fail(self, message: str, event: Any, remedy: str = "") -> YamlError:

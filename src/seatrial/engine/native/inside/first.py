@@ -54,6 +54,8 @@ def set_up(launch: Launch) -> list[str]:
     with step("private mounts"):
         kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     if launch["probe"]:
+        with step("new /proc"):
+            kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
         return []
     with contextlib.suppress(OSError):  # so that programs find their limits at the root of what they see
         kernel.unshare(kernel.CLONE_NEWCGROUP)

@@ -207,10 +207,7 @@ def run_first(launch: Launch, status: int, go: int) -> None:
     code = 1
     try:
         report(status, host_pid=int(os.readlink("/proc/self")))
-        with first.step("cgroup"):
-            for folder in launch["cgroups"]:
-                with open(f"{folder}/cgroup.procs", "w", encoding="ascii") as file:
-                    file.write("0")
+        _join_cgroups(launch["cgroups"])
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         os.setsid()
@@ -234,6 +231,14 @@ def run_first(launch: Launch, status: int, go: int) -> None:
         report(status, error={"step": "launcher", "message": f"{type(error).__name__}: {error}", "number": 0})
     finally:
         os._exit(code)
+
+
+def _join_cgroups(folders: list[str]) -> None:
+    """Move this process, before it has any child and before it executes anything, so that nothing escapes the limits."""
+    with first.step("cgroup"):
+        for folder in folders:
+            with open(f"{folder}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write("0")
 
 
 def oom_kills(folders: list[str]) -> int:

@@ -1,0 +1,123 @@
+"""entrypoint-hands-over: an entrypoint script can be started, and ends in an exec of what it was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import launch
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import Script, Unit
+from seatrial.model.finding import Confidence, Severity
+from seatrial.model.place import Place, Sourced
+
+NAME = "entrypoint-hands-over"
+_SERVERS = frozenset(
+    {"node", "gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "celery", "java", "puma", "rails", "unicorn"}
+    | {"php-fpm", "apache2-foreground", "httpd", "nginx", "npm", "yarn", "pnpm", "dotnet", "deno", "bun", "caddy"}
+    | {"traefik", "haproxy", "redis-server", "mysqld", "memcached", "mongod", "catalina.sh", "uwsgi", "waitress-serve"}
+)
+_ALL_ARGUMENTS = frozenset({"$@", "$*", "${@}", "${*}"})
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    script = unit.entrypoint_script
+    place = unit.service.argv.place if unit.service.argv else None
+    if script is None or place is None:
+        return
+    wrong = _cannot_start(unit, script, place) or _stays(script, place)
+    if wrong is not None:
+        yield wrong
+
+
+def _cannot_start(unit: Unit, script: Script, place: Place) -> Wrong | None:
+    first = Place(script.file, 1, 1, 1, max(len(script.shebang), 1) + 1)
+    related = (Sourced("started here", place),)
+    if script.has_carriage_returns and script.text.partition("\n")[0].endswith("\r"):
+        message = f"{script.file} has Windows line ends, so Linux looks for an interpreter whose name ends in CR"
+        return Wrong(
+            message,
+            first,
+            "convert it to LF, and keep it so: `*.sh text eol=lf` in .gitattributes",
+            Severity.ERROR,
+            related=related,
+        )
+    if not _is_started_directly(unit, script):
+        return None
+    if not script.shebang:
+        message = f"{script.file} has no shebang, so it can't be started by itself (exec format error)"
+        return Wrong(message, first, "begin it with #!/bin/sh", Severity.ERROR, related=related)
+    if not script.executable and not _is_made_executable(unit):
+        message = f"{script.file} is not executable, and nothing in the Dockerfile makes it so"
+        remedy = f"git update-index --chmod=+x {script.file}, or COPY --chmod=755"
+        return Wrong(message, first, remedy, Severity.ERROR, Confidence.MEDIUM, related)
+    return None
+
+
+def _is_started_directly(unit: Unit, script: Script) -> bool:
+    links = launch.behind_inits(launch.chain(unit))
+    return bool(links) and bool(links[0].argv) and links[0].argv[0] == script.path
+
+
+def _is_made_executable(unit: Unit) -> bool:
+    for stage in unit.stages:
+        for instruction in stage.instructions:
+            if "chmod" in instruction.flags or (instruction.keyword == "RUN" and "chmod" in instruction.arguments):
+                return True
+            if instruction.keyword == "RUN" and any("chmod" in heredoc.value for heredoc in instruction.heredocs):
+                return True
+            if instruction.keyword == "COPY" and "from" in instruction.flags:
+                return True  # it may come out of another stage with its mode set there
+    return unit.dockerfile is None
+
+
+def _stays(script: Script, place: Place) -> Wrong | None:
+    commands = script.commands
+    if not commands or any(command.execs or command.program in (".", "source", "trap") for command in commands):
+        return None
+    last = commands[-1]
+    words = last.words[1:] if last.program == "eval" else last.words
+    if last.after == "&" or not words or not _is_the_program(words):
+        return None
+    shown = " ".join(words)[:60]
+    message = f"{script.file} stays in front of `{shown}`: a shell is the main process and passes no signal on"
+    return Wrong(message, last.place, f"write exec {_quoted(shown)}", related=(Sourced("started here", place),))
+
+
+def _is_the_program(words: tuple[str, ...]) -> bool:
+    program = words[0].rpartition("/")[2]
+    return words[0] in _ALL_ARGUMENTS or program in _SERVERS
+
+
+def _quoted(shown: str) -> str:
+    return '"$@"' if shown in _ALL_ARGUMENTS else shown
+
+
+_DOCKERFILE = 'FROM debian:12\nCOPY run.sh /run.sh\nENTRYPOINT ["/run.sh"]\nCMD ["server"]\n'
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what='An entrypoint script has LF line ends, a shebang and the executable bit, and ends in `exec "$@"` or an exec '
+    "of the server.",
+    why="Without exec the shell stays PID 1: it passes the stop signal to nobody, and all is killed when the grace "
+    "period is over. With Windows line ends, without a shebang or the executable bit the container doesn't start.",
+    example='#!/bin/sh\nmigrate\n"$@"\n',
+    instead='#!/bin/sh\nmigrate\nexec "$@"\n',
+    check=per_service(NAME, Severity.WARNING, _look),
+    fix_safety=FixSafety.SAFE,
+    fix_note="`exec` in front of the last command changes nothing but who is PID 1.",
+    sources=("https://docs.docker.com/reference/dockerfile/#entrypoint",),
+    bad=(
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\nset -e\nmigrate\n"$@"\n'}, "run.sh:4:1", "stays"),
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\nmigrate && gunicorn app\n"}, "run.sh:2:12", "gunicorn"),
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\r\nexec "$@"\r\n'}, "run.sh:1:1", "line ends"),
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": 'set -e\nexec "$@"\n'}, "run.sh:1:1", "shebang"),
+    ),
+    good=(
+        Good({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\nmigrate\nexec "$@"\n'}),
+        Good({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/bash\nmain() { exec gosu app "$@"; }\nmain "$@"\n'}),
+        Good(
+            {"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\ntrap 'kill $p' TERM\nserver & p=$!\nwait $p\n"}, "unsure"
+        ),
+        Good({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\npython convert.py\n"}, "a job"),
+    ),
+)

@@ -1,0 +1,147 @@
+"""healthcheck-detects-failure: the health check can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import health
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import ShellCommand, Unit
+from seatrial.model.finding import Severity
+
+NAME = "healthcheck-detects-failure"
+_SWALLOWS = frozenset({"cat", "tee", "head", "tail", "sort", "sed", "awk", "tr", "xargs"})
+_ALWAYS_TRUE = frozenset({"true", ":", "echo", "printf"})
+_OPERATORS = frozenset({"||", "&&", ";", "|", ">", "2>&1", ">/dev/null"})
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    if not health.is_own(unit):
+        return
+    wrong = _exec_form(unit) if not health.in_shell(unit) else _shell_form(unit)
+    if wrong is not None:
+        yield wrong
+
+
+def _exec_form(unit: Unit) -> Wrong | None:
+    command = unit.health[0]
+    operator = next((word for word in command.words[1:] if word in _OPERATORS), None)
+    if operator is not None and not command.program.endswith("sh"):
+        message = f"no shell reads this form: `{operator}` is an argument of {command.program} here"
+        return Wrong(
+            message, command.place, "use CMD-SHELL (compose) or the shell form, or leave the rest out", Severity.ERROR
+        )
+    if len(command.words) == 1 and " " in command.words[0].strip():
+        message = f"a program named {command.words[0][:60]!r}, with its blanks, does not exist: the check always fails"
+        return Wrong(message, command.place, "write each word as a string of its own, or use CMD-SHELL", Severity.ERROR)
+    return _curl(command)
+
+
+def _shell_form(unit: Unit) -> Wrong | None:
+    commands = unit.health
+    last = commands[-1]
+    if _is_yes(last) and last.before in ("||", ";", "\n", "|"):
+        message = f"`{last.before.strip() or ';'} {' '.join(last.words[:2])}` makes the check succeed whatever happens"
+        return Wrong(message, last.place, "end it in `|| exit 1`")
+    if last.before == "||" and last.words == ("exit", "2"):
+        return Wrong("exit code 2 is reserved by Docker", last.place, "end it in `|| exit 1`", Severity.INFO)
+    if any("pipefail" in word for command in commands for word in command.words):
+        return None
+    if last.before == "|" and (last.program in _SWALLOWS or _is_careless_jq(last)):
+        message = f"the status of the check is that of `{last.program}`, the end of the pipe, which does not fail"
+        return Wrong(message, last.place, "let the command that asks come last, or add a grep for what is expected")
+    if _finds_itself(commands):
+        return Wrong(f"`ps | {last.words[0]}` finds its own line, so it never fails", last.place, "use pgrep -x NAME")
+    return _first_careless_curl(commands)
+
+
+def _is_yes(command: ShellCommand) -> bool:
+    return command.program in _ALWAYS_TRUE or command.words == ("exit", "0")
+
+
+def _is_careless_jq(command: ShellCommand) -> bool:
+    return command.program == "jq" and not any(word == "--exit-status" or _has(word, "e") for word in command.words[1:])
+
+
+def _finds_itself(commands: tuple[ShellCommand, ...]) -> bool:
+    if len(commands) != 2 or commands[0].program != "ps" or commands[1].program not in ("grep", "egrep"):
+        return False
+    patterns = [word for word in commands[1].words[1:] if not word.startswith("-")]
+    return bool(patterns) and "[" not in patterns[0] and "v" not in "".join(commands[1].words[1:-1])
+
+
+def _first_careless_curl(commands: tuple[ShellCommand, ...]) -> Wrong | None:
+    for command in commands:
+        if command.after != "|":
+            wrong = _curl(command)
+            if wrong is not None:
+                return wrong
+    return None
+
+
+def _curl(command: ShellCommand) -> Wrong | None:
+    """curl exits 0 whatever the server answers, unless told otherwise; a status that is printed is looked at."""
+    words = command.words[1:]
+    if command.program != "curl" or not any("://" in word or "localhost" in word for word in words):
+        return None
+    if any(word.startswith("--fail") or _has(word, "f") for word in words):
+        return None
+    if any(word in ("-w", "--write-out", "-K", "--config") or "telnet" in word or "$(" in word for word in words):
+        return None
+    if any("[" in part or "test" in part for part in command.words[:1]):
+        return None
+    message = "curl without -f succeeds on an answer of 500, too: this check notices only that nobody listens"
+    return Wrong(message, command.place, "write curl -f")
+
+
+def _has(word: str, letter: str) -> bool:
+    """Whether a bundle of short options has this one (`-sSf`); what follows an option with a value isn't one."""
+    if not word.startswith("-") or word.startswith("--"):
+        return False
+    for character in word[1:]:
+        if character == letter:
+            return True
+        if character in "ouHXdmwAeTbcKx":
+            return False
+    return False
+
+
+_FROM = "FROM node:22\n"
+_TEST = "services:\n  a:\n    image: x\n    healthcheck:\n      test: {}\n"
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="The check's exit status is not zero when the service does not work.",
+    why="A check that can't fail is worse than none: it says that all is well. curl without -f takes a 500 for an "
+    "answer, a pipe gives the status of its last command, and `|| true` gives none at all. In the exec form there is no "
+    "shell, so `||` is an argument.",
+    example="HEALTHCHECK CMD curl http://localhost:3000/health\n",
+    instead="HEALTHCHECK CMD curl -f http://localhost:3000/health\n",
+    check=per_service(NAME, Severity.WARNING, _look),
+    fix_safety=FixSafety.SAFE,
+    fix_note="-f is added to curl; other lines are left to their authors.",
+    sources=("https://curl.se/docs/manpage.html#-f", "https://docs.docker.com/reference/dockerfile/#healthcheck"),
+    bad=(
+        Bad({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -s http://localhost/\n"}, "Dockerfile:2:17", "without -f"),
+        Bad(
+            {"Dockerfile": _FROM + "HEALTHCHECK CMD curl -f http://localhost/ || true\n"}, "Dockerfile:2:46", "|| true"
+        ),
+        Bad(
+            {"Dockerfile": _FROM + "HEALTHCHECK CMD curl -f localhost | tee /l\n"}, "Dockerfile:2:37", "end of the pipe"
+        ),
+        Bad({"Dockerfile": _FROM + "HEALTHCHECK CMD ps aux | grep node\n"}, "Dockerfile:2:26", "its own line"),
+        Bad(
+            {"compose.yaml": _TEST.format('["CMD", "curl", "-f", "http://a", "||", "exit", "1"]')},
+            "compose.yaml:5:13",
+            "argument",
+        ),
+        Bad({"compose.yaml": _TEST.format('["CMD", "curl -f http://localhost"]')}, "compose.yaml:5:13", "blanks"),
+    ),
+    good=(
+        Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -sSf http://localhost/ || exit 1\n"}),
+        Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl --fail-with-body http://localhost/\n"}),
+        Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -s http://localhost/ | grep -q ok\n"}),
+        Good({"Dockerfile": _FROM + "HEALTHCHECK CMD wget -qO- http://localhost/ || exit 1\n"}),
+        Good({"compose.yaml": _TEST.format('["CMD-SHELL", "pg_isready || exit 1"]')}),
+    ),
+)

@@ -1,0 +1,83 @@
+"""healthcheck-present: a service that listens has a health check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import launch, services
+from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.place import Place
+
+NAME = "healthcheck-present"
+_REMEDY = (
+    "add a HEALTHCHECK that asks the program itself, such as `HEALTHCHECK CMD curl -f http://localhost:PORT/health`"
+)
+
+
+def _check(context: Context) -> Iterator[Finding]:
+    kept = {unit.service.name for unit in services.production(context.units)}
+    for unit in context.units:
+        if unit.compose is not None and unit.service.name not in kept:
+            continue
+        wrong = _look(unit)
+        made = finding(NAME, Severity.WARNING, wrong, unit.service.name) if wrong else None
+        if made is not None:
+            yield made
+
+
+def _look(unit: Unit) -> Wrong | None:
+    service = unit.service
+    if not service.ports or not launch.is_written_here(unit) or launch.is_for_development(unit):
+        return None  # without a port there may be nothing to ask; an image's own check isn't known here
+    check = service.healthcheck
+    if unit.compose is None:
+        if check is not None:
+            return None
+        # What runs the image (an orchestrator with probes of its own, say) isn't known.
+        message = f"the image listens on port {service.ports[0].value.number} and has no HEALTHCHECK"
+        return Wrong(message, _last_instruction(unit), _REMEDY, Severity.INFO, Confidence.MEDIUM)
+    if check is not None and (not check.is_disabled or check.test.place is not None):
+        return None  # switched off by somebody's will
+    if not unit.compose.has_build and unit.dockerfile is None and not _is_plain(unit):
+        return None
+    message = f"{service.name} has no health check: nobody notices when it hangs, and nothing can wait for it"
+    return Wrong(message, unit.compose.place, "add `healthcheck:` with a test that asks the program itself")
+
+
+def _is_plain(unit: Unit) -> bool:
+    """Whether compose itself says what the image runs."""
+    return unit.compose is not None and unit.compose.command is not None
+
+
+def _last_instruction(unit: Unit) -> Place | None:
+    return launch.command_place(unit)
+
+
+_NODE = 'FROM node:22-slim\nEXPOSE 3000\nCMD ["node", "a.js"]\n'
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="A service that listens has a HEALTHCHECK in its image, `healthcheck:` in compose, or probes in Kubernetes.",
+    why="An engine knows whether a process runs, not whether it answers. Without a check a hung service stays in "
+    "rotation, `depends_on: service_healthy` can't wait for it, and a rollout goes on over broken instances.",
+    example="services:\n  web:\n    build: .\n    ports: ['80:3000']\n",
+    instead="services:\n  web:\n    build: .\n    ports: ['80:3000']\n    healthcheck:\n"
+    "      test: ['CMD', 'curl', '-f', 'http://localhost:3000/health']\n",
+    check=_check,
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="Which address says that the program is well can't be known from the files in every case.",
+    sources=("https://docs.docker.com/reference/dockerfile/#healthcheck",),
+    many="{count} services have no health check: {names}",
+    bad=(
+        Bad({"Dockerfile": _NODE}, "Dockerfile:3:5", "port 3000"),
+        Bad({"Dockerfile": _NODE, "compose.yaml": "services:\n  web:\n    build: .\n"}, "compose.yaml:2:3", "web"),
+    ),
+    good=(
+        Good({"Dockerfile": _NODE + "HEALTHCHECK CMD curl -f http://localhost:3000/\n"}),
+        Good({"Dockerfile": 'FROM node:22-slim\nCMD ["node", "worker.js"]\n'}, "no port"),
+        Good({"compose.yaml": "services:\n  web:\n    image: nginx\n    ports: ['80:80']\n"}, "the image may have one"),
+        Good({"Dockerfile": _NODE + "HEALTHCHECK NONE\n"}, "somebody's will"),
+    ),
+)

@@ -1,0 +1,67 @@
+"""healthcheck-timing: interval, time-out and retries fit one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Severity
+from seatrial.model.place import Place
+from seatrial.model.service import Healthcheck
+
+NAME = "healthcheck-timing"
+_DEFAULT_SECONDS = 30.0
+_DEFAULT_RETRIES = 3
+LONGEST = 300.0
+"""Seconds after which a service that hangs should have been noticed."""
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    check = unit.service.healthcheck
+    if check is None or check.is_disabled:
+        return
+    interval = check.interval.value or _DEFAULT_SECONDS
+    timeout = check.timeout.value or _DEFAULT_SECONDS
+    retries = check.retries.value or _DEFAULT_RETRIES
+    if timeout > interval and check.timeout.place and check.interval.place:
+        message = (
+            f"the time-out ({timeout:g} s) is longer than the interval ({interval:g} s): a slow check delays all others"
+        )
+        yield Wrong(message, check.timeout.place, "let the time-out be shorter than the interval")
+        return
+    noticed = retries * (interval + timeout)
+    place = _longest_place(check)
+    if noticed > LONGEST and place is not None:
+        message = f"a service that hangs is noticed after up to {noticed / 60:.0f} min ({retries} × ({interval:g} + {timeout:g}) s)"
+        yield Wrong(message, place, "check every 10 to 30 s, with a time-out of some seconds")
+
+
+def _longest_place(check: Healthcheck) -> Place | None:
+    return check.interval.place or check.timeout.place or check.retries.place
+
+
+_FROM = "FROM node:22\nHEALTHCHECK {} CMD curl -f http://localhost/\n"
+RULE = Rule(
+    name=NAME,
+    severity=Severity.INFO,
+    what="The time-out is shorter than the interval, and a hung service is noticed within some minutes.",
+    why="The next check begins an interval after the last has ended, so a long time-out makes every check rare just when "
+    "the service hangs. Interval and time-out times retries is how long a dead service is sent requests.",
+    example=_FROM.format("--interval=5m --timeout=30s"),
+    instead=_FROM.format("--interval=15s --timeout=3s --start-period=20s"),
+    check=per_service(NAME, Severity.INFO, _look),
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="The drill measures how long the service needs, and proposes times for it.",
+    sources=("https://docs.docker.com/reference/dockerfile/#healthcheck",),
+    consequence_of=("healthcheck-detects-failure", "healthcheck-tool-present"),
+    bad=(
+        Bad({"Dockerfile": _FROM.format("--interval=5s --timeout=30s")}, "Dockerfile:2:37", "longer"),
+        Bad({"Dockerfile": _FROM.format("--interval=5m")}, "Dockerfile:2:24", "min"),
+    ),
+    good=(
+        Good({"Dockerfile": _FROM.format("--interval=10s --timeout=3s")}),
+        Good({"Dockerfile": _FROM.format("--interval=10s")}, "the default time-out is nobody's word"),
+        Good({"Dockerfile": _FROM.format("")}),
+    ),
+)

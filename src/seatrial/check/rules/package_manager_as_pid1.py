@@ -1,0 +1,123 @@
+"""package-manager-as-pid1: not npm, yarn, pnpm or bun (nor uv run, poetry run, …) as the main process."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+
+from seatrial.check import launch
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Severity
+from seatrial.model.place import Sourced
+
+NAME = "package-manager-as-pid1"
+_NODE = frozenset({"npm", "npx", "yarn", "yarnpkg", "pnpm", "pnpx", "bun", "bunx"})
+_REPLACES_ITSELF = frozenset({"poetry", "pipenv", "rye"})
+_PYTHON = _REPLACES_ITSELF | {"uv", "uvx", "pdm"}
+_NO_SERVICE = frozenset({"test", "lint", "build", "install", "ci", "migrate", "seed", "audit", "t", "i", "coverage"})
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    links = launch.chain(unit)
+    at = next((number for number, link in enumerate(links) if link.program in _NODE | _PYTHON), None)
+    if at is None or not launch.is_written_here(unit) or launch.is_for_development(unit):
+        return
+    manager, after = links[at], links[at + 1 :]
+    if set(manager.argv[1:4]) & _NO_SERVICE or not _starts_something(manager, after):
+        return
+    shown = f"`{_shown(manager.argv)}`"
+    place = launch.command_place(unit) if at == 0 or manager.place == links[0].place else links[0].place
+    related = tuple(Sourced(f"runs `{_shown(link.argv)}`", link.place) for link in after[-1:] if link.place != place)
+    remedy = _remedy(unit, after)
+    if manager.program in _REPLACES_ITSELF:
+        message = f"{shown} starts first and is then replaced by the program; the image needs it for nothing else"
+        yield Wrong(message, place, remedy, Severity.INFO, related=related)
+    elif manager.program in ("uv", "uvx"):
+        message = f"{shown} stays in front of the program, and has to pass every signal on"
+        yield Wrong(message, place, remedy, Severity.INFO, related=related)
+    else:
+        runs = f" and runs `{_shown(after[-1].argv)}`{_by(after[-1])}" if after else ""
+        message = f"{shown} is the main process{runs}; it stands between the stop signal and the program"
+        yield Wrong(message, place, remedy, related=related)
+
+
+def _starts_something(manager: launch.Link, after: tuple[launch.Link, ...]) -> bool:
+    """Whether it runs a script or a program; `bun server.ts` is a runtime at work, `npm ci` an installation."""
+    words = [word for word in manager.argv[1:] if not word.startswith("-")]
+    if after:
+        return True
+    if manager.program in ("npm", "pnpm", "bun"):
+        is_file = len(words) > 1 and "." in words[1]
+        return words[:1] == ["start"] or (words[:1] in (["run"], ["exec"], ["run-script"]) and not is_file)
+    return manager.program in ("yarn", "npx", "bunx") or words[:1] == ["run"]
+
+
+def _shown(argv: tuple[str, ...]) -> str:
+    line = shlex.join(argv)
+    return line if len(line) <= 80 else line[:79] + "…"
+
+
+def _by(link: launch.Link) -> str:
+    return f" ({link.place.file}:{link.place.line})" if link.place else ""
+
+
+def _remedy(unit: Unit, after: tuple[launch.Link, ...]) -> str:
+    if not after or any("$" in word for word in after[-1].argv):
+        return "write the program that it runs as the command, in exec form"
+    hops = unit.service.hops
+    surrounds = bool(hops and (hops[-1].before or hops[-1].after))
+    line = json.dumps(list(after[-1].argv), ensure_ascii=False)
+    more = "; its pre and post scripts no longer run then" if surrounds or _is_compound(unit, after[-1]) else ""
+    return f"write {line} as the command{more}"
+
+
+def _is_compound(unit: Unit, link: launch.Link) -> bool:
+    for manifest in unit.manifests:
+        for path, place in manifest.places.items():
+            if place == link.place:
+                said = manifest.text(*path)
+                return said is not None and any(sign in said.value for sign in ("&&", ";", "|"))
+    return False
+
+
+_PACKAGE = '{\n  "scripts": {\n    "start": "node src/index.js"\n  }\n}\n'
+_NPM = 'FROM node:22-slim\nCMD ["npm", "start"]\n'
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="The main process is the program itself, not a package manager that runs a script.",
+    why="What npm makes of a stop signal differs by its version and by the shell that it puts in between: npm 9 passes "
+    "nothing on, others pass it to a shell that dies first, and the program is killed in the middle of its requests. "
+    "It also costs memory and start-up time. uv stays in front and passes signals on; poetry, pipenv and rye replace "
+    "themselves, and are only baggage.",
+    example=_NPM,
+    instead='FROM node:22-slim\nCMD ["node", "src/index.js"]\n',
+    check=per_service(NAME, Severity.WARNING, _look),
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="The script's own chain (pre and post scripts, variables that npm sets) is left out.",
+    sources=("https://github.com/nodejs/docker-node/blob/main/docs/BestPractices.md#cmd",),
+    consequence_of=("dev-runner-in-production",),
+    bad=(
+        Bad(
+            {"Dockerfile": _NPM, "package.json": _PACKAGE},
+            "Dockerfile:2:5",
+            "runs `node src/index.js` (package.json:3)",
+        ),
+        Bad(
+            {"Dockerfile": "FROM node:22\nCMD yarn start\n", "package.json": _PACKAGE}, "Dockerfile:2:5", "`yarn start`"
+        ),
+        Bad({"Dockerfile": 'FROM node:22\nENTRYPOINT ["tini", "--"]\nCMD ["npm", "run", "serve"]\n'}, "Dockerfile:3:5"),
+        Bad(
+            {"Dockerfile": 'FROM python:3.13\nCMD ["poetry", "run", "gunicorn", "app"]\n'}, "Dockerfile:2:5", "replaced"
+        ),
+        Bad({"Dockerfile": 'FROM python:3.13\nCMD ["uv", "run", "main.py"]\n'}, "Dockerfile:2:5", "stays in front"),
+    ),
+    good=(
+        Good({"Dockerfile": 'FROM node:22-slim\nCMD ["node", "src/index.js"]\n', "package.json": _PACKAGE}),
+        Good({"Dockerfile": 'FROM oven/bun:1\nCMD ["bun", "run", "server.ts"]\n'}, "a runtime at work"),
+        Good({"Dockerfile": 'FROM node:22\nCMD ["npm", "test"]\n'}, "no service"),
+        Good({"Dockerfile.dev": "", "Dockerfile": 'FROM node:22 AS dev\nCMD ["npm", "run", "dev"]\n'}, "development"),
+    ),
+)

@@ -1,0 +1,90 @@
+"""What kind of thing a compose service is: a job, a data store, a server. Judgements by name and shape; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import images, launch
+from seatrial.model.documents import Unit
+from seatrial.model.place import Sourced
+from seatrial.model.service import Dependency
+
+SLOW_STORES = frozenset(
+    {
+        "postgres",
+        "mysql",
+        "mariadb",
+        "mongo",
+        "rabbitmq",
+        "elasticsearch",
+        "opensearch",
+        "cassandra",
+        "kafka",
+        "couchdb",
+    }
+    | {"postgis", "timescaledb", "timescaledb-ha", "pgvector", "percona", "mysql-server", "cp-kafka", "neo4j", "db2"}
+    | {
+        "cockroach",
+        "scylla",
+        "keycloak",
+        "oracle-xe",
+        "mssql",
+        "clickhouse-server",
+        "influxdb",
+        "mongodb",
+        "postgresql",
+    }
+)
+"""Images (by the last part of their name) that take seconds from their start to their first answer."""
+
+_JOB_WORDS = frozenset(
+    {"migrate", "migration", "migrations", "migrator", "init", "setup", "seed", "seeder", "bootstrap", "install"}
+    | {"job", "cli", "once", "backup", "builder", "build", "test", "tests", "createbuckets", "loader", "composer"}
+)
+_PROBABLY_SHELL = launch.SHELLS | {"true", "echo", "sleep", "tail", "cat"}
+
+
+def image_name(unit: Unit) -> str:
+    """The last part of the image's name, "" where it is built here."""
+    image = unit.compose.image if unit.compose else None
+    if image is None or (unit.compose and unit.compose.has_build):
+        return ""
+    return images.parse(image.value).name
+
+
+def is_slow_store(unit: Unit) -> bool:
+    """Whether it is a data store that is not ready as soon as it runs."""
+    return image_name(unit) in SLOW_STORES
+
+
+def is_job(unit: Unit, others: tuple[Unit, ...]) -> bool:
+    """Whether it is meant to end: somebody waits for its end, or its name or command says so."""
+    name = unit.service.name
+    if any(
+        wait.value.service == name and wait.value.condition == "service_completed_successfully"
+        for wait in _waits(others)
+    ):
+        return True
+    if set(name.lower().replace("_", "-").split("-")) & _JOB_WORDS:
+        return True
+    links = launch.chain(unit)
+    words = {word.lower() for link in links for word in link.argv[:4]}
+    program = links[-1].program if links else ""
+    return bool(words & _JOB_WORDS) or program in _PROBABLY_SHELL
+
+
+def _waits(units: tuple[Unit, ...]) -> Iterator[Sourced[Dependency]]:
+    for unit in units:
+        yield from unit.service.depends_on
+
+
+def production(units: tuple[Unit, ...]) -> Iterator[Unit]:
+    """The compose services that are to run for long, outside of development, and not only on somebody's demand."""
+    for unit in units:
+        if (
+            unit.compose
+            and not unit.compose.profiles
+            and not launch.is_for_development(unit)
+            and not is_job(unit, units)
+        ):
+            yield unit

@@ -1,0 +1,110 @@
+"""From arguments and files to a service, its options and the runs that are needed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from seatrial.cli import subject
+from seatrial.cli.arguments import _parser
+from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.place import Sourced
+from seatrial.model.recording import Scenario
+from seatrial.model.service import Service
+
+
+def arguments(*words: str, command: tuple[str, ...] = ()) -> argparse.Namespace:
+    parsed = _parser().parse_args(["drill", *words])
+    parsed.service_command = command
+    return parsed
+
+
+def service(name: str, dockerfile: str | None = None) -> Service:
+    return Service(name, "/", Sourced(("true",)), dockerfile=dockerfile)
+
+
+def test_the_only_service_is_taken_and_so_is_the_only_one_that_is_built() -> None:
+    api, db = service("api", "Dockerfile"), service("db")
+    assert subject.choose([db], None) is db
+    assert subject.choose([db, api], None) is api
+    assert subject.choose([db, api], "db") is db
+
+
+def test_several_services_must_be_chosen_from() -> None:
+    for services in ([service("a"), service("b")], [service("a", "x"), service("b", "y")]):
+        with pytest.raises(InputError, match="there are several services: a, b") as caught:
+            subject.choose(services, None)
+        assert caught.value.hint == "seatrial drill --service a"
+    with pytest.raises(InputError, match="there is no service 'c'") as caught:
+        subject.choose([service("a")], "c")
+    assert "a" in caught.value.hint
+
+
+def test_a_requirement_needs_its_run() -> None:
+    assert subject.scenarios(["stops-in-time"], None) == ({Scenario.STOP}, frozenset())
+    assert subject.scenarios(["init-reaps-orphans", "interrupt"], None)[0] == {Scenario.ORPHAN, Scenario.INTERRUPT}
+    # The stop proves many things: it is skipped only by its own name.
+    assert subject.scenarios(None, ["stops-in-time", "second-signal-safe"])[1] == {Scenario.SECOND_SIGNAL}
+    assert subject.scenarios(None, ["stop"])[1] == {Scenario.STOP}
+
+
+def test_verdicts_are_selected_by_name_or_run() -> None:
+    assert subject.is_selected("stops-in-time", None, None)
+    assert subject.is_selected("stops-in-time", ["stop"], None)
+    assert not subject.is_selected("handles-sigint", ["stop"], None)
+    assert not subject.is_selected("handles-sigint", None, ["interrupt"])
+
+
+def test_a_command_becomes_a_service_of_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = subject.subject_of(arguments("--rate", "7", "--path", "/x", command=("/bin/node", "a.js")))
+    assert found.service.name == "node"
+    assert found.service.argv == Sourced(("/bin/node", "a.js"))
+    assert found.service.context == found.service.workdir.value == str(tmp_path)
+    assert (found.options.rate, found.options.quick_path) == (7.0, "/x")
+
+
+def test_options_that_were_not_given_keep_the_drills_own_defaults(tmp_path: Path) -> None:
+    options = subject.subject_of(arguments(str(tmp_path), command=("true",))).options
+    defaults = type(options)()
+    assert (options.rate, options.grace, options.ready_timeout) == (defaults.rate, None, defaults.ready_timeout)
+    assert options.scenarios() == defaults.scenarios()
+
+
+def test_a_project_is_read_with_its_routes(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        'FROM node:22\nWORKDIR /app\nCOPY . .\nENV API_TOKEN=tok3n\nCMD ["node", "a.js"]\n'
+    )
+    (tmp_path / "a.js").write_text(
+        'app.get("/slow", handler)\napp.get("/healthz", handler)\napp.get("/items", handler)\n'
+    )
+    found = subject.subject_of(arguments(str(tmp_path), "--env", "DB_PASSWORD=hunter2"))
+    assert found.service.argv is not None
+    assert found.service.argv.value == ("node", "a.js")
+    assert [(each.path, each.by) for each in found.options.candidates.slow] == [("/slow", "found in a.js:1")]
+    assert [each.path for each in found.options.candidates.quick] == ["/healthz", "/items"]
+    assert sorted(found.secrets) == ["hunter2", "tok3n"]
+
+
+def test_nothing_to_drill_is_told_apart_from_a_bad_argument(tmp_path: Path) -> None:
+    with pytest.raises(NothingFoundError):
+        subject.subject_of(arguments(str(tmp_path)))
+
+
+def test_the_environment_comes_from_files_then_words_then_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "my.env"
+    file.write_text("A=1\nB='two words'\n# C=3\n")
+    monkeypatch.setenv("OURS", "o")
+    words = (str(tmp_path), "--env-file", str(file), "-e", "A=9=9", "-e", "OURS", "-e", "EMPTY=")
+    environment = subject.subject_of(arguments(*words, command=("true",))).options.environment
+    assert environment == {"A": "9=9", "B": "two words", "OURS": "o", "EMPTY": ""}
+
+
+def test_a_bad_environment_file_is_told_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "my.env"
+    file.write_text("A=1\nB='open\n")
+    with pytest.raises(InputError) as caught:
+        subject.subject_of(arguments(str(tmp_path), "--env-file", str(file), command=("true",)))
+    assert str(caught.value).startswith(f"{file}:2:")
