@@ -41,14 +41,13 @@
 #define VERSION "0.1.0"
 #endif
 
+#include "json-file.h"
+
 enum {
     DESCRIPTION_MAX = 256 * 1024, /* an environment as large as the kernel's own limit for one string fits */
     RECORDS_MAX = 4096,
-    ARGUMENTS_MAX = 4096,
-    PARTIAL = 16 * 1024,          /* Docker's copier cuts longer lines into records of this size */
-    READ = 32 * 1024,
-    OUT = 160 * 1024,             /* holds the largest record (16 KiB of control characters, six bytes each) and more */
-    RETRY_MS = 200,               /* how often a full disk is tried again */
+    WORDS_MAX = 16 * 1024,
+    PIPE = 256 * 1024,            /* so that a burst does not wait for us */
 };
 
 /* ---- the description: records of NUL-ended words, each ended by an empty word; all words but the first begin with '=' ------------- */
@@ -56,14 +55,12 @@ enum {
 struct record { char **words; int count; };
 
 static char text[DESCRIPTION_MAX + 1];
-static char *words[RECORDS_MAX + ARGUMENTS_MAX];
+static char *words[WORDS_MAX]; /* those of one record stand together, with a NULL at their end */
 static struct record records[RECORDS_MAX];
 static int record_count;
 
-static void fail(const char *step, int number, const char *about) __attribute__((noreturn));
 static int report = 2; /* where set-up errors and the life of the instance are told: one line each */
 
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void tell(const char *format, ...)
 {
     char line[1024];
@@ -76,7 +73,7 @@ static void tell(const char *format, ...)
 }
 
 /* "error STEP ERRNO ABOUT": one line, and the end of this process. */
-static void fail(const char *step, int number, const char *about)
+static void __attribute__((noreturn)) fail(const char *step, int number, const char *about)
 {
     tell("error %s %d %.700s\n", step, number, about);
     _exit(70);
@@ -104,10 +101,11 @@ static void read_description(int descriptor)
         record->count = 0;
         for (; at < size && text[at]; at += strlen(text + at) + 1) {
             if (record->count && text[at] != '=') fail("description", EPROTO, text + at);
-            if (word_count == RECORDS_MAX + ARGUMENTS_MAX - 1) fail("description", E2BIG, "too many words");
+            if (word_count == WORDS_MAX - 1) fail("description", E2BIG, "too many words");
             words[word_count++] = text + at + (record->count++ > 0);
         }
         if (at >= size || !record->count) fail("description", EPROTO, "a record has no end or no name");
+        words[word_count++] = NULL;
         at++;
         record_count++;
     }
@@ -122,21 +120,17 @@ static long number(const char *word)
     return value;
 }
 
-/* The first record of this name, or NULL. `count` is the number of its words at least. */
-static struct record *find(const char *name, int count)
+/* The words of the first record of this name, or NULL. */
+static char **find(const char *name)
 {
-    for (int i = 0; i < record_count; i++) {
-        if (strcmp(records[i].words[0], name)) continue;
-        if (records[i].count < count) fail("description", EINVAL, name);
-        return &records[i];
-    }
+    for (int i = 0; i < record_count; i++) if (!strcmp(records[i].words[0], name)) return records[i].words;
     return NULL;
 }
 
 static const char *value(const char *name, const char *otherwise)
 {
-    struct record *record = find(name, 2);
-    return record ? record->words[1] : otherwise;
+    char **record = find(name);
+    return record ? record[1] : otherwise;
 }
 
 /* ---- set-up steps, carried out by the child in the order of the description --------------------------------------------------------- */
@@ -239,7 +233,10 @@ static int step_capabilities(char **w)
     return (int)syscall(SYS_capset, &header, data);
 }
 
-static const struct { const char *name; int words; int (*run)(char **); } steps[] = {
+/* All that a description may hold, and how many words it needs. Without `run` it is a setting, read where it is used. */
+static const struct known { const char *name; int words; int (*run)(char **); } known[] = {
+    { "argv", 2, NULL }, { "environment", 1, NULL }, { "namespaces", 2, NULL }, { "state", 2, NULL }, { "log", 5, NULL },
+    { "copy", 3, NULL }, { "owner", 3, NULL }, { "oom", 2, NULL }, { "map", 3, NULL }, { "cgroup", 2, NULL }, { "remove", 2, NULL },
     { "mount", 6, step_mount }, { "unmount", 2, step_unmount }, { "directory", 3, step_directory }, { "file", 4, step_file },
     { "write", 3, step_write }, { "symlink", 3, step_symlink }, { "node", 5, step_node }, { "read-only", 3, step_read_only },
     { "own", 4, step_own }, { "mode", 3, step_mode }, { "root", 2, step_root }, { "chdir", 2, step_chdir },
@@ -248,13 +245,27 @@ static const struct { const char *name; int words; int (*run)(char **); } steps[
     { "no-new-privileges", 1, step_no_new_privs }, { "umask", 2, step_umask }, { "parent-death", 2, step_parent_death },
 };
 
+static const struct known *known_as(const char *name)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) if (!strcmp(name, known[i].name)) return &known[i];
+    return NULL;
+}
+
+/* A step that this version does not know is refused: to leave out `no-new-privileges` in silence would be worse than not to start. */
+static void check_description(void)
+{
+    for (int i = 0; i < record_count; i++) {
+        const struct known *it = known_as(records[i].words[0]);
+        if (!it) fail("description", ENOSYS, records[i].words[0]);
+        if (records[i].count < it->words) fail("description", EINVAL, records[i].words[0]);
+    }
+    if (!find("argv") || !find("environment")) fail("description", EINVAL, "argv and environment are needed");
+}
+
 static void carry_out(struct record *record)
 {
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        if (strcmp(record->words[0], steps[i].name)) continue;
-        if (record->count < steps[i].words) fail("description", EINVAL, record->words[0]);
-        if (steps[i].run(record->words)) fail(record->words[0], errno, record->count > 1 ? record->words[1] : "");
-    }
+    const struct known *step = known_as(record->words[0]);
+    if (step->run && step->run(record->words)) fail(step->name, errno, record->count > 1 ? record->words[1] : "");
 }
 
 /* ---- the child: from clone to execve ------------------------------------------------------------------------------------------------- */
@@ -288,215 +299,49 @@ static int execute(char **argv, char **environment, const char *path)
     return result;
 }
 
-static void child(int go, int output, int errors) __attribute__((noreturn));
-static void child(int go, int output, int errors)
+static void __attribute__((noreturn)) child(int go, int output, int errors)
 {
     char released;
-    while (read(go, &released, 1) != 1) if (errno != EINTR) _exit(70); /* the owner is gone before we began */
+    while (read(go, &released, 1) != 1) if (errno != EINTR) _exit(70); /* the shim is gone before we began */
     int input = open("/dev/null", O_RDWR | O_CLOEXEC);
     setsid();
     for (int i = 0; i < record_count; i++) carry_out(&records[i]);
-    char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    struct record *argv = find("argv", 2), *environment = find("environment", 1);
-    for (int i = 1; i < environment->count; i++) {
-        if (!strncmp(environment->words[i], "PATH=", 5)) path = environment->words[i] + 5;
-    }
-    /* The words of a record are followed by those of the next: an end is made by moving them down over the name. */
-    memmove(argv->words, argv->words + 1, sizeof(char *) * (size_t)(argv->count - 1));
-    argv->words[argv->count - 1] = NULL;
-    memmove(environment->words, environment->words + 1, sizeof(char *) * (size_t)(environment->count - 1));
-    environment->words[environment->count - 1] = NULL;
+    char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **argv = find("argv") + 1, **environment = find("environment") + 1;
+    for (char **each = environment; *each; each++) if (!strncmp(*each, "PATH=", 5)) path = *each + 5;
     if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0) fail("descriptors", errno, "dup2");
     int kept = fcntl(report, F_DUPFD_CLOEXEC, 3);
     if (kept != 3 && dup3(report, 3, O_CLOEXEC) < 0) fail("descriptors", errno, "dup3");
     report = 3;
     syscall(SYS_close_range, 4, ~0U, 0);
     reset_signals();
-    fail("exec", execute(argv->words, environment->words, path), argv->words[0]);
+    fail("exec", execute(argv, environment, path), argv[0]);
 }
 
-/* ---- the log: Docker's json-file, byte for byte -------------------------------------------------------------------------------------- */
-
-struct stream { const char *name; int pipe, copy; char line[PARTIAL]; int length; bool in_partial; char stamp[40]; };
-
-static struct stream streams[2] = { { .name = "stdout", .copy = -1 }, { .name = "stderr", .copy = -1 } };
-static struct { int directory, file; const char *name, *attributes; long long size, max_size; int max_file; } journal = { .file = -1 };
-static char out[OUT];
-static size_t out_length;
-
-/* RFC 3339 with nanoseconds and no trailing zeros, as Go prints it. Lines that were read together share their time. */
-static void stamp(char *into)
+static void open_log(void)
 {
-    static time_t shown;
-    static char seconds[24];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec != shown) {
-        struct tm parts;
-        strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &parts));
-        shown = now.tv_sec;
-    }
-    int length = sprintf(into, "%s.%09ld", seconds, now.tv_nsec);
-    while (into[length - 1] == '0') length--;
-    if (into[length - 1] == '.') length--;
-    strcpy(into + length, "Z");
-}
-
-/* Length of the valid UTF-8 sequence here, or 0. */
-static int sequence(const unsigned char *p, size_t left)
-{
-    static const unsigned char first_min[] = { 0xc2, 0xe0, 0xf0, 0xf5 };
-    int length = *p < first_min[0] ? 0 : *p < first_min[1] ? 2 : *p < first_min[2] ? 3 : *p < first_min[3] ? 4 : 0;
-    if (!length || (size_t)length > left) return 0;
-    for (int i = 1; i < length; i++) if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f)) return 0;
-    return length;
-}
-
-static char *escape(char *to, const unsigned char *p, size_t left)
-{
-    static const char hex[] = "0123456789abcdef";
-    while (left) {
-        size_t plain = 0;
-        while (plain < left && p[plain] >= ' ' && p[plain] < 0x80 && p[plain] != '"' && p[plain] != '\\' && p[plain] != '<' &&
-               p[plain] != '>' && p[plain] != '&') plain++;
-        to = (char *)memcpy(to, p, plain) + plain;
-        p += plain;
-        left -= plain;
-        if (!left) break;
-        int length = 1;
-        if (*p >= 0x80) {
-            length = sequence(p, left);
-            bool separator = length == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
-            if (!length) { to = stpcpy(to, "\\ufffd"); length = 1; }
-            else if (separator) to = stpcpy(to, p[2] == 0xa8 ? "\\u2028" : "\\u2029");
-            else to = (char *)memcpy(to, p, (size_t)length) + length;
-        } else if (*p == '"' || *p == '\\' || *p == '\n' || *p == '\r') {
-            *to++ = '\\';
-            *to++ = *p == '\n' ? 'n' : *p == '\r' ? 'r' : (char)*p;
-        } else {
-            to = stpcpy(to, "\\u00");
-            *to++ = hex[*p >> 4];
-            *to++ = hex[*p & 15];
-        }
-        p += length;
-        left -= (size_t)length;
-    }
-    return to;
-}
-
-/* Write all of it. A full disk is waited out with the pipes unread: back-pressure, not loss. */
-static void put(int file, const char *from, size_t length)
-{
-    bool told = false;
-    while (length) {
-        ssize_t done = write(file, from, length);
-        if (done >= 0) { from += done; length -= (size_t)done; continue; }
-        if (errno == EINTR) continue;
-        if (errno == EAGAIN) { poll(&(struct pollfd){ file, POLLOUT, 0 }, 1, -1); continue; }
-        if (errno != ENOSPC && errno != EDQUOT) { tell("log-error %d the output goes on unrecorded\n", errno); return; }
-        if (!told) tell("log-full %d waiting for space\n", errno);
-        told = true;
-        poll(NULL, 0, RETRY_MS);
-    }
-}
-
-static void flush(void)
-{
-    if (!out_length) return;
-    put(journal.file, out, out_length);
-    journal.size += (long long)out_length;
-    out_length = 0;
-}
-
-static void open_journal(int flags)
-{
-    journal.file = openat(journal.directory, journal.name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | flags, 0640);
-    if (journal.file < 0) { tell("log-error %d %.200s\n", errno, journal.name); return; }
-    struct stat now;
-    journal.size = fstat(journal.file, &now) ? 0 : now.st_size;
-}
-
-/* file → file.1 → … → file.(N-1), compressed ones too; with one file it begins anew. Compressing is the owner's work. */
-static void rotate(void)
-{
-    char from[300], to[300];
-    flush();
-    close(journal.file);
-    for (int i = journal.max_file - 1; i > 0; i--) {
-        for (int packed = 0; packed < 2; packed++) {
-            const char *ending = packed ? ".gz" : "";
-            snprintf(to, sizeof to, "%.240s.%d%s", journal.name, i, ending);
-            unlinkat(journal.directory, to, 0);
-            snprintf(from, sizeof from, i > 1 ? "%.240s.%d%s" : "%.240s", journal.name, i - 1, ending);
-            if (i > 1 || !packed) renameat(journal.directory, from, journal.directory, to);
-        }
-    }
-    if (journal.max_file == 1) unlinkat(journal.directory, journal.name, 0);
-    open_journal(O_TRUNC);
-    tell("log-rotated %.240s\n", journal.name);
-}
-
-/* One record: rotation is decided before it, so that a file may exceed the limit by one and none is ever split. */
-static void record_line(struct stream *stream, const char *line, int length, bool whole)
-{
-    if (journal.file < 0) return;
-    if (journal.max_size > 0 && journal.size + (long long)out_length >= journal.max_size) rotate();
-    if (OUT - out_length < (size_t)length * 6 + 4096 + strlen(journal.attributes)) flush();
-    if (!stream->in_partial) stamp(stream->stamp);
-    char *to = stpcpy(out + out_length, "{\"log\":\"");
-    to = escape(to, (const unsigned char *)line, (size_t)length);
-    to = stpcpy(stpcpy(stpcpy(to, whole ? "\\n\",\"stream\":\"" : "\",\"stream\":\""), stream->name), "\",");
-    if (*journal.attributes) to = stpcpy(stpcpy(stpcpy(to, "\"attrs\":"), journal.attributes), ",");
-    to = stpcpy(stpcpy(stpcpy(to, "\"time\":\""), stream->stamp), "\"}\n");
-    out_length = (size_t)(to - out);
-    stream->in_partial = !whole;
-}
-
-/* Cut what was read into lines, and lines into parts of 16 KiB, whatever the sizes in which it was read. */
-static void take(struct stream *stream, const char *from, size_t left)
-{
-    while (left) {
-        size_t room = (size_t)(PARTIAL - stream->length), span = left < room ? left : room;
-        const char *end = memchr(from, '\n', span);
-        size_t length = end ? (size_t)(end - from) : span;
-        if (end && !stream->length) {
-            record_line(stream, from, (int)length, true);
-        } else {
-            memcpy(stream->line + stream->length, from, length);
-            stream->length += (int)length;
-            if (end || stream->length == PARTIAL) {
-                record_line(stream, stream->line, stream->length, end != NULL);
-                stream->length = 0;
-            }
-        }
-        from += length + (end != NULL);
-        left -= length + (end != NULL);
-    }
-}
-
-/* One read; true at the end of the stream. */
-static bool pump(struct stream *stream)
-{
-    static char buffer[READ];
-    ssize_t got = read(stream->pipe, buffer, sizeof buffer);
-    if (got < 0) return errno != EINTR && errno != EAGAIN;
-    if (stream->copy >= 0) put(stream->copy, buffer, (size_t)got);
-    if (got > 0) take(stream, buffer, (size_t)got);
-    else if (stream->length) record_line(stream, stream->line, stream->length, false);
-    flush();
-    return got == 0;
+    char **log = find("log"); /* directory, name, max-size, max-file, attributes */
+    if (!log) return;
+    journal.name = log[2];
+    journal.max_size = strtoll(log[3], NULL, 10);
+    journal.max_file = (int)number(log[4]);
+    journal.attributes = log[5] ? log[5] : "";
+    if (journal.max_file < 1 || strlen(journal.name) > 240 || strlen(journal.attributes) > ATTRIBUTES_MAX) fail("log", EINVAL, journal.name);
+    journal.directory = open(log[1], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    if (journal.directory < 0) fail("log", errno, log[1]);
+    if (!open_journal(0)) fail("log", errno, journal.name);
 }
 
 /* ---- the life of the instance --------------------------------------------------------------------------------------------------------- */
 
-static double seconds_of(struct timespec time) { return (double)time.tv_sec + (double)time.tv_nsec / 1e9; }
+enum { OUTPUT, ERRORS, SIGNALS, OWNER, WATCHED };
+static struct pollfd watched[WATCHED] = { { -1, POLLIN, 0 }, { -1, POLLIN, 0 }, { -1, POLLIN, 0 }, { -1, POLLIN, 0 } };
+static struct { int pid, state; double started; } instance = { .state = -1 };
 
 static double clock_now(clockid_t clock)
 {
     struct timespec now;
     clock_gettime(clock, &now);
-    return seconds_of(now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* The number after "oom_kill " in memory.events (v2) or memory.oom_control (v1): the counter is the truth, events may be late. */
@@ -512,7 +357,7 @@ static long oom_kills(void)
 }
 
 /* The exit record: written beside and renamed, so that a reader sees all of it or nothing. */
-static void keep_exit(int directory, int status, double started)
+static void keep_exit(int status)
 {
     struct rusage used;
     getrusage(RUSAGE_CHILDREN, &used);
@@ -521,35 +366,83 @@ static void keep_exit(int directory, int status, double started)
     snprintf(line, sizeof line,
              "{\"version\":1,\"code\":%d,\"signal\":%d,\"oom_kills\":%ld,\"started\":%.6f,\"ended\":%.6f,\"monotonic\":%.6f,"
              "\"user_seconds\":%ld.%06ld,\"system_seconds\":%ld.%06ld,\"max_resident_kb\":%ld}\n",
-             code, killed, oom_kills(), started, clock_now(CLOCK_REALTIME), clock_now(CLOCK_MONOTONIC), (long)used.ru_utime.tv_sec,
+             code, killed, oom_kills(), instance.started, clock_now(CLOCK_REALTIME), clock_now(CLOCK_MONOTONIC), (long)used.ru_utime.tv_sec,
              (long)used.ru_utime.tv_usec, (long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec, used.ru_maxrss);
-    int file = directory < 0 ? -1 : openat(directory, "exit.part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (file >= 0) {
-        put(file, line, strlen(line));
-        fsync(file);
-        close(file);
+    if (instance.state >= 0) {
+        int file = openat(instance.state, "exit.part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+        if (file >= 0) { put(file, line, strlen(line)); fsync(file); close(file); }
+        if (file < 0 || renameat(instance.state, "exit.part", instance.state, "exit")) tell("record-error %d exit\n", errno);
     }
-    bool kept = directory < 0 || (file >= 0 && !renameat(directory, "exit.part", directory, "exit"));
-    if (!kept) tell("record-error %d exit\n", errno);
     tell("exited %s", line);
 }
 
-static int pid_of_child;
-
-/* A copy of this process in new namespaces: fork(2) with clone(2)'s flags. */
-static int start_child(int output, int errors, int status)
+/* Looked at while the log waits for space, too: a full disk must not hide that the instance or its owner has ended. */
+static void notice_ends(bool is_signal, bool is_owner)
 {
-    int go[2];
-    unsigned long flags = strtoul(value("namespaces", "0"), NULL, 0);
-    if (pipe2(go, O_CLOEXEC)) fail("pipe", errno, "go");
-    pid_of_child = (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0UL);
-    if (pid_of_child < 0) fail("clone", errno, "namespaces");
-    if (!pid_of_child) {
-        close(go[1]);
-        report = status;
-        child(go[0], output, errors);
+    struct signalfd_siginfo caught;
+    int status;
+    if (is_signal && read(watched[SIGNALS].fd, &caught, sizeof caught) > 0 && waitpid(instance.pid, &status, WNOHANG) == instance.pid) {
+        close(watched[SIGNALS].fd);
+        watched[SIGNALS].fd = -1;
+        keep_exit(status);
     }
-    close(go[0]);
+    char ignored[64];
+    if (is_owner && read(watched[OWNER].fd, ignored, sizeof ignored) <= 0) { /* nobody will ask about this instance any more */
+        if (watched[SIGNALS].fd >= 0) kill(instance.pid, SIGKILL);
+        watched[OWNER].fd = -1;
+    }
+}
+
+static void wait_meanwhile(int file, short events, int milliseconds)
+{
+    struct pollfd set[] = { { file, events, 0 }, watched[SIGNALS], watched[OWNER] };
+    if (poll(set, 3, milliseconds) > 0) notice_ends(set[1].revents, set[2].revents);
+}
+
+/* Until the instance has ended and its log is complete. Nothing wakes this up but an event. */
+static void attend(void)
+{
+    while (watched[OUTPUT].fd >= 0 || watched[ERRORS].fd >= 0 || watched[SIGNALS].fd >= 0) {
+        if (poll(watched, WATCHED, -1) < 0) continue;
+        short signals = watched[SIGNALS].revents, owner = watched[OWNER].revents;
+        for (int i = OUTPUT; i <= ERRORS; i++) {
+            if (!watched[i].revents || !pump(&streams[i])) continue;
+            watched[i].fd = -1;
+            tell("output-ended %s\n", streams[i].name);
+        }
+        notice_ends(signals && watched[SIGNALS].fd >= 0, owner && watched[OWNER].fd >= 0);
+    }
+}
+
+/* The parent's ends of the output pipes, made wide. */
+static void make_pipes(int ends[2])
+{
+    for (int i = OUTPUT; i <= ERRORS; i++) {
+        int both[2];
+        if (pipe2(both, O_CLOEXEC)) fail("pipe", errno, "output");
+        fcntl(both[0], F_SETPIPE_SZ, PIPE);
+        streams[i].pipe = watched[i].fd = both[0];
+        ends[i] = both[1];
+    }
+}
+
+/* A copy of this process in new namespaces: fork(2) with clone(2)'s flags. Returns the descriptor that lets it go on; `status` is
+ * where it tells what went wrong, and ends when it has become the command. */
+static int start_child(int *status)
+{
+    int go[2], told[2], ends[2];
+    unsigned long flags = strtoul(value("namespaces", "0"), NULL, 0);
+    make_pipes(ends);
+    if (pipe2(go, O_CLOEXEC) || pipe2(told, O_CLOEXEC)) fail("pipe", errno, "go");
+    instance.pid = (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0UL);
+    if (instance.pid < 0) fail("clone", errno, "namespaces");
+    if (!instance.pid) {
+        close(go[1]);
+        report = told[1];
+        child(go[0], ends[OUTPUT], ends[ERRORS]);
+    }
+    close(go[0]), close(told[1]), close(ends[OUTPUT]), close(ends[ERRORS]);
+    *status = told[0];
     return go[1];
 }
 
@@ -557,59 +450,48 @@ static int start_child(int output, int errors, int status)
 static void place_child(void)
 {
     char path[64], pid[16];
-    snprintf(pid, sizeof pid, "%d", pid_of_child);
+    snprintf(pid, sizeof pid, "%d", instance.pid);
     for (int i = 0; i < record_count; i++) {
         char **w = records[i].words;
-        bool map = !strcmp(*w, "map"), cgroup = !strcmp(*w, "cgroup");
-        if (records[i].count < (map ? 3 : 2) || (!map && !cgroup)) continue;
-        if (map) snprintf(path, sizeof path, "/proc/%d/%.32s", pid_of_child, w[1]);
+        bool map = !strcmp(*w, "map");
+        if (!map && strcmp(*w, "cgroup")) continue;
+        if (map) snprintf(path, sizeof path, "/proc/%d/%.32s", instance.pid, w[1]);
         if (!write_text(map ? path : w[1], map ? w[2] : pid, 0, 0)) continue;
         int error = errno;
-        kill(pid_of_child, SIGKILL);
+        kill(instance.pid, SIGKILL);
         fail(*w, error, w[1]);
     }
 }
 
-static void open_log(void)
+/* Lets the child go on; false, and the reason told, if it did not become the command. */
+static bool is_started(int go, int status)
 {
-    struct record *log = find("log", 5); /* directory, name, max-size, max-file[, attributes] */
-    if (!log) return;
-    journal.name = log->words[2];
-    journal.max_size = strtoll(log->words[3], NULL, 10);
-    journal.max_file = (int)number(log->words[4]);
-    journal.attributes = log->count > 5 ? log->words[5] : "";
-    if (journal.max_file < 1 || strlen(journal.name) > 240 || strlen(journal.attributes) > 32 * 1024) fail("log", EINVAL, journal.name);
-    journal.directory = open(log->words[1], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-    if (journal.directory < 0) fail("log", errno, log->words[1]);
-    open_journal(0);
-    if (journal.file < 0) fail("log", errno, journal.name);
+    char error[1024];
+    ssize_t length;
+    instance.started = clock_now(CLOCK_REALTIME);
+    if (write(go, "", 1) != 1) fail("release", errno, "");
+    close(go);
+    while ((length = read(status, error, sizeof error)) < 0 && errno == EINTR) continue;
+    close(status);
+    if (length <= 0) {
+        tell("started %d %.6f\n", instance.pid, clock_now(CLOCK_MONOTONIC));
+        return true;
+    }
+    tell("%.*s", (int)length, error);
+    waitpid(instance.pid, NULL, 0);
+    return false;
 }
 
-/* Until the instance has ended and its log is complete. Nothing wakes this up but an event. */
-static void attend(int signals, int owner, bool stay, int directory, double started)
+/* All signals are blocked, SIGPIPE too: a reader that went away gives EPIPE. SIGCHLD, inherited as ignored, would take the exit status away. */
+static void settle_signals(void)
 {
-    struct pollfd wait[4] = { { streams[0].pipe, POLLIN, 0 }, { streams[1].pipe, POLLIN, 0 }, { signals, POLLIN, 0 },
-                              { stay ? -1 : owner, POLLIN, 0 } };
-    while (wait[0].fd >= 0 || wait[1].fd >= 0 || wait[2].fd >= 0) {
-        if (poll(wait, 4, -1) < 0) continue;
-        for (int i = 0; i < 2; i++) {
-            if (wait[i].revents && pump(&streams[i])) { tell("output-ended %s\n", streams[i].name); wait[i].fd = -1; }
-        }
-        if (wait[2].revents) {
-            struct signalfd_siginfo caught;
-            int status;
-            if (read(signals, &caught, sizeof caught) > 0 && waitpid(pid_of_child, &status, WNOHANG) == pid_of_child) {
-                keep_exit(directory, status, started);
-                wait[2].fd = -1;
-            }
-        }
-        if (wait[3].revents && wait[3].fd >= 0) { /* its end: nobody will ask about this instance any more */
-            char ignored[64];
-            if (read(owner, ignored, sizeof ignored) > 0) continue;
-            if (wait[2].fd >= 0) kill(pid_of_child, SIGKILL);
-            wait[3].fd = -1;
-        }
-    }
+    sigset_t all, children;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    watched[SIGNALS].fd = signalfd(-1, &children, SFD_CLOEXEC);
 }
 
 static void help(void)
@@ -625,41 +507,22 @@ int main(int argc, char **argv)
     if (argc == 2 && !strcmp(argv[1], "--help")) { help(); return 0; }
     if (argc == 2 && !strcmp(argv[1], "--version")) { puts("seatrial-shim " VERSION); return 0; }
     if (argc != 3) { fputs("seatrial-shim: two descriptors are needed, see seatrial-shim --help\n", stderr); return 2; }
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL); /* SIGPIPE too: a reader that went away gives EPIPE */
-    signal(SIGCHLD, SIG_DFL);             /* inherited as ignored, it would take the exit status away */
+    settle_signals();
     report = (int)number(argv[2]);
     fcntl(report, F_SETFD, FD_CLOEXEC);
     read_description((int)number(argv[1]));
-    struct record *owner = find("owner", 3);
-    if (!find("argv", 2) || !find("environment", 1)) fail("description", EINVAL, "argv and environment are needed");
-    int directory = -1, out_pipe[2], error_pipe[2], status[2];
-    if (find("state", 2) && (directory = open(value("state", ""), O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) fail("state", errno, value("state", ""));
+    check_description();
+    char **owner = find("owner"), **copy = find("copy");
+    if (owner && strcmp(owner[2], "stay")) watched[OWNER].fd = (int)number(owner[1]);
+    for (int i = OUTPUT; copy && i <= ERRORS; i++) streams[i].copy = (int)number(copy[1 + i]);
+    if (find("state") && (instance.state = open(value("state", ""), O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) fail("state", errno, value("state", ""));
     open_log();
-    if (pipe2(out_pipe, O_CLOEXEC) || pipe2(error_pipe, O_CLOEXEC) || pipe2(status, O_CLOEXEC)) fail("pipe", errno, "output");
-    int go = start_child(out_pipe[1], error_pipe[1], status[1]);
-    close(out_pipe[1]), close(error_pipe[1]), close(status[1]);
-    streams[0].pipe = out_pipe[0], streams[1].pipe = error_pipe[0];
-    if (find("copy", 3)) streams[0].copy = (int)number(find("copy", 3)->words[1]), streams[1].copy = (int)number(find("copy", 3)->words[2]);
+    int status, go = start_child(&status);
     place_child();
-    double started = clock_now(CLOCK_REALTIME);
-    if (write(go, "", 1) != 1) fail("release", errno, "");
-    char error[1024];
-    ssize_t length;
-    while ((length = read(status[0], error, sizeof error - 1)) < 0 && errno == EINTR) continue;
-    if (length > 0) {
-        error[length] = 0;
-        tell("%s", error);
-        waitpid(pid_of_child, NULL, 0);
-        return 70;
-    }
-    tell("started %d %.6f\n", pid_of_child, clock_now(CLOCK_MONOTONIC));
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    attend(signalfd(-1, &children, SFD_CLOEXEC), owner ? (int)number(owner->words[1]) : -1, !owner || !strcmp(owner->words[2], "stay"), directory, started);
-    for (int i = 0; i < record_count; i++) if (!strcmp(records[i].words[0], "remove") && records[i].count > 1) rmdir(records[i].words[1]);
+    bool started = is_started(go, status);
+    if (started) attend();
+    for (int i = 0; i < record_count; i++) if (!strcmp(records[i].words[0], "remove")) rmdir(records[i].words[1]);
+    if (!started) return 70;
     tell("done\n");
     return 0;
 }

@@ -1,8 +1,20 @@
-"""Settings of all property tests: the same examples every time, no limit of time on a slow machine, nothing saved."""
+"""What tests of several folders share: the settings of all property tests, and a real Docker engine.
+
+Property tests take the same examples every time, have no limit of time on a slow machine, and save nothing.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from .docker_engine import DockerEngine, EngineError, missing
 
 settings.register_profile(
     "project",
@@ -13,3 +25,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """A real Docker engine, started once; skips with the reason where there is none, and fails if CI is set."""
+    give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+    if reason := missing():
+        give_up(reason)
+    folder = Path(tempfile.mkdtemp(prefix="seatrial-docker-"))  # short: a socket's path has 107 bytes at most
+    try:
+        engine = DockerEngine(folder)
+    except EngineError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        give_up(str(error))
+    yield engine
+    engine.close()

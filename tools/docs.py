@@ -1,4 +1,4 @@
-"""Write the parts of the docs that the code knows: `docs.py` writes them, `docs.py --check` fails where one is out of date.
+"""Write the parts of the docs that the code knows; with `--check`, fail where one is out of date.
 
 - docs/requirements.md: the catalogue, with what the drill does for each requirement
 - docs/report-json.md: the JSON report, from its schema
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 INTRODUCTION = """\
 # Requirements
 
-One line, one name: the verdict of a drill, its page and its option all use it. `S` can be read from files, `D` is proved by
-running the service. This version drills those that have a chapter below; `seatrial explain NAME` prints one.
+One line, one name: the verdict of a drill, its page and its option all use it. `S` can be read from files, `D` is proved
+by running the service. This version drills those that have a chapter below; `seatrial explain NAME` prints one.
 """
 
 

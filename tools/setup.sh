@@ -78,6 +78,6 @@ drill | slow)
 esac
 if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox chromium=chromium unshare=util-linux \
-        setpriv=util-linux ip=iproute2
+        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io
     group slow
 fi

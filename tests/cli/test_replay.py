@@ -9,7 +9,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.report import sample
 from seatrial.cli import codes
 from seatrial.cli.drill import exit_code
 from seatrial.cli.front import run
@@ -18,6 +17,7 @@ from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
 from seatrial.report import json_report
 from seatrial.report.trial import prepare
+from tests.report import sample
 
 
 @pytest.fixture

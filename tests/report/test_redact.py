@@ -28,6 +28,7 @@ KEY = (
     ("line", "secret"),
     [
         ("password=hunter2 user=me", "hunter2"),
+        ("\x1b[32mpassword\x1b[0m=\x1b[33mhunter2\x1b[0m", "hunter2"),
         ("DB_PASSWORD: hunter2", "hunter2"),
         ('{"level":"info","password":"hun\\"ter2","a":1}', "ter2"),
         ("'apiKey': 'abc123'", "abc123"),

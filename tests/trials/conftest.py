@@ -41,7 +41,7 @@ ARGV: dict[str, tuple[str, ...]] = {
     "bash -c list": ("/bin/bash", "-c", "node server_close.js; true"),
     "wrapper": ("./wrapper.sh",),
     "wrapper with exec": ("./wrapper_exec.sh",),
-    "uvicorn": (*PYTHON, "-m", "uvicorn", "asgi:app", "--port", "3000", "--http", "httptools", "--log-level", "warning"),
+    "uvicorn": (*PYTHON, "-m", "uvicorn", "asgi:app", "--port", "3000", "--http", "httptools"),
     "gunicorn sync": (*PYTHON, "-m", "gunicorn", "wsgi:app", "-b", "127.0.0.1:3000", "-w", "6"),
     "gunicorn uvicorn worker": (
         *PYTHON, "-m", "gunicorn", "asgi:app", "-b", "127.0.0.1:3000", "-k", "uvicorn_worker.UvicornWorker",
@@ -54,7 +54,13 @@ ARGV: dict[str, tuple[str, ...]] = {
 """The argv of each server, run in the folder `servers`."""
 
 NPM = {"express", "fastify", "stoppable", "terminus", "http-terminator", "nodemon"}
-PYPI = {"uvicorn": "uvicorn", "gunicorn": "gunicorn", "hypercorn": "hypercorn", "waitress": "waitress", "aiohttp": "aiohttp"}
+PYPI = {
+    "uvicorn": "uvicorn",
+    "gunicorn": "gunicorn",
+    "hypercorn": "hypercorn",
+    "waitress": "waitress",
+    "aiohttp": "aiohttp",
+}
 
 
 def missing(name: str) -> str:

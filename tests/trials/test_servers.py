@@ -1,9 +1,9 @@
 """The stop drill on real servers, bare and under an init: its verdicts are what was measured of each by other means.
 
-A row is one server; a letter says what a requirement's verdict must be: P pass, F fail, ? not proved, and `.` where the
-server itself behaves one way or the other by chance (a race that it has, or a time at the edge of its own limit). A server
-that does not give its row is drilled again, at most twice: on a busy machine a single run can be disturbed in ways that
-even the drill's own lateness does not show, and a wrong verdict would come back each time.
+A row is one server; a letter says what a requirement's verdict must be: P pass, F fail, ? not proved, and `.` where
+the server itself behaves one way or the other by chance (a race that it has, or a time at the edge of its own limit). A
+server that does not give its row is drilled again, at most twice: on a busy machine a single run can be disturbed in
+ways that even the drill's own lateness does not show, and a wrong verdict would come back each time.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ gunicorn sync             | bare | PPPPPPFFPPP | 0
 gunicorn sync             | init | PPPPPPFFPPP | 0
 gunicorn uvicorn worker   | bare | PPPPPPPPPPF | 0
 gunicorn uvicorn worker   | init | PPPPPPPPPPF | 0
-hypercorn                 | bare | PPPPPFFPPFP | 0
-hypercorn                 | init | PPPPPFFPPFP | 0
+hypercorn                 | bare | PPPPPFFPPPP | 0
+hypercorn                 | init | PPPPPFFPPPP | 0
 waitress                  | bare | FFFPFF?F?PP | 137
 waitress                  | init | FPFF...P?PP | 143
 aiohttp                   | bare | PPPPPFPPFPP | 0

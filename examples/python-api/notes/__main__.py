@@ -1,7 +1,7 @@
 """Run the notes API under uvicorn, with a stop that ends in exit code 0 whether or not an init is PID 1.
 
-uvicorn drains well, but raises the signal again when it is done: as PID 1 that is ignored and the exit code is 0, under an
-init it is 143. The server below takes the signals itself, so that both ends are the same.
+uvicorn drains well, but raises the signal again when it is done: as PID 1 that is ignored and the exit code is 0,
+under an init it is 143. The server below takes the signals itself, so that both ends are the same.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ cause; the same lack of several services of one file told as one; sorted by file
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from seatrial.check.interface import Context, Rule
 from seatrial.check.table import NAMES, rules_for
 from seatrial.model.documents import Documents
 from seatrial.model.finding import Finding, Severity
-from seatrial.model.place import Sourced
+from seatrial.model.place import Place, Sourced
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 """0 for the worst."""
@@ -24,11 +25,15 @@ RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to look for. An empty `select` is everything; `known` is a baseline, from which what was met is taken."""
+    """What to look for. An empty `select` is everything; `known` is a baseline, from which what was met is taken.
+
+    `prefix` ("web/", or "") is put before the files of all places: where the project lies from where the user stands.
+    """
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     known: Counter[baseline.Key] = field(default_factory=Counter)
+    prefix: str = ""
 
     def wants(self, name: str) -> bool:
         """Whether findings of this requirement are to be told."""
@@ -67,13 +72,31 @@ def run(documents: Documents, options: Options | None = None) -> Outcome:
         if by is None:
             kept.append(finding)
         else:
-            ignored.append(Ignored(finding, by.reason))
+            ignored.append(Ignored(moved(finding, options.prefix), by.reason))
     if options.wants("syntax"):
         kept += unknown_names(ignores, {*NAMES, "syntax"})
-    causes = tuple(kept)
-    fresh, known = baseline.without_known(kept, documents.texts, options.known)
+    causes = tuple(moved(finding, options.prefix) for finding in kept)
+    texts = {moved_file(file, options.prefix): text for file, text in documents.texts.items()} if options.known else {}
+    fresh, known = baseline.without_known(causes, texts, options.known)
     shown, hidden = _without_consequences(fresh, causes, rules)
     return Outcome(tuple(sorted(_together(shown, rules), key=_order)), tuple(ignored), hidden, known, causes)
+
+
+def moved(finding: Finding, prefix: str) -> Finding:
+    """The finding with all its places below `prefix`."""
+    if not prefix:
+        return finding
+    related = tuple(Sourced(each.value, _moved_place(each.place, prefix)) for each in finding.related)
+    return replace(finding, place=replace(finding.place, file=moved_file(finding.place.file, prefix)), related=related)
+
+
+def moved_file(file: str, prefix: str) -> str:
+    """A file's name seen from above its project."""
+    return file if not prefix or file.startswith("/") else posixpath.normpath(prefix + file)
+
+
+def _moved_place(place: Place | None, prefix: str) -> Place | None:
+    return replace(place, file=moved_file(place.file, prefix)) if place else None
 
 
 def _found(documents: Documents, rules: Iterable[Rule], wants: Callable[[str], bool]) -> Iterator[Finding]:

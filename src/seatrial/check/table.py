@@ -35,6 +35,13 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("healthcheck-port"),
     Entry("healthcheck-timing"),
     Entry("waits-for-dependencies", "compose"),
+    Entry("restart-policy", "compose"),
+    Entry("memory-limit", "compose"),
+    Entry("cpu-limit", "compose"),
+    Entry("pids-limit", "compose"),
+    Entry("nofile-limit", "compose"),
+    Entry("log-rotation", "compose"),
+    Entry("log-driver-readable", "compose"),
 )
 
 NAMES = tuple(entry.name for entry in ENTRIES)

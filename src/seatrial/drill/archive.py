@@ -83,7 +83,7 @@ def load(path: Path) -> Recording:
     return loads(text, str(path))
 
 
-_HINT = "a recording is written by `seatrial drill --record FILE`"
+_HINT = "a recording is written by `seatrial drill --save FILE`"
 
 
 def _reject_constant(word: str) -> float:

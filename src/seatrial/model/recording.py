@@ -238,7 +238,7 @@ class Run:
     `signal` is the name of the signal of the scenario, `signalled` when it was sent (None: never got that far),
     `second_signalled` that of a repeated one. `load_lag` is the greatest lateness, in seconds, of the load generator's
     own timer while it measured: a large one means that the machine, not the service, was slow. `disturbed` says why
-    the run proves nothing, if so. `log_truncated` counts lines that were dropped from the recording, not by the service.
+    the run proves nothing, if so. `log_truncated` counts lines that the recording dropped, not the service.
     """
 
     scenario: Scenario

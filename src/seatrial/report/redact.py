@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from seatrial.model.recording import LogLine
+from seatrial.report.words import without_escapes
 
 T = TypeVar("T")
 
@@ -74,7 +75,8 @@ def is_secret_name(name: str) -> bool:
 
 
 def text(line: str) -> str:
-    """A line without what looks like a secret."""
+    """A line without what looks like a secret, and without colours: those can stand between a name and its value."""
+    line = without_escapes(line)
     if not _HINT.search(line):
         return line
     line = _PEM.sub(REDACTED, line)
@@ -133,6 +135,7 @@ class Redactor:
 
     def text(self, line: str) -> str:
         """A text without known secrets and without what looks like one."""
+        line = without_escapes(line)
         if self._known is not None:
             line = self._known.sub(REDACTED, line)
         return text(line)

@@ -24,7 +24,12 @@ def clean(text: str) -> str:
     """One line of printable text: colours are dropped, tabs become spaces, other controls are shown as \\x1b."""
     if text.isascii() and text.isprintable():
         return text
-    return _CONTROLS.sub(_shown, _ESCAPES.sub("", text.rstrip("\r\n"))).replace("\t", "    ")
+    return _CONTROLS.sub(_shown, without_escapes(text.rstrip("\r\n"))).replace("\t", "    ")
+
+
+def without_escapes(text: str) -> str:
+    """The text without the escape sequences of terminals (colours, titles, links)."""
+    return _ESCAPES.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,10 +17,12 @@ import pytest
 from seatrial.engine.interface import Output, StartOptions
 from seatrial.engine.native import NativeEngine
 from seatrial.engine.native.instance import NativeInstance
+from seatrial.model.errors import UnsupportedError
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Service
 
-PYTHON = "/usr/bin/python3"
+PYTHON = next(filter(os.path.exists, ("/usr/bin/python3", "/usr/local/bin/python3")), os.path.realpath(sys.executable))
+"""A Python that is not in anybody's home directory, because those are hidden from an instance."""
 DEADLINE = 30.0
 
 SPEAKER = """
@@ -58,6 +61,22 @@ class Trial:
 
     async def wait_text(self, text: str) -> None:
         await self.wait_for(lambda: text in self.text(), f"{text!r} on stdout")
+
+
+@pytest.fixture(scope="session")
+def usable() -> None:
+    """Whether this machine can run the engine at all; `test_without_root` tells what it says where it can't."""
+    try:
+        NativeEngine().machine()
+    except UnsupportedError as error:
+        pytest.skip(f"{error} (hint: {error.hint})")
+
+
+@pytest.fixture(autouse=True)
+def _trial_needs_a_usable_machine(request: pytest.FixtureRequest) -> None:
+    """Skips the trials where the machine can't."""
+    if request.node.get_closest_marker("slow") and "without_root" not in request.node.nodeid:
+        request.getfixturevalue("usable")
 
 
 @pytest.fixture

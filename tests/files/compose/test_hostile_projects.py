@@ -113,3 +113,25 @@ def test_the_pure_parser_reads_the_same_tree_where_the_c_one_is_missing(monkeypa
     for broken in ("a: [", "a:\n\tb: 1", "a: \x00", "a: *x", "a: 'b"):
         with pytest.raises(yaml_tree.YamlError):
             yaml_tree.read_documents(broken.encode(), "f", "/")
+
+
+def test_variables_that_double_each_other_are_refused(tmp_path: Path) -> None:
+    doubling = "A0=0123456789\n" + "".join(f"A{n}=$A{n - 1}$A{n - 1}\n" for n in range(1, 60))
+    (tmp_path / ".env").write_text(doubling)
+    project = read_text(tmp_path, "services: {a: {image: '$A5'}}")
+    assert [finding.message for finding in project.findings] == ["the variables make this too long"]
+    assert project.findings[0].place.file == ".env"
+    assert project.services["a"].image is not None
+    assert len(project.services["a"].image.value) == 320
+
+
+def test_many_services_with_mistakes_take_no_longer_than_many_services(tmp_path: Path) -> None:
+    lines = [f"  s{n}: {{image: i, depends_on: [s{n + 1}, none{n}]}}" for n in range(500)]
+    project = read_text(tmp_path, "services:\n" + "\n".join(lines) + "\n")
+    assert len(project.services) == 500
+    assert len(project.findings) == 501
+
+
+def test_no_service_has_more_ports_than_there_are(tmp_path: Path) -> None:
+    project = read_text(tmp_path, f"services: {{a: {{image: i, expose: [{', '.join(['1-65535'] * 4)}]}}}}")
+    assert "more than" in project.findings[0].message

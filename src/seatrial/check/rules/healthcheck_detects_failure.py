@@ -113,8 +113,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     what="The check's exit status is not zero when the service does not work.",
     why="A check that can't fail is worse than none: it says that all is well. curl without -f takes a 500 for an "
-    "answer, a pipe gives the status of its last command, and `|| true` gives none at all. In the exec form there is no "
-    "shell, so `||` is an argument.",
+    "answer, a pipe gives the status of its last command, and `|| true` gives none at all. In the exec form there is "
+    "no shell, so `||` is an argument.",
     example="HEALTHCHECK CMD curl http://localhost:3000/health\n",
     instead="HEALTHCHECK CMD curl -f http://localhost:3000/health\n",
     check=per_service(NAME, Severity.WARNING, _look),

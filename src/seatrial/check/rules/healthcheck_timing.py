@@ -33,7 +33,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     noticed = retries * (interval + timeout)
     place = _longest_place(check)
     if noticed > LONGEST and place is not None:
-        message = f"a service that hangs is noticed after up to {noticed / 60:.0f} min ({retries} × ({interval:g} + {timeout:g}) s)"
+        sum_shown = f"{retries} × ({interval:g} + {timeout:g}) s"
+        message = f"a service that hangs is noticed after up to {noticed / 60:.0f} min: {sum_shown}"
         yield Wrong(message, place, "check every 10 to 30 s, with a time-out of some seconds")
 
 
@@ -46,8 +47,8 @@ RULE = Rule(
     name=NAME,
     severity=Severity.INFO,
     what="The time-out is shorter than the interval, and a hung service is noticed within some minutes.",
-    why="The next check begins an interval after the last has ended, so a long time-out makes every check rare just when "
-    "the service hangs. Interval and time-out times retries is how long a dead service is sent requests.",
+    why="The next check begins an interval after the last has ended, so a long time-out makes every check rare just "
+    "when the service hangs. Interval and time-out times retries is how long a dead service is sent requests.",
     example=_FROM.format("--interval=5m --timeout=30s"),
     instead=_FROM.format("--interval=15s --timeout=3s --start-period=20s"),
     check=per_service(NAME, Severity.INFO, _look),

@@ -76,8 +76,9 @@ RULE = Rule(
     name=NAME,
     severity=Severity.ERROR,
     what="The program that the health check calls is in the image, and so is the shell that calls it.",
-    why="Slim images have neither curl nor wget, Alpine has busybox's wget and no curl, distroless images have no shell. "
-    "A check whose tool is missing fails always: the container is unhealthy for ever, and what waits for it never starts.",
+    why="Slim images have neither curl nor wget, Alpine has busybox's wget and no curl, distroless images have no "
+    "shell. A check whose tool is missing fails always: the container is unhealthy for ever, and what waits for it "
+    "never starts.",
     example="FROM node:22-slim\n" + _TEST,
     instead='FROM node:22-slim\nHEALTHCHECK CMD ["node", "-e", '
     "\"fetch('http://localhost:3000/').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))\"]\n",
@@ -92,7 +93,7 @@ RULE = Rule(
         Bad(
             {
                 "Dockerfile": 'FROM python:3.13-slim\nCMD ["a"]\n',
-                "compose.yaml": "services:\n  a:\n    build: .\n    healthcheck:\n      test: wget -q http://localhost\n",
+                "compose.yaml": "services:\n  a:\n    build: .\n    healthcheck:\n      test: wget http://localhost\n",
             },
             "compose.yaml:5:13",
             "no wget",

@@ -93,8 +93,8 @@ RULE = Rule(
     severity=Severity.WARNING,
     what="`depends_on` of a data store has `condition: service_healthy`, and the data store has a health check.",
     why="The short form waits until the container was started, not until the database answers; on a fresh volume that "
-    "is seconds earlier, and the program ends with a refused connection. `service_healthy` on a service without a health "
-    "check stops `up` with an error.",
+    "is seconds earlier, and the program ends with a refused connection. `service_healthy` on a service without a "
+    "health check stops `up` with an error.",
     example=_APP + "      - db\n  db:\n    image: postgres:17\n",
     instead=_APP + "      db:\n        condition: service_healthy\n" + _CHECKED,
     check=_check,
@@ -122,7 +122,7 @@ RULE = Rule(
         ),
         Good(
             {
-                "compose.yaml": "services:\n  app:\n    image: node\n    command: ./wait-for-it.sh db:5432 -- node a.js\n"
+                "compose.yaml": "services:\n  app:\n    image: node\n    command: ./wait-for-it.sh db:5432 -- a\n"
                 "    depends_on: [db]\n  db:\n    image: postgres:17\n"
             },
             "it waits by itself",

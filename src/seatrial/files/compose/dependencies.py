@@ -99,18 +99,30 @@ def _check_circles(services: Mapping[str, ComposeService], problems: Problems) -
         name: {said.value.service for said in service.depends_on if said.value.service in services}
         for name, service in services.items()
     }
-    # What never becomes free waits for itself, or for one that does.
-    while free := [name for name, others in waiting.items() if not others]:
-        for name in free:
-            del waiting[name]
-        for others in waiting.values():
-            others.difference_update(free)
-    if not waiting:
-        return
+    # Whoever waits for nobody is free, and frees those that wait for it; what is left waits for a circle.
+    waiters: dict[str, list[str]] = {name: [] for name in services}
+    for name, others in waiting.items():
+        for other in others:
+            waiters[other].append(name)
+    free = [name for name, others in waiting.items() if not others]
+    while free:
+        name = free.pop()
+        del waiting[name]
+        for waiter in waiters[name]:
+            waiting[waiter].discard(name)
+            if not waiting[waiter]:
+                free.append(waiter)
+    if waiting:
+        _tell_circle(waiting, services, problems)
+
+
+def _tell_circle(waiting: Mapping[str, set[str]], services: Mapping[str, ComposeService], problems: Problems) -> None:
     name = next(iter(waiting))
-    path: list[str] = []
+    path: dict[str, None] = {}
     while name not in path:
-        path.append(name)
+        path[name] = None
         name = min(waiting[name])
-    circle = [*path[path.index(name) :], name]
-    problems.error(f"the services wait for each other in a circle: {' → '.join(circle)}", services[name].place)
+    names = list(path)
+    circle = [*names[names.index(name) :], name]
+    shown = " → ".join(circle if len(circle) <= 12 else [*circle[:10], "…", circle[-1]])
+    problems.error(f"the services wait for each other in a circle: {shown}", services[name].place)

@@ -29,6 +29,8 @@ _ESCAPED = {
     '"': '"',
     "\\": "\\",
 }
+_MAX_TOTAL = 16 << 20
+"""Characters of all values of one file, for the same reason as `interpolation.MAX_LENGTH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class _Reader:
         self.line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def read(self) -> list[Assignment]:
+        total = 0
         while self._skip_to_statement():
             start = self.position
             name, has_value = self._name()
@@ -95,6 +98,9 @@ class _Reader:
             else:
                 value = self.outside(name)
             if value is not None:
+                total += len(value)
+                if total > _MAX_TOTAL:
+                    raise self._error("the values of this file are too long together", start)
                 self.known[name] = value
                 line, column = self._at(start)
                 self.found.append(Assignment(name, value, line, column))

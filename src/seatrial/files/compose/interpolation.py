@@ -18,6 +18,8 @@ _REFERENCE = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|(\{))")
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATORS = (":?", ":-", ":+", "?", "-", "+")
 _MAX_NESTING = 30
+MAX_LENGTH = 1 << 20
+"""Characters of one result: variables that hold variables could otherwise double their length line by line."""
 
 
 class InterpolationError(Exception):
@@ -49,7 +51,7 @@ def _substitute(text: str, origin: int, lookup: Lookup, result: Interpolated, ne
     if nesting > _MAX_NESTING:
         raise InterpolationError(f"variables are nested deeper than {_MAX_NESTING} levels", origin)
     parts: list[str] = []
-    position = 0
+    position = length = 0
     while match := _REFERENCE.search(text, position):
         parts.append(text[position : match.start()])
         position = match.end()
@@ -65,6 +67,9 @@ def _substitute(text: str, origin: int, lookup: Lookup, result: Interpolated, ne
             inner = text[position:end]
             parts.append(_braced(inner, offset, lookup, result, nesting))
             position = end + 1
+        length += len(parts[-1])
+        if length > MAX_LENGTH:
+            raise InterpolationError("the variables make this too long", offset)
     parts.append(text[position:])
     return "".join(parts)
 

@@ -21,6 +21,8 @@ from seatrial.model.place import Place
 
 MAX_FILES = 100
 """Files of one project; more is a fan of includes that never ends."""
+MAX_LENGTH = 32 << 20
+"""Characters of all values that hold variables."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Loader:
     files: dict[str, None] = field(default_factory=dict)
     _documents: dict[tuple[str, str], list[Table]] = field(default_factory=dict)
     _unset: set[tuple[str, str]] = field(default_factory=set)
+    _length: int = 0
     loads: int = 0
 
     def shown(self, path: str) -> str:
@@ -105,4 +108,8 @@ class Loader:
             message = f"the variable {name} is not set; it counts as empty"
             remedy = f"set it in the environment or in .env, or write ${{{name}:-default}}"
             self.problems.warn(message, shifted(node, offset), remedy)
+        self._length += len(result.text)
+        if self._length > MAX_LENGTH:
+            self.problems.error("the variables make the files too long", node.place)
+            return replace(broken(node), mark=node.mark)
         return replace(node, value=result.text, indent=node.indent if result.text == text else -1)

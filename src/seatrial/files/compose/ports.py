@@ -5,7 +5,6 @@ One `Port` per port inside the container. Source of the short form's grammar: do
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from seatrial.files.compose import keys
@@ -16,13 +15,21 @@ from seatrial.model.service import Port
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _PROTOCOLS = ("tcp", "udp", "sctp")
+_MOST = 3 * 65536
+"""Ports of one service: there are no more."""
 
 
 def read_ports(service: Fields) -> tuple[Sourced[Port], ...]:
     """The ports that a service publishes, each once."""
     found: dict[tuple[object, ...], Sourced[Port]] = {}
+    count = 0
     for item in service.items("ports"):
-        for host, port in _ports_of(service, item):
+        ports = _ports_of(service, item)
+        count += len(ports)
+        if count > _MOST:
+            service.problems.error(f"{service.where}.ports are more than {_MOST}", item.place)
+            break
+        for host, port in ports:
             found.setdefault((host, port), Sourced(port, item.place))
     return tuple(found.values())
 
@@ -30,10 +37,14 @@ def read_ports(service: Fields) -> tuple[Sourced[Port], ...]:
 def read_exposed(service: Fields) -> tuple[Sourced[Port], ...]:
     """The ports that a service exposes, each once."""
     found: dict[Port, Sourced[Port]] = {}
+    count = 0
     for text in service.texts("expose", numbers=True):
         assert text.place is not None
         try:
             container, protocol = _with_protocol(text.value)
+            count += len(_numbers(container))
+            if count > _MOST:
+                raise ValueError(f"more than {_MOST} ports")
             for number in _numbers(container):
                 port = Port(number, protocol)
                 found.setdefault(port, Sourced(port, text.place))
@@ -87,6 +98,8 @@ def _numbers(text: str) -> range:
 
 
 def _check_address(text: str) -> None:
+    import ipaddress  # rarely needed, and slow to import
+
     try:
         ipaddress.ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:

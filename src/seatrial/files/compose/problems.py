@@ -12,6 +12,8 @@ from seatrial.model.place import Place
 
 _FAR = 3
 """More edits than this apart, and a name is no misspelling."""
+_MANY = 200
+"""Among more names than this no suggestion is looked for: it would take longer than it is worth."""
 
 
 class Problems:
@@ -43,7 +45,7 @@ class Problems:
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """The known name that a misspelt one most likely means; None if none is near."""
-    if len(word) > 40:
+    if len(word) > 40 or len(known) > _MANY:
         return None
     lowered = word.lower().replace("-", "_")
     distances = ((_distance(lowered, name), name) for name in known if abs(len(name) - len(word)) <= _FAR)

@@ -6,6 +6,7 @@ value, so that a "billion laughs" is counted and refused instead of being unfold
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ MAX_NODES = 100_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKS = {"!reset": Mark.RESET, "!override": Mark.OVERRIDE}
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_BREAKS = "\r\n\x85\u2028\u2029"
 
 
@@ -67,11 +69,8 @@ class _Spans:
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
-        self.starts = [0]
-        for number, character in enumerate(text):
-            # The parser also counts NEL and U+2028 as line ends; no editor does, so a place must not.
-            if character == "\n" or (character == "\r" and text[number + 1 : number + 2] != "\n"):
-                self.starts.append(number + 1)
+        # The parser also counts NEL and U+2028 as line ends; no editor does, so a place must not.
+        self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
 
     def at(self, offset: int) -> Place:
         """The place of one character."""

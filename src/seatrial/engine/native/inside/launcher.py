@@ -234,7 +234,7 @@ def run_first(launch: Launch, status: int, go: int) -> None:
 
 
 def _join_cgroups(folders: list[str]) -> None:
-    """Move this process, before it has any child and before it executes anything, so that nothing escapes the limits."""
+    """Move this process, before it has any child and before it executes anything: nothing escapes the limits."""
     with first.step("cgroup"):
         for folder in folders:
             with open(f"{folder}/cgroup.procs", "w", encoding="ascii") as file:

@@ -1,0 +1,78 @@
+"""memory-limit: a service has a memory limit, and the heap that it is given fits in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seatrial.check import launch, services
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Severity
+from seatrial.model.place import Place, Sourced
+
+NAME = "memory-limit"
+_MEBI = 1024 * 1024
+_NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=(\d{1,7})(?!\d)")
+_JAVA_HEAP = re.compile(r"(?<![\w-])-Xmx(\d{1,7})([kKmMgG]?)(?!\w)")
+_UNITS = {"": 1, "k": 1024, "m": _MEBI, "g": 1024 * _MEBI}
+_VARIABLES = ("NODE_OPTIONS", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    limit = unit.service.limits.memory
+    if unit.compose is None:
+        return
+    if limit is None:
+        message = f"{unit.service.name} has no memory limit: a leak in it takes the whole machine down"
+        yield Wrong(message, unit.compose.place, "mem_limit: 512m, or deploy.resources.limits.memory")
+        return
+    for heap, place in _heaps(unit):
+        if limit.value > 0 and heap >= limit.value:
+            shown = f"{heap // _MEBI} MiB, and the memory limit is {limit.value // _MEBI} MiB"
+            message = f"the heap may grow to {shown}: it is killed before it collects its garbage"
+            related = (Sourced("the limit", limit.place),) if limit.place else ()
+            yield Wrong(message, place, "give the heap about three quarters of the limit", related=related)
+            return
+
+
+def _heaps(unit: Unit) -> Iterator[tuple[int, Place | None]]:
+    """The heap sizes that somebody gives, in bytes."""
+    said: list[Sourced[str]] = [value for name, value in unit.service.environment.items() if name in _VARIABLES]
+    said += [Sourced(" ".join(link.argv), link.place) for link in launch.chain(unit)]
+    for each in said:
+        for found in _NODE_HEAP.finditer(each.value):
+            yield int(found.group(1)) * _MEBI, each.place
+        for found in _JAVA_HEAP.finditer(each.value):
+            yield int(found.group(1)) * _UNITS[found.group(2).lower()], each.place
+
+
+_WEB = "services:\n  web:\n    image: node:22\n    command: node a.js\n"
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="A service has a memory limit, and the heap of its runtime fits into it.",
+    why="Without a limit one leaking service takes all memory of the machine, and the kernel chooses whom to kill. A "
+    "heap that may grow beyond the limit is never collected in time: the kernel kills first.",
+    example=_WEB,
+    instead=_WEB + "    mem_limit: 512m\n",
+    check=over(NAME, Severity.WARNING, services.production, _look),
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="How much it needs is measured by the drill; too little is worse than no limit.",
+    sources=("https://docs.docker.com/engine/containers/resource_constraints/",),
+    many="{count} services have no memory limit: {names}",
+    bad=(
+        Bad({"compose.yaml": _WEB}, "compose.yaml:2:3", "no memory limit"),
+        Bad(
+            {"compose.yaml": _WEB.replace("a.js", "--max-old-space-size=4096 a.js") + "    mem_limit: 512m\n"},
+            "compose.yaml:4:14",
+            "4096 MiB",
+        ),
+    ),
+    good=(
+        Good({"compose.yaml": _WEB + "    mem_limit: 512m\n"}),
+        Good({"compose.yaml": _WEB + "    deploy:\n      resources:\n        limits:\n          memory: 256M\n"}),
+        Good({"compose.yaml": _WEB + "    volumes: ['.:/app']\n"}, "development"),
+        Good({"Dockerfile": 'FROM node:22\nCMD ["node", "a.js"]\n'}, "not the image's affair"),
+    ),
+)

@@ -1,0 +1,216 @@
+"""`seatrial check`: what the files promise, held against the catalogue.
+
+Reads, checks and prints; decides nothing about findings. Everything that one kind of run doesn't need (formats,
+baselines, configuration, compose) is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from seatrial.check import run as checking
+from seatrial.check.run import Options, Outcome
+from seatrial.cli import codes
+from seatrial.cli.check_settings import Settings, read_settings
+from seatrial.files.documents import read_documents
+from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.finding import Finding, Severity
+from seatrial.report.findings_values import FORMATS, FindingsReport, Page, TextStyle, render
+
+USAGE = "seatrial check [PATH…] [options]"
+SUMMARY = "read the files of services and report what will fail in production"
+LEVELS = ("error", "warning", "info", "never")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    add = parser.add_argument
+    add("paths", metavar="PATH", nargs="*", help="directories, Dockerfiles, compose files (default: here)")
+    add("--format", choices=FORMATS, default="text", help="what to print (default: text)")
+    add("--output", metavar="FILE", help="write it to a file")
+    add("--fail-on", choices=LEVELS, help="what makes the exit code 1 (default: warning)")
+    add("--select", metavar="NAMES", action="append", default=[], help="these requirements alone, separated by commas")
+    add("--ignore", metavar="NAMES", action="append", default=[], help="all but these")
+    add("--baseline", metavar="FILE", help="do not tell what this file knows")
+    add("--write-baseline", metavar="FILE", help="write a baseline of what is found now, and end with 0")
+    add("--config", metavar="FILE", help="seatrial.toml or pyproject.toml (default: found here or above)")
+    add("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+
+
+@dataclass(slots=True)
+class _Checked:
+    """What has come together of all projects; places are relative to the working directory."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    services: int = 0
+    problems: list[str] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print, and give the exit code."""
+    settings = _settings(arguments)
+    options = Options(settings.select, settings.ignore, _known(settings.baseline))
+    checked = _Checked()
+    for path in arguments.paths or ["."]:
+        _check_path(Path(path), options, checked)
+    if not checked.outcomes and not checked.problems:
+        raise NothingFoundError(
+            "no Dockerfile and no compose file found", hint="name a directory, a Dockerfile or a compose file"
+        )
+    if arguments.write_baseline:
+        return _write_baseline(Path(arguments.write_baseline), checked)
+    report = _report(checked, arguments.format)
+    _print(report, arguments)
+    if checked.problems:
+        return codes.USAGE
+    return codes.FAILED if _fails(report.findings, settings.fail_on) else codes.GOOD
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return read_settings(Path(arguments.config) if arguments.config else None).overridden(
+        select=_names(arguments.select),
+        ignore=_names(arguments.ignore),
+        fail_on=arguments.fail_on,
+        baseline=arguments.baseline,
+    )
+
+
+def _names(given: list[str]) -> tuple[str, ...]:
+    return tuple(name for part in given for each in part.split(",") if (name := each.strip()))
+
+
+def _known(file: str | None) -> Counter[tuple[str, str, str, str]]:
+    if not file:
+        return Counter()
+    from seatrial.check import baseline
+    from seatrial.files.reading import read_text
+
+    return baseline.read(read_text(Path(file), file, limit=64 * 1024 * 1024), file)
+
+
+def _check_path(path: Path, options: Options, checked: _Checked) -> None:
+    if not path.is_dir():
+        _check_one(path, options, checked)
+        return
+    from seatrial.files.discovery import candidates
+
+    found = candidates(path.absolute())
+    for directory in (*found.directories, *found.compose_files):
+        _check_one(directory, options, checked)
+    for dockerfile in found.dockerfiles:
+        if str(dockerfile) not in checked.read:
+            _check_one(dockerfile, options, checked, is_context_known=dockerfile.parent == path.absolute())
+
+
+def _check_one(path: Path, options: Options, checked: _Checked, *, is_context_known: bool = True) -> None:
+    try:
+        documents = read_documents(path, environment={})
+    except NothingFoundError:
+        return
+    except InputError as error:
+        place = error.place
+        checked.problems.append(f"{place.file if place else path}: {error.message}")
+        return
+    checked.read.update(os.path.normpath(os.path.join(documents.directory, file)) for file in documents.texts)
+    if not is_context_known:
+        documents = replace(documents, findings=tuple(_of_any_context(documents.findings)))
+    prefix = _prefix(documents.directory)
+    outcome = checking.run(documents, replace(options, prefix=prefix))
+    checked.outcomes.append(outcome)
+    checked.texts.update({checking.moved_file(file, prefix): text for file, text in documents.texts.items()})
+    checked.services += len(documents.units)
+
+
+def _prefix(directory: str) -> str:
+    """What stands before the files of this project, seen from the working directory."""
+    relative = os.path.relpath(directory)
+    if relative == ".":
+        return ""
+    return (directory if relative.startswith("../../..") else relative).rstrip("/") + "/"
+
+
+def _of_any_context(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Without those that depend on which directory the image is built from, which nobody says."""
+    for finding in findings:
+        if "build context" not in finding.message:
+            yield finding
+
+
+def _report(checked: _Checked, form: str) -> FindingsReport:
+    from seatrial import __version__
+
+    outcomes = checked.outcomes
+    findings = sorted((finding for each in outcomes for finding in each.findings), key=_order)
+    names = {finding.requirement for finding in findings}
+    names |= {each.finding.requirement for outcome in outcomes for each in outcome.ignored}
+    return FindingsReport(
+        "seatrial",
+        __version__,
+        tuple(dict.fromkeys(findings)),
+        checked.texts,
+        _pages(names, everything=form == "junit") if form in ("sarif", "junit") else {},
+        tuple((each.finding, each.reason) for outcome in outcomes for each in outcome.ignored),
+        sum(len(outcome.consequences) for outcome in outcomes),
+        sum(outcome.in_baseline for outcome in outcomes),
+        checked.services,
+        len(checked.texts),
+        tuple(checked.problems),
+    )
+
+
+def _order(finding: Finding) -> tuple[str, int, int]:
+    return finding.place.file, finding.place.line, finding.place.column
+
+
+def _pages(names: set[str], *, everything: bool) -> dict[str, Page]:
+    """The documentation of these requirements (of all that are checked, if `everything`)."""
+    from seatrial.check.table import NAMES, rule
+    from seatrial.model import catalogue
+
+    pages = {name: Page(name, catalogue.title(name)) for name in names}
+    for name in NAMES:
+        if everything or name in names:
+            found = rule(name)
+            pages[name] = Page(name, found.title, found.what, found.why, found.instead, found.group, found.severity)
+    return pages
+
+
+def _print(report: FindingsReport, arguments: argparse.Namespace) -> None:
+    out = sys.stdout
+    encoding = (out.encoding or "ascii").lower()
+    colour = out.isatty() and not arguments.no_color and not os.environ.get("NO_COLOR") and not arguments.output
+    text = render(report, arguments.format, TextStyle(colour, unicode="utf" in encoding or bool(arguments.output)))
+    if not arguments.output:
+        out.write(text)
+        return
+    try:
+        Path(arguments.output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{arguments.output} can't be written: {error.strerror}") from error
+
+
+def _write_baseline(file: Path, checked: _Checked) -> int:
+    from seatrial.check import baseline
+
+    findings = [finding for outcome in checked.outcomes for finding in outcome.all_findings]
+    try:
+        file.write_text(baseline.write(findings, checked.texts), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file} can't be written: {error.strerror}") from error
+    print(f"{file}: {len(findings)} findings of now will not be told again", file=sys.stderr)
+    return codes.GOOD
+
+
+def _fails(findings: tuple[Finding, ...], level: str) -> bool:
+    if level == "never":
+        return False
+    limit = checking.RANKS[Severity(level)]
+    return any(checking.RANKS[finding.severity] <= limit for finding in findings)

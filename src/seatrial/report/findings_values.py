@@ -1,0 +1,79 @@
+"""What the reports of `seatrial check` are made from, and the table of their formats.
+
+Values only; a format's module is imported when it is asked for. No report sees a file: the texts come along.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from seatrial.model.finding import Finding, Severity
+
+FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
+
+HOME = "https://github.com/seatrial/seatrial"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The documentation of a requirement, as far as a report needs it."""
+
+    name: str
+    title: str
+    what: str = ""
+    why: str = ""
+    instead: str = ""
+    group: str = ""
+    severity: Severity = Severity.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsReport:
+    """One check. `texts` are the files by the names that places use, for excerpts; `ignored` are the findings that
+    inline comments took back, each with its reason; `consequences` and `in_baseline` count what isn't shown.
+    `pages` has an entry for each requirement that was checked."""
+
+    tool: str
+    version: str
+    findings: tuple[Finding, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, Page] = field(default_factory=dict)
+    ignored: tuple[tuple[Finding, str], ...] = ()
+    consequences: int = 0
+    in_baseline: int = 0
+    services: int = 0
+    files: int = 0
+    problems: tuple[str, ...] = ()
+    """What could not be read at all."""
+
+    def counts(self) -> Mapping[Severity, int]:
+        """How many findings of each severity."""
+        counted = Counter(finding.severity for finding in self.findings)
+        return {severity: counted[severity] for severity in Severity}
+
+
+@dataclass(frozen=True, slots=True)
+class TextStyle:
+    """What the terminal can show."""
+
+    colour: bool = False
+    unicode: bool = True
+
+
+def render(report: FindingsReport, form: str, style: TextStyle) -> str:
+    """The report in this format, ending in a newline (or empty)."""
+    module = import_module(f"seatrial.report.findings_{form}")
+    rendered: str = module.render(report, style) if form == "text" else module.render(report)
+    return rendered
+
+
+def line_of(report: FindingsReport, file: str, number: int) -> str | None:
+    """A line of a file, without its line end; None where it isn't known."""
+    text = report.texts.get(file)
+    if text is None:
+        return None
+    lines = text.split("\n")
+    return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else None
