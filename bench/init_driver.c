@@ -4,8 +4,9 @@
  *   start RUNS , COMMAND… , COMMAND…     microseconds from start to end of each command in turn, a line a round
  *   latency RUNS COMMAND…                microseconds from kill(2) to the receiver that runs as `init_driver receive`
  *   early RUNS MICROSECONDS HOW COMMAND… a SIGTERM at a random moment of the first MICROSECONDS. HOW: pid1 or plain, then + held (all
- *                                        signals blocked from before the exec) or + open (sent when the exec is over). Prints
- *                                        honoured, lost, and failed tries. COMMAND should be an init with `init_driver obey`.
+ *                                        signals blocked from before the exec), + open (sent when the exec is over) or + child (when
+ *                                        the init has a child: before its first instruction the kernel drops what is sent to PID 1
+ *                                        and not blocked, whatever the init does). Prints honoured, lost and failed tries. COMMAND should be an init with `init_driver obey`.
  *   receive FD | obey | orphans N        what the commands above run under the init
  */
 #define _GNU_SOURCE
@@ -99,6 +100,16 @@ static int ends_in_time(pid_t pid, int *status) {
     return timely;
 }
 
+static void wait_for_a_child(pid_t pid) {
+    char path[64], byte;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    for (int seen = 0; !seen && kill(pid, 0) == 0;) {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        seen = file < 0 || read(file, &byte, 1) == 1;
+        close(file);
+    }
+}
+
 static int early(int rounds, int within, const char *how, char **command) {
     int honoured = 0, lost = 0, failed = 0, flags = strstr(how, "pid1") ? CLONE_NEWPID : 0, held = strstr(how, "held") != NULL;
     srandom((unsigned)time(NULL) ^ (unsigned)getpid());
@@ -118,6 +129,7 @@ static int early(int rounds, int within, const char *how, char **command) {
         close(ends[1]);
         if (!held && read(ends[0], &end, 1) != 0) return 1; /* its end says that the exec is over */
         close(ends[0]);
+        if (strstr(how, "child")) wait_for_a_child(pid);
         for (double until = now() + (double)(random() % within); now() < until;) continue;
         kill(pid, SIGTERM);
         if (!ends_in_time(pid, &status)) lost++;

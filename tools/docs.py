@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 INTRODUCTION = """\
 # Requirements
 
-One line, one name: the verdict of a drill, its page and its option all use it. `S` can be read from files, `D` is proved
-by running the service. This version drills those that have a chapter below; `seatrial explain NAME` prints one.
+One line, one name: the verdict of a drill, its page and its option all use it. `S` can be read from files, `D` is
+proved by running the service. This version drills those that have a chapter below; `seatrial explain NAME` prints one.
 """
 
 

@@ -139,7 +139,7 @@ def test_ports_in_the_long_form(read: Read) -> None:
         ("/d", Mount("volume", "", "/d")),
         ("a", Mount("volume", "", "a")),
         ("v:/d", Mount("volume", "", "v:/d")),  # compose takes any single letter for a Windows drive
-        ("C:\\data:/d", Mount("bind", "/p/C:\\data", "/d")),
+        ("C:\\data:/d", Mount("bind", "C:\\data", "/d")),
     ],
 )
 def test_volumes_in_the_short_form(text: str, mount: Mount) -> None:

@@ -54,7 +54,7 @@ def parse_mount(text: str, base: str) -> Mount:
         is_read_only = option == "ro" or (is_read_only and option != "rw")
     kept = ",".join(option for option in options if option not in ("ro", "rw"))
     if is_path(source):
-        return Mount("bind", absolute(source, base), target, is_read_only, kept)
+        return Mount("bind", _host_path(source, base), target, is_read_only, kept)
     return Mount("volume", source, target, is_read_only, kept)
 
 
@@ -69,6 +69,11 @@ def clean_target(target: str) -> str:
         return ""
     clean = posixpath.normpath(target)
     return "/" + clean.lstrip("/") if clean.startswith("/") else clean
+
+
+def _host_path(source: str, base: str) -> str:
+    """A bind source, absolute; a Windows path is left alone."""
+    return source if _is_drive(source[:2]) or source.startswith("\\\\") else absolute(source, base)
 
 
 def _is_drive(text: str) -> bool:
@@ -118,7 +123,7 @@ def _long(fields: Fields) -> Mount | None:
         if not where:
             fields.problems.error(f"{fields.where}: a bind mount needs a source", place)
             return None
-        where = absolute(where, fields.table.base)
+        where = _host_path(where, fields.table.base)
     is_read_only = fields.boolean("read_only")
     shown = kind.value if kind.value in ("bind", "tmpfs") else "volume"
     return Mount(shown, where, clean_target(target.value), bool(is_read_only and is_read_only.value), _options(fields))
