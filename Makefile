@@ -12,5 +12,5 @@ slow: dev ; @sh tools/setup.sh slow && $(BIN)/pytest -q -m slow
 drill: dev ; @sh tools/setup.sh drill && sh tools/drill.sh
 native: ; $(MAKE) -C native
 docs: dev ; $(BIN)/python tools/docs.py
-wheel: dev ; $(BIN)/pip -q wheel --no-deps --wheel-dir dist .
+wheel: dev ; @sh tools/setup.sh release && sh tools/wheel.sh
 clean: ; rm -rf .venv .cache dist build native/build

@@ -34,7 +34,7 @@ struct stream {
     char tail[TAIL];        /* what follows the text of each record: stream, attributes, time */
 };
 
-static struct stream streams[2] = { { .name = "stdout", .copy = -1 }, { .name = "stderr", .copy = -1 } };
+static struct stream streams[2];
 static struct { int directory, file; const char *name, *attributes; long long size, max_size; int max_file; } journal = { .file = -1 };
 static char out[OUT];
 static size_t out_length;

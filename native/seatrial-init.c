@@ -9,26 +9,22 @@
  *   4. No wake-up without a signal or a deadline that an option asked for; nothing is allocated; only descriptors 0, 1 and 2 stay open.
  * It must never forward a signal to a process that it has already reaped.
  */
+#include "connections.h"
 #include "freestanding.h"
 #include <asm/siginfo.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/prctl.h>
-#include <linux/sock_diag.h>
-#include <linux/tcp.h>
 
 enum level { FATAL, WARNING, INFO, DEBUG };
 enum wait { WAIT_NEVER, WAIT_STOP, WAIT_ALWAYS };
 /* RUNNING → (stop signal) → DELAYED → DRAINING → STOPPING → (deadline) → KILLED; phases without an option are left out. */
 enum phase { RUNNING, DELAYED, DRAINING, STOPPING, KILLED };
-enum { POLL_MS = 25, SETTLE_MS = 250 };
+enum { POLL_MS = 25 };
 
 static struct {
     bool group, single_child, new_session, same_group, subreaper, warn_on_reap, pause, quiet, job_signals, help, version, license;
     int parent_death_signal, wait_all;
     long verbosity, stop_delay, drain, kill_after;
     char log_format; /* 't'ext, 'j'son, 'n'one */
-    bool ports_given;
     unsigned long stop_signals;
     unsigned char rewrite[SIGNALS];   /* the new number + 1; 0: as it is */
     unsigned short exit_code[256];    /* the new code + 1; 0: as it is */
@@ -119,14 +115,12 @@ static void visit_ours(void (*visit)(const struct process *, long), long argumen
 }
 
 static struct text alive;
-
 static void name_process(const struct process *process, long unused) {
     (void)unused;
     put_format(&alive, alive.length ? ", %s (%d)" : "%s (%d)", process->name, process->pid);
 }
 
 static void signal_process(const struct process *process, long number) { SYSCALL(kill, process->pid, number); }
-
 static long tell_group(int number) { return init.group ? SYSCALL(kill, -init.group, number) : -ESRCH; }
 
 static void tell_everyone(int number) {
@@ -142,77 +136,6 @@ static void pass_on(int number) {
     if (error == -ESRCH) error = SYSCALL(kill, init.child, number);
     if (error) say(WARNING, "cannot pass %s on to %d: %s", signal_name(number), init.child, error_text(error));
     if (number == SIGCONT) init.child_is_stopped = false;
-}
-
-/* Connections ------------------------------------------------------------------------------------------------------------------------- */
-static struct { unsigned long listening[65536 / 64]; long busy; } connections;
-enum { TCP_ESTABLISHED_STATE = 1, TCP_CLOSE_WAIT_STATE = 8, TCP_LISTEN_STATE = 10 };
-
-/*
- * Busy is a connection with unread or unsent bytes, one that sent something a moment ago, or one whose last bytes came in after its last
- * bytes went out. The kernel's ages are in ticks of some milliseconds, so a tie is busy, unless an acknowledgement came in later still.
- */
-static bool is_busy(const struct inet_diag_msg *socket, const struct tcp_info *info) {
-    if (socket->idiag_rqueue || socket->idiag_wqueue || !info) return true;
-    if (!info->tcpi_bytes_received) return false;
-    if (info->tcpi_last_data_sent < SETTLE_MS || info->tcpi_last_data_recv < info->tcpi_last_data_sent) return true;
-    return info->tcpi_last_data_recv == info->tcpi_last_data_sent && info->tcpi_last_ack_recv >= info->tcpi_last_data_recv;
-}
-
-static void see_socket(const struct nlmsghdr *header) {
-    const struct inet_diag_msg *socket = (const void *)(header + 1);
-    unsigned port = (unsigned)__builtin_bswap16(socket->id.idiag_sport);
-    unsigned long bit = 1UL << (port & 63), *word = &connections.listening[port >> 6];
-    const struct tcp_info *info = NULL;
-    if (socket->idiag_state == TCP_LISTEN_STATE) {
-        if (!option.ports_given) *word |= bit;
-        return;
-    }
-    const char *at = (const char *)(socket + 1), *end = (const char *)header + header->nlmsg_len;
-    while (at + sizeof(struct nlattr) <= end) {
-        const struct nlattr *attribute = (const void *)at;
-        if (attribute->nla_len < sizeof *attribute) break;
-        if (attribute->nla_type == INET_DIAG_INFO && attribute->nla_len >= sizeof *attribute + offsetof(struct tcp_info, tcpi_segs_out))
-            info = (const void *)(attribute + 1);
-        at += (attribute->nla_len + 3U) & ~3U;
-    }
-    if (*word & bit && is_busy(socket, info)) connections.busy++;
-}
-
-/* One dump of the sockets of a family in the given states; 0 or a negative errno. */
-static long dump_sockets(long netlink, int family, unsigned states) {
-    static char buffer[16384] __attribute__((aligned(8)));
-    struct { struct nlmsghdr header; struct inet_diag_req_v2 body; } request = {
-        {sizeof request, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 0, 0},
-        {.sdiag_family = (unsigned char)family, .sdiag_protocol = 6 /* TCP */, .idiag_ext = 1 << (INET_DIAG_INFO - 1), .idiag_states = states}};
-    long length = SYSCALL(sendto, netlink, &request, sizeof request);
-    while (length >= 0) {
-        length = SYSCALL(recvfrom, netlink, buffer, sizeof buffer, 0x40 /* MSG_DONTWAIT */);
-        const char *at = buffer, *end = buffer + length;
-        while (length > 0 && at + sizeof(struct nlmsghdr) <= end) {
-            const struct nlmsghdr *header = (const void *)at;
-            if (header->nlmsg_type == NLMSG_DONE) return 0;
-            if (header->nlmsg_type == NLMSG_ERROR) return *(const int *)(header + 1);
-            if (header->nlmsg_len < sizeof *header) return -EINVAL;
-            see_socket(header);
-            at += (header->nlmsg_len + 3U) & ~3U;
-        }
-        if (!length) return -EINVAL;
-    }
-    return length;
-}
-
-/* How many connections that came in to this network namespace wait for an answer, or a negative errno. */
-static long count_busy_connections(void) {
-    long netlink = SYSCALL(socket, 16 /* AF_NETLINK */, 2 /* SOCK_DGRAM */ | O_CLOEXEC, NETLINK_SOCK_DIAG), error = netlink < 0 ? netlink : 0;
-    connections.busy = 0;
-    for (int step = 0; step < 4 && error == 0; step++) {
-        unsigned states = step < 2 ? 1U << TCP_LISTEN_STATE : 1U << TCP_ESTABLISHED_STATE | 1U << TCP_CLOSE_WAIT_STATE;
-        error = dump_sockets(netlink, step & 1 ? 10 /* AF_INET6 */ : 2 /* AF_INET */, states);
-        if (error == -ENOENT && step & 1) error = 0; /* a kernel without IPv6 */
-    }
-    if (netlink >= 0) SYSCALL(close, netlink);
-    return error ? error : connections.busy;
 }
 
 /* Stopping ---------------------------------------------------------------------------------------------------------------------------- */
@@ -363,8 +286,8 @@ static void run_command(void) {
 
 static void start_command(void) {
     struct action reset = {0}, inherited = {0};
-    unsigned long before = 0, tty_signals;
     struct __kernel_timespec at_once = {0};
+    unsigned long before = 0, tty_signals;
     int group;
     SYSCALL(rt_sigaction, SIGCHLD, &reset, &inherited, 8); /* with SIGCHLD ignored, wait4 would find nothing for ever */
     init.ignored_sigchld = inherited.handler == 1;
@@ -463,11 +386,9 @@ static const char usage[] =
     "  -h, --help   -V, --version   -l, --license\n\n"
     "TIME is 5, 5s, 500ms or 1m. Each option can be set in the environment: SEATRIAL_INIT_STOP_DELAY=5s.\n"
     "tini's and dumb-init's variables work too; called dumb-init it behaves as dumb-init does. See seatrial-init(1).\n";
-
 static const char version[] = "seatrial-init " VERSION " (a drop-in for tini version 0.19 and dumb-init 1.2)\n";
 static const char license[] = "Apache License 2.0: https://www.apache.org/licenses/LICENSE-2.0\n";
 static const char hint[] = "hint: seatrial-init --help\n";
-
 static bool take_rewrite(const char *value) {
     char from[16] = {0};
     for (size_t at = 0; at < sizeof from - 1 && *value && *value != ':'; at++) from[at] = *value++;
@@ -495,8 +416,8 @@ static bool take_stop_signal(const char *value) {
 static bool take_port(const char *value) {
     long port = take_number(&value, 65535);
     if (port < 1 || *value) return false;
-    connections.listening[port >> 6] |= 1UL << (port & 63);
-    return option.ports_given = true;
+    watch_port((unsigned)port);
+    return true;
 }
 
 static bool take_parent_death(const char *value) { return (option.parent_death_signal = parse_signal(value)) > 0; }

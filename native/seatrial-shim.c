@@ -421,6 +421,7 @@ static void make_pipes(int ends[2])
         int both[2];
         if (pipe2(both, O_CLOEXEC)) fail("pipe", errno, "output");
         fcntl(both[0], F_SETPIPE_SZ, PIPE);
+        streams[i].name = i == OUTPUT ? "stdout" : "stderr";
         streams[i].pipe = watched[i].fd = both[0];
         ends[i] = both[1];
     }
@@ -514,7 +515,7 @@ int main(int argc, char **argv)
     check_description();
     char **owner = find("owner"), **copy = find("copy");
     if (owner && strcmp(owner[2], "stay")) watched[OWNER].fd = (int)number(owner[1]);
-    for (int i = OUTPUT; copy && i <= ERRORS; i++) streams[i].copy = (int)number(copy[1 + i]);
+    for (int i = OUTPUT; i <= ERRORS; i++) streams[i].copy = copy ? (int)number(copy[1 + i]) : -1;
     if (find("state") && (instance.state = open(value("state", ""), O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) fail("state", errno, value("state", ""));
     open_log();
     int status, go = start_child(&status);

@@ -33,7 +33,7 @@ def docker_engine() -> Iterator[DockerEngine]:
     give_up = pytest.fail if os.environ.get("CI") else pytest.skip
     if reason := missing():
         give_up(reason)
-    folder = Path(tempfile.mkdtemp(prefix="seatrial-docker-"))  # short: a socket's path has 107 bytes at most
+    folder = Path(tempfile.mkdtemp(prefix="docker-for-tests-"))  # short: a socket's path has 107 bytes at most
     try:
         engine = DockerEngine(folder)
     except EngineError as error:

@@ -1,8 +1,8 @@
 """A Docker engine for one test session: Debian's dockerd with its own socket, data and namespaces.
 
-It runs in a PID and a mount namespace of its own, so that its end takes every process and every mount of it along. It touches no
-engine that is there already, has no network, pulls nothing: its one image is this machine's busybox. Spoken to by its HTTP API,
-because command lines and engines of different years don't always talk to each other.
+It runs in a PID and a mount namespace of its own, so that its end takes every process and every mount of it along. It
+touches no engine that is there already, has no network, pulls nothing: its one image is this machine's busybox. Spoken
+to by its HTTP API, because command lines and engines of different years don't always talk to each other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from typing import Any
 
 IMAGE = "seatrial-base"
 WITHIN = 60.0
-NEEDED = {"dockerd": "docker.io", "containerd": "containerd", "runc": "runc", "busybox": "busybox", "unshare": "util-linux"}
+NEEDED = {
+    "dockerd": "docker.io",
+    "containerd": "containerd",
+    "runc": "runc",
+    "busybox": "busybox",
+    "unshare": "util-linux",
+}
 
 
 class EngineError(Exception):
@@ -59,11 +65,13 @@ class DockerEngine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "socket"
-        self.parent = f"/seatrial-docker-{os.getpid()}"
+        self.parent = f"/docker-for-tests-{os.getpid()}"
         (folder / "run").mkdir(parents=True)
         (folder / "config.json").write_text("{}")
         self._output = (folder / "output").open("wb")
-        self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output)
+        self._process = subprocess.Popen(
+            self._command(), stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output
+        )
         try:
             self._wait_ready()
             self._import_image()
@@ -73,10 +81,32 @@ class DockerEngine:
 
     def _command(self) -> list[str]:
         unshare = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        folders = ["--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/run", "--pidfile", f"{self.folder}/pid"]
-        alone = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--config-file", f"{self.folder}/config.json"]
+        folders = [
+            "--data-root",
+            f"{self.folder}/data",
+            "--exec-root",
+            f"{self.folder}/run",
+            "--pidfile",
+            f"{self.folder}/pid",
+        ]
+        alone = [
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+            "--config-file",
+            f"{self.folder}/config.json",
+        ]
         cgroups = ["--cgroup-parent", self.parent]
-        return [*unshare, "dockerd", "--host", f"unix://{self.socket}", *folders, "--storage-driver=vfs", *alone, *cgroups]
+        return [
+            *unshare,
+            "dockerd",
+            "--host",
+            f"unix://{self.socket}",
+            *folders,
+            "--storage-driver=vfs",
+            *alone,
+            *cgroups,
+        ]
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + WITHIN
@@ -99,7 +129,9 @@ class DockerEngine:
             tar.addfile(link)
         self.call("POST", f"/images/create?fromSrc=-&repo={IMAGE}", packed.getvalue(), "application/x-tar")
 
-    def call(self, method: str, path: str, body: bytes | Mapping[str, Any] | None = None, kind: str = "application/json") -> Any:
+    def call(
+        self, method: str, path: str, body: bytes | Mapping[str, Any] | None = None, kind: str = "application/json"
+    ) -> Any:
         """One request; the answer's JSON, or its text. EngineError with what the engine said if it refuses."""
         raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection = _Connection(self.socket)
@@ -125,13 +157,19 @@ class DockerEngine:
         environment: Sequence[str] = (),
         labels: Mapping[str, str] | None = None,
     ) -> str:
-        """A container of the busybox image without a network; `folder` is shown in it at its own path, read-only. Its id."""
+        """A container of the busybox image, without a network; `folder` is in it at its own path, read-only. Its id."""
         host = {
             "NetworkMode": "none",
             "LogConfig": {"Type": "json-file", "Config": dict(log_options or {})},
             "Binds": [f"{folder}:{folder}:ro"] if folder else [],
         }
-        wanted = {"Image": IMAGE, "Cmd": list(command), "Env": list(environment), "Labels": dict(labels or {}), "HostConfig": host}
+        wanted = {
+            "Image": IMAGE,
+            "Cmd": list(command),
+            "Env": list(environment),
+            "Labels": dict(labels or {}),
+            "HostConfig": host,
+        }
         return str(self.call("POST", "/containers/create", wanted)["Id"])
 
     def start(self, container: str) -> None:
@@ -180,7 +218,8 @@ class DockerEngine:
 
 def _program_files(program: str) -> dict[str, Path]:
     """A program, and the libraries that it is linked with where it is not static, by their names in the image."""
-    libraries = re.findall(r"(/\S+)", subprocess.run(["ldd", program], capture_output=True, text=True).stdout)
+    linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    libraries = re.findall(r"(/\S+)", linked)
     return {"bin/busybox": Path(program).resolve()} | {name[1:]: Path(name).resolve() for name in libraries}
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Set up what a make target needs: `setup.sh` the virtual environment in .venv, `setup.sh drill` what the bundled examples
-# run on, `setup.sh slow` the peers and servers of the slow tests. Says what it installs; does nothing where nothing is missing.
+# run on, `setup.sh slow` the peers and servers of the slow tests, `setup.sh release` what builds the wheels. Says what it
+# installs; does nothing where nothing is missing.
 set -eu
 cd "$(dirname "$0")/.."
 say() { printf '%s\n' "setup: $*" >&2; }
@@ -80,4 +81,9 @@ if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox chromium=chromium unshare=util-linux \
         setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io
     group slow
+    node_modules tests/trials/servers
+fi
+if [ "${1:-}" = release ]; then
+    debian make=make
+    group release
 fi

@@ -33,4 +33,4 @@ def write(directory: Path, files: Mapping[str, str]) -> Path:
 
 def documents_of(directory: Path, files: Mapping[str, str]) -> Documents:
     """The documents of a project with these files."""
-    return read_documents(write(directory, files), environment={})
+    return read_documents(write(directory / "shop", files), environment={})

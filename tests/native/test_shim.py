@@ -1,4 +1,4 @@
-"""seatrial-shim: the description, the log in Docker's json-file format, the exit record, and the two ends of an instance."""
+"""seatrial-shim: the description, the log in Docker's json-file format, the exit record, the ends of an instance."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ class Running:
 
     process: subprocess.Popen[bytes]
     report: int
+    said: bytes = b""
+
+    def until(self, word: bytes) -> bytes:
+        """All that it told up to a word and beyond; the shim must not end before."""
+        while word not in self.said:
+            part = os.read(self.report, 4096)
+            assert part, self.said
+            self.said += part
+        return self.said
 
     def told(self) -> str:
         """All that it told, up to its end."""
@@ -190,24 +199,38 @@ def test_every_line_of_a_million_arrives_in_order(start: Callable[..., Running],
     assert expected == 1_000_001
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_full_disk_holds_the_service_back_and_loses_nothing(start: Callable[..., Running], tmp_path: Path) -> None:
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MB with 300 kB left, until its file `ballast` goes."""
+    if os.geteuid() != 0:
+        cannot("mounting a small disk needs root")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
-    try:
-        (disk / "ballast").write_bytes(b"x" * 1_700_000)
-        running = start(shell("seq 1 10000", disk))
-        told = os.read(running.report, 4096)
-        deadline = time.monotonic() + DEADLINE
-        while b"log-full" not in told and time.monotonic() < deadline:
-            told += os.read(running.report, 4096)
-        assert b"log-full" in told
-        (disk / "ballast").unlink()
-        running.told()
-        assert [int(r["log"]) for r in records(disk / "log")] == list(range(1, 10_001))
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+    (disk / "ballast").write_bytes(b"x" * 1_700_000)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_full_disk_holds_the_service_back_and_loses_nothing(start: Callable[..., Running], full_disk: Path) -> None:
+    running = start(shell("seq 1 10000", full_disk))
+    running.until(b"log-full")
+    (full_disk / "ballast").unlink()
+    running.told()
+    assert [int(r["log"]) for r in records(full_disk / "log")] == list(range(1, 10_001))
+
+
+def test_full_disk_does_not_hide_the_end_of_the_instance(
+    start: Callable[..., Running], full_disk: Path, tmp_path: Path
+) -> None:
+    log: Record = ("log", full_disk, "log", -1, 1)
+    command: Record = ("argv", "sh", "-c", "seq 1 10000; exec sleep 1000")
+    running = start(description([("state", tmp_path), log, command, ("environment", PATH)]))
+    os.kill(int(running.until(b"log-full").split()[1]), signal.SIGKILL)
+    assert b"log-full" in running.until(b"exited")
+    assert json.loads((tmp_path / "exit").read_text())["signal"] == signal.SIGKILL
+    (full_disk / "ballast").unlink()
+    assert running.told().endswith("done\n")
 
 
 def test_death_by_signal_is_128_and_the_number(start: Callable[..., Running], tmp_path: Path) -> None:
@@ -230,11 +253,57 @@ def test_command_is_pid_1_of_its_own_namespaces(start: Callable[..., Running], t
         ("user", 65534),
         ("no-new-privileges",),
     ]
-    line = "echo $$ $(hostname) $(id -u):$(id -g) $(ulimit -n) $(umask); grep -E '^(NoNewPrivs|SigIgn|SigBlk)' /proc/self/status"
+    line = "echo $$ $(hostname) $(id -u):$(id -g) $(ulimit -n) $(umask); "
+    line += "grep -E '^(NoNewPrivs|SigIgn|SigBlk)' /proc/self/status"
     start(shell(line, tmp_path, *steps, namespaces=NAMESPACES)).told()
     said = text(tmp_path / "log", "stdout").decode().split("\n")
     assert said[0] == "1 box 65534:65534 512 0022"
     assert [part.split()[1].lstrip("0") for part in said[1:4]] == ["", "", "1"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a new root without a user namespace needs root")
+def test_steps_build_the_world_in_their_order(start: Callable[..., Running], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    bind, private = 0x1000 | 0x4000, 0x4000 | 0x40000
+    linked: list[Record] = [("symlink", f"usr/{name}", f"{root}/{name}") for name in ("bin", "lib", "lib64")]
+    steps: list[Record] = [
+        ("mount", "", "/", "", private, ""),
+        ("mount", "tmpfs", root, "tmpfs", 0, "size=1m"),
+        *(("directory", f"{root}/{name}", "0755") for name in ("usr", "dev", "proc", "gone")),
+        ("mount", "/usr", f"{root}/usr", "", bind, ""),
+        ("read-only", f"{root}/usr", 0),
+        *linked,
+        ("mount", "proc", f"{root}/proc", "proc", 14, ""),
+        ("mount", "tmpfs", f"{root}/gone", "tmpfs", 0, ""),
+        ("unmount", f"{root}/gone"),
+        ("node", f"{root}/dev/null", hex(0o20000), 1, 3),
+        ("mode", f"{root}/dev/null", "0666"),
+        ("file", f"{root}/hello", "0644", "XXXXX world"),
+        ("write", f"{root}/hello", "hello"),
+        ("own", f"{root}/hello", 1000, 1001),
+        ("root", root),
+        ("chdir", "/dev"),
+        ("bound", "0x400"),
+        ("capabilities", "0x400"),
+        ("parent-death", 9),
+    ]
+    line = (
+        "pwd; cat /hello; echo; stat -c '%n %a %u %g %F' /hello /dev/null; ls -d /gone/..; touch /usr/x || echo kept; "
+    )
+    line += "grep -c gone /proc/mounts; grep -E '^Cap(Prm|Bnd)' /proc/self/status"
+    start(shell(line, tmp_path, *steps, namespaces=NAMESPACES)).told()
+    assert text(tmp_path / "log", "stdout").decode().splitlines() == [
+        "/dev",
+        "hello world",
+        "/hello 644 1000 1001 regular file",
+        "/dev/null 666 0 0 character special file",
+        "/gone/..",
+        "kept",
+        "0",
+        "CapPrm:\t0000000000000400",
+        "CapBnd:\t0000000000000400",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +325,9 @@ def test_failed_step_is_named_with_its_errno(start: Callable[..., Running], reco
     assert running.process.returncode == 70
 
 
-@pytest.mark.parametrize("raw", [b"", b"seatrial-shim 2\0", b"seatrial-shim 1\0argv", b"seatrial-shim 1\0\0", b"\xff" * 300_000])
+@pytest.mark.parametrize(
+    "raw", [b"", b"seatrial-shim 2\0", b"seatrial-shim 1\0argv", b"seatrial-shim 1\0\0", b"\xff" * 300_000]
+)
 def test_broken_description_is_refused(start: Callable[..., Running], raw: bytes) -> None:
     running = start(raw)
     assert running.told().startswith("error description ")
@@ -290,11 +361,7 @@ def test_orphan_that_holds_the_output_does_not_delay_the_exit_record(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     running = start(shell("sleep 1000 & echo $! > pid; exit 5", tmp_path, ("chdir", tmp_path)))
-    told = b""
-    while b"exited" not in told:
-        part = os.read(running.report, 4096)
-        assert part, told
-        told += part
+    running.until(b"exited")
     assert json.loads((tmp_path / "exit").read_text())["code"] == 5
     assert running.process.poll() is None, "the log is not complete before the orphan lets go of it"
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""seatrial-shim's log beside a real Docker engine's: the same output gives the same bytes, except for the values of time."""
+"""seatrial-shim's log beside a real Docker engine's: the same output gives the same bytes, the times aside."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from ..docker_engine import DockerEngine
 from .test_shim import Record, description
 
@@ -21,9 +22,20 @@ EVERY_BYTE = bytes(byte for byte in range(256) if byte != 0x0A)
 
 
 def mixture(seed: int) -> bytes:
-    """Some hundred kilobytes of everything: text, controls, broken UTF-8, lines of all lengths, no end of line at the end."""
+    """Some hundred kilobytes of everything: text, controls, broken UTF-8, lines of all lengths, the last unended."""
     chance = random.Random(seed)
-    pieces = [b"plain text ", b"\n", b"\n\n", b"\t\r", b"\x00\x1f\x7f", "é😀\u2028".encode(), b"\xff", b"\xe2\x80", b"<&>\"\\", b"x" * 5000]
+    pieces = [
+        b"plain text ",
+        b"\n",
+        b"\n\n",
+        b"\t\r",
+        b"\x00\x1f\x7f",
+        "é😀\u2028".encode(),
+        b"\xff",
+        b"\xe2\x80",
+        b'<&>"\\',
+        b"x" * 5000,
+    ]
     return b"".join(chance.choice(pieces) for _ in range(600)) + b"end"
 
 
@@ -34,7 +46,8 @@ CASES = {
     "carriage returns": b"progress 1\rprogress 2\r\nend\r\n",
     "nothing": b"",
     "separators": "\u2028 \u2029 \u2027 \ufeff \ufffd \uffff é \u00a0 😀\n".encode(),
-    "broken UTF-8": b"\xc3\n\xc3(\xe2\x80\n\xed\xa0\x80 \xf4\x90\x80\x80 \xc0\xaf \xe0\x80\x80 \xf0\x9f\x98 \xf8\x88\x80\x80\x80 \xfe\xff\n\xf0\x9f",
+    "broken UTF-8": b"\xc3\n\xc3(\xe2\x80\n\xed\xa0\x80 \xf4\x90\x80\x80 \xc0\xaf \xe0\x80\x80 "
+    b"\xf0\x9f\x98 \xf8\x88\x80\x80\x80 \xfe\xff\n\xf0\x9f",
     "just below 16 KiB": b"a" * (PARTIAL - 1) + b"\nb\n",
     "exactly 16 KiB": b"a" * PARTIAL + b"\nb\n",
     "just above 16 KiB": b"a" * (PARTIAL + 1) + b"\nb\n",
@@ -62,7 +75,9 @@ def shim_log(program: Callable[[str], Path], tmp_path: Path) -> Callable[..., Pa
         reading, writing = os.pipe()
         log: Record = ("log", folder, "log", limit, files, *more)
         raw = description([log, ("argv", *command), ("environment", "PATH=/usr/bin:/bin")])
-        process = subprocess.Popen([program("seatrial-shim"), str(reading), "1"], pass_fds=(reading,), stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [program("seatrial-shim"), str(reading), "1"], pass_fds=(reading,), stdout=subprocess.PIPE
+        )
         os.close(reading)
         with os.fdopen(writing, "wb") as stream:
             stream.write(raw)
@@ -74,7 +89,8 @@ def shim_log(program: Callable[[str], Path], tmp_path: Path) -> Callable[..., Pa
 
 
 @pytest.mark.parametrize(
-    ("name", "block"), [(name, block) for name in CASES for block in (65536, 1021) if len(CASES[name]) >= block or block > 1021]
+    ("name", "block"),
+    [(name, block) for name in CASES for block in (65536, 1021) if len(CASES[name]) >= block or block > 1021],
 )
 def test_log_is_dockers_byte_for_byte(
     name: str, block: int, docker_engine: DockerEngine, shim_log: Callable[..., Path], tmp_path: Path
@@ -90,7 +106,11 @@ def test_log_is_dockers_byte_for_byte(
 
 
 def test_line_written_in_pieces_is_one_record(docker_engine: DockerEngine, shim_log: Callable[..., Path]) -> None:
-    command = ["sh", "-c", "printf a; busybox usleep 50000; printf b; busybox usleep 50000; printf 'c\\nd'; busybox usleep 50000; echo"]
+    command = [
+        "sh",
+        "-c",
+        "printf a; busybox usleep 50000; printf b; busybox usleep 50000; printf 'c\\nd'; busybox usleep 50000; echo",
+    ]
     with docker_engine.finished(command) as log:
         theirs = log.read_bytes()
     assert without_time(theirs) == without_time(shim_log(command).read_bytes())

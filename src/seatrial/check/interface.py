@@ -26,6 +26,8 @@ class Context:
     """What a rule sees: the documents of one project; `units` are its services, each with its documents."""
 
     documents: Documents
+    today: str = ""
+    """The date as "2026-11-01"; a rule that needs it says nothing where it is empty."""
 
     @property
     def units(self) -> tuple[Unit, ...]:

@@ -88,7 +88,7 @@ def is_for_development(unit: Unit) -> bool:
     stage, or because it runs sources that are mounted from the project."""
     entry = unit.compose
     words = _words(entry.file if entry else "") | _words(entry.target or "" if entry else "")
-    words |= _words(unit.stages[0].name if unit.stages else "")
+    words |= _words(unit.stages[0].name if unit.stages else "") | (_words(unit.origin) & _TESTS)
     words |= _words(unit.dockerfile.file.rpartition("/")[2] if unit.dockerfile else "")
     for profile in entry.profiles if entry else ():
         words |= _words(profile)
@@ -99,7 +99,8 @@ def is_for_development(unit: Unit) -> bool:
     return any(mount.source.rstrip("/") == context and not mount.read_only for mount in binds)
 
 
-_DEVELOPMENT = frozenset(
+_TESTS = frozenset({"test", "tests", "testing", "testdata", "fixture", "fixtures", "e2e", "ci", "devcontainer"})
+_DEVELOPMENT = _TESTS | frozenset(
     {"dev", "develop", "development", "test", "tests", "testing", "local", "ci", "debug", "example"}
 )
 

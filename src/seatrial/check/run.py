@@ -21,6 +21,8 @@ from seatrial.model.place import Place, Sourced
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 """0 for the worst."""
+_MANY_ALIKE = 4
+"""From so many findings of `syntax` with one remedy on, a file has them told as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     known: Counter[baseline.Key] = field(default_factory=Counter)
     prefix: str = ""
+    today: str = ""
 
     def wants(self, name: str) -> bool:
         """Whether findings of this requirement are to be told."""
@@ -64,7 +67,7 @@ def run(documents: Documents, options: Options | None = None) -> Outcome:
     """Check one project."""
     options = options or Options()
     rules = {rule.name: rule for rule in rules_for(documents, [name for name in NAMES if options.wants(name)])}
-    found = _once(_found(documents, rules.values(), options.wants))
+    found = _once(_found(Context(documents, options.today), rules.values(), options.wants))
     ignores = read_ignores(documents)
     kept, ignored = [], []
     for finding in found:
@@ -99,9 +102,8 @@ def _moved_place(place: Place | None, prefix: str) -> Place | None:
     return replace(place, file=moved_file(place.file, prefix)) if place else None
 
 
-def _found(documents: Documents, rules: Iterable[Rule], wants: Callable[[str], bool]) -> Iterator[Finding]:
-    yield from (finding for finding in documents.findings if wants(finding.requirement))
-    context = Context(documents)
+def _found(context: Context, rules: Iterable[Rule], wants: Callable[[str], bool]) -> Iterator[Finding]:
+    yield from (finding for finding in context.documents.findings if wants(finding.requirement))
     for rule in rules:
         yield from rule.check(context)
 
@@ -134,9 +136,21 @@ def _together(findings: Iterable[Finding], rules: dict[str, Rule]) -> Iterator[F
         rule = rules.get(finding.requirement)
         is_shared = rule is not None and rule.many and finding.service and finding.severity is rule.severity
         place: object = (finding.place.file, finding.severity, finding.confidence) if is_shared else number
+        if finding.requirement == "syntax":
+            # One cause, many places: a section that is missing, a word that is unknown everywhere.
+            place = (finding.place.file, finding.severity, finding.remedy) if finding.remedy else number
         groups.setdefault((finding.requirement, place), []).append(finding)
     for group in groups.values():
-        yield group[0] if len(group) == 1 else _merged(group, rules[group[0].requirement])
+        if group[0].requirement == "syntax":
+            yield from group if len(group) < _MANY_ALIKE else [_first_of_many(group)]
+        else:
+            yield group[0] if len(group) == 1 else _merged(group, rules[group[0].requirement])
+
+
+def _first_of_many(group: list[Finding]) -> Finding:
+    first, *others = sorted(group, key=_order)
+    message = f"{first.message} (and {len(others)} more of this kind)"
+    return replace(first, message=message, related=tuple(Sourced(each.message, each.place) for each in others))
 
 
 def _merged(group: list[Finding], rule: Rule) -> Finding:

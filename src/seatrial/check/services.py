@@ -41,6 +41,7 @@ _JOB_WORDS = frozenset(
     {"migrate", "migration", "migrations", "migrator", "init", "setup", "seed", "seeder", "bootstrap", "install"}
     | {"job", "cli", "once", "backup", "builder", "build", "test", "tests", "createbuckets", "loader", "composer"}
 )
+_TOOL_WORDS = _JOB_WORDS | {"tools", "tool", "admin", "jobs", "ops", "manual", "utils", "profiling", "bench", "debug"}
 _PROBABLY_SHELL = launch.SHELLS | {"true", "echo", "sleep", "tail", "cat"}
 
 
@@ -78,12 +79,17 @@ def _waits(units: tuple[Unit, ...]) -> Iterator[Sourced[Dependency]]:
         yield from unit.service.depends_on
 
 
+def _on_demand(profiles: tuple[str, ...]) -> bool:
+    """Whether these profiles are for somebody's tools, rather than for choosing what runs where."""
+    return any(set(profile.lower().replace("_", "-").split("-")) & _TOOL_WORDS for profile in profiles)
+
+
 def production(units: tuple[Unit, ...]) -> Iterator[Unit]:
     """The compose services that are to run for long, outside of development, and not only on somebody's demand."""
     for unit in units:
         if (
             unit.compose
-            and not unit.compose.profiles
+            and not _on_demand(unit.compose.profiles)
             and not launch.is_for_development(unit)
             and not is_job(unit, units)
         ):

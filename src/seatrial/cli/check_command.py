@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -103,24 +104,29 @@ def _check_path(path: Path, options: Options, checked: _Checked) -> None:
     from seatrial.files.discovery import candidates
 
     found = candidates(path.absolute())
+    root = path.absolute()
     for directory in (*found.directories, *found.compose_files):
-        _check_one(directory, options, checked)
+        _check_one(directory, options, checked, found_below=root)
     for dockerfile in found.dockerfiles:
         if str(dockerfile) not in checked.read:
-            _check_one(dockerfile, options, checked, is_context_known=dockerfile.parent == path.absolute())
+            _check_one(dockerfile, options, checked, found_below=root)
 
 
-def _check_one(path: Path, options: Options, checked: _Checked, *, is_context_known: bool = True) -> None:
+def _check_one(path: Path, options: Options, checked: _Checked, *, found_below: Path | None = None) -> None:
+    """`found_below` is the directory that was searched; None where the user named the file."""
+    origin = str(path.relative_to(found_below)) if found_below else ""
     try:
-        documents = read_documents(path, environment={})
+        documents = read_documents(path, environment={}, origin=origin)
     except NothingFoundError:
         return
     except InputError as error:
         place = error.place
         checked.problems.append(f"{place.file if place else path}: {error.message}")
         return
-    checked.read.update(os.path.normpath(os.path.join(documents.directory, file)) for file in documents.texts)
-    if not is_context_known:
+    checked.read.update(os.path.normpath(Path(documents.directory) / file) for file in documents.texts)
+    if found_below and Path(documents.directory) != found_below:
+        if any(_MISTAKEN.search(finding.message) for finding in documents.findings):
+            return  # a part that is put over another file, or no compose file at all
         documents = replace(documents, findings=tuple(_of_any_context(documents.findings)))
     prefix = _prefix(documents.directory)
     outcome = checking.run(documents, replace(options, prefix=prefix))
@@ -135,6 +141,10 @@ def _prefix(directory: str) -> str:
     if relative == ".":
         return ""
     return (directory if relative.startswith("../../..") else relative).rstrip("/") + "/"
+
+
+_MISTAKEN = re.compile(r"has neither an image nor a build|^a compose file must be a mapping")
+"""What is wrong with a file that somebody named is not, with one that merely has the name."""
 
 
 def _of_any_context(findings: tuple[Finding, ...]) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def is_compose_name(name: str) -> bool:
 
 
 def is_dockerfile_name(name: str) -> bool:
-    """Whether a file of this name is a Dockerfile: `Dockerfile`, `Dockerfile.web`, `web.Dockerfile`, `Containerfile`."""
+    """Whether a file of this name is a Dockerfile: `Dockerfile`, `Dockerfile.web`, `web.Dockerfile`."""
     if name in DOCKERFILE_NAMES:
         return True
     lower = name.lower()

@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.files.dockerfile import read_dockerfile
-from seatrial.files.dockerignore import context_files, dockerignore_file, read_dockerignore
+from seatrial.files.dockerignore import (
+    Dockerignore,
+    context_entries,
+    context_files,
+    dockerignore_file,
+    read_dockerignore,
+)
 from seatrial.files.instructions import neutral
 from seatrial.files.join.building import shown_path
 from seatrial.files.join.locate import locate
 from seatrial.files.json_positions import JsonError, Lines, Node, parse
+from seatrial.files.pipelines import read_pipelines
 from seatrial.files.project import read_project
 from seatrial.files.reading import is_regular, read_text
 from seatrial.files.scripts.tree import Tree
@@ -36,6 +45,7 @@ from seatrial.model.documents import (
     Unit,
 )
 from seatrial.model.errors import InputError
+from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.project import Project
 from seatrial.model.service import Service
@@ -62,15 +72,21 @@ LOCKFILES = (
     "Gemfile.lock",
     "composer.lock",
 )
+_ALL_PROFILES = ("*",)
+_UNSET = re.compile(r"the (?:required )?variable \w+ (?:is not set|has no value)")
 MAX_SCRIPT_BYTES = 256 * 1024
 _BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
 
-def read_documents(path: Path, *, environment: Mapping[str, str]) -> Documents:
-    """Everything that `seatrial check` looks at, for a directory, a Dockerfile or a compose file."""
-    project = read_project(path, environment=environment)
-    return _Reader(Path(project.directory), project).read(_compose_entries(path, environment))
+def read_documents(path: Path, *, environment: Mapping[str, str], origin: str = "") -> Documents:
+    """Everything that `seatrial check` looks at, for a directory, a Dockerfile or a compose file.
+
+    `origin` is where the project lies as seen from where the check began.
+    """
+    project = read_project(path, environment=environment, profiles=_ALL_PROFILES)
+    documents = _Reader(Path(project.directory), project, origin).read(_compose_entries(path, environment))
+    return replace(documents, findings=tuple(_of_the_files(documents)))
 
 
 def _compose_entries(path: Path, environment: Mapping[str, str]) -> Mapping[str, ComposeEntry]:
@@ -79,8 +95,21 @@ def _compose_entries(path: Path, environment: Mapping[str, str]) -> Mapping[str,
         return {}
     from seatrial.files.compose import read_compose
 
-    compose = read_compose(located.compose_files, environment, (), located.directory)
+    compose = read_compose(located.compose_files, environment, _ALL_PROFILES, located.directory)
     return {name: _entry(service, compose) for name, service in compose.services.items()}
+
+
+def _of_the_files(documents: Documents) -> Iterator[Finding]:
+    """What reading found, without what a repository leaves to the machine: variables and `.env` files that git doesn't
+    have, and values that are wrong only for want of them."""
+    unset = {finding.place.file for finding in documents.findings if _UNSET.match(finding.message)}
+    for finding in documents.findings:
+        is_missing = "env" in finding.message and finding.message.endswith("cannot be read: No such file or directory")
+        text = documents.texts.get(finding.place.file, "") if finding.place.file in unset else ""
+        lines = text.split("\n")[finding.place.line - 1 : finding.place.line]
+        is_empty = bool(text) and ("$" in "".join(lines) or "has neither an image nor a build" in finding.message)
+        if finding.requirement != "syntax" or not (is_missing or is_empty):
+            yield finding
 
 
 def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
@@ -101,13 +130,15 @@ def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
         said.network_mode.value if said.network_mode else "",
         said.privileged,
         said.environment,
+        tuple(said.build.args) if said.build else (),
     )
 
 
 class _Reader:
     """One reading of a project; remembers what it has read."""
 
-    def __init__(self, directory: Path, project: Project) -> None:
+    def __init__(self, directory: Path, project: Project, origin: str) -> None:
+        self.origin = origin
         self.directory = directory
         self.project = project
         self.texts: dict[str, str] = {}
@@ -120,6 +151,7 @@ class _Reader:
         for file in self.project.files:
             self._text(self.directory / file, file)
         units = tuple(self._unit(service, entries.get(service.name)) for service in self.project.services)
+        pipelines = read_pipelines(self.directory, self._text)
         return Documents(
             str(self.directory),
             units,
@@ -129,6 +161,7 @@ class _Reader:
             tuple(self.lockfiles),
             self.texts,
             self.project.findings,
+            pipelines,
         )
 
     def _text(self, path: Path, shown: str, limit: int = 4 * 1024 * 1024) -> str | None:
@@ -144,7 +177,8 @@ class _Reader:
         stages = dockerfile.chain(entry.target if entry else None) if dockerfile else ()
         tree = self._tree(service)
         script = self._script(service, tree)
-        return Unit(service, dockerfile, stages, entry, script, self._manifests_of(service), _health(service, stages))
+        health = _health(service, stages)
+        return Unit(service, dockerfile, stages, entry, script, self._manifests_of(service), health, self.origin)
 
     def _dockerfile(self, service: Service) -> Dockerfile | None:
         shown = service.dockerfile
@@ -162,15 +196,22 @@ class _Reader:
         ignore_file = dockerignore_file(directory, dockerfile)
 
         @cache
-        def list_files() -> tuple[str, ...]:
+        def ignore() -> Dockerignore:
             try:
-                text = read_text(ignore_file) if ignore_file else ""
+                return read_dockerignore(read_text(ignore_file) if ignore_file else "")
             except InputError:
-                text = ""
-            return tuple(context_files(directory, read_dockerignore(text)))
+                return Dockerignore()
+
+        @cache
+        def list_files() -> tuple[str, ...]:
+            return tuple(context_files(directory, ignore()))
+
+        @cache
+        def list_entries() -> tuple[str, ...]:
+            return tuple(context_entries(directory, ignore()))
 
         shown = shown_path(ignore_file, self.directory) if ignore_file else ""
-        return BuildContext(str(directory), list_files, shown)
+        return BuildContext(str(directory), list_files, shown, list_entries, lambda path: ignore().excludes(path))
 
     def _tree(self, service: Service) -> Tree:
         context = Path(service.context)
@@ -211,7 +252,20 @@ class _Reader:
             manifest = _package_json(text, shown) if text is not None else None
             if manifest is not None:
                 self.manifests[shown] = manifest
-        return (self.manifests[shown],) if shown in self.manifests else ()
+        found = (shown, self._pyproject(context, prefix))
+        return tuple(self.manifests[name] for name in found if name in self.manifests)
+
+    def _pyproject(self, context: Path, prefix: str) -> str:
+        shown = prefix + "pyproject.toml"
+        if shown in self.lockfiles and shown not in self.manifests:
+            import tomllib  # late: 4 ms that only such a project pays
+
+            try:
+                data = tomllib.loads(self._text(context / "pyproject.toml", shown) or "")
+            except (tomllib.TOMLDecodeError, RecursionError):
+                return shown
+            self.manifests[shown] = Manifest(shown, data)
+        return shown
 
 
 def _health(service: Service, stages: tuple[Stage, ...]) -> tuple[ShellCommand, ...]:

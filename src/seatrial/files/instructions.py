@@ -11,6 +11,7 @@ from bisect import bisect_right
 from functools import cache
 
 from seatrial.files.dockerfile import Dockerfile, Instruction, Stage
+from seatrial.files.dockerfile.expansion import ExpansionError, Options, expand
 from seatrial.files.json_positions import Lines
 from seatrial.files.shell_commands import shell_commands
 from seatrial.model import documents
@@ -30,22 +31,46 @@ def neutral(dockerfile: Dockerfile, context: documents.BuildContext) -> document
     escape = dockerfile.directives.escape_character
     converted = {id(each): _instruction(each, lines, escape) for each in dockerfile.instructions}
     names: dict[str, int] = {}
+    values = _argument_defaults(dockerfile, escape)
     stages = []
     for stage in dockerfile.stages:
-        stages.append(_stage(stage, converted, names))
+        stages.append(_stage(stage, converted, names, _expanded(stage.base.text, values, escape)))
         if stage.name:
             names[stage.name] = stage.index
     return documents.Dockerfile(dockerfile.file, dockerfile.text, tuple(converted.values()), tuple(stages), context)
 
 
-def _stage(stage: Stage, converted: dict[int, documents.Instruction], names: dict[str, int]) -> documents.Stage:
+def _argument_defaults(dockerfile: Dockerfile, escape: str) -> dict[str, str]:
+    """The ARGs before the first FROM that have a default that can be known."""
+    values: dict[str, str] = {}
+    for pair in (pair for instruction in dockerfile.global_arguments for pair in instruction.pairs):
+        value = _expanded(pair.value.text, values, escape) if pair.value else ""
+        if value:
+            values[pair.name.text] = value
+    return values
+
+
+def _expanded(text: str, values: dict[str, str], escape: str) -> str:
+    """The text with the variables filled in, "" where one isn't known."""
+    try:
+        value = expand(text, values, Options(escape=escape, skip_unset=True))
+    except ExpansionError:
+        return ""
+    return "" if "$" in value else value
+
+
+def _stage(
+    stage: Stage, converted: dict[int, documents.Instruction], names: dict[str, int], image: str
+) -> documents.Stage:
+    parent = names.get(image.lower() or stage.base.text.lower())
     return documents.Stage(
         stage.index,
         stage.name,
         Sourced(stage.base.text, stage.base.place),
         converted[id(stage.origin)],
         tuple(converted[id(each)] for each in stage.instructions),
-        names.get(stage.base.text.lower()),
+        parent,
+        image if parent is None else "",
     )
 
 
@@ -70,6 +95,7 @@ def _instruction(read: Instruction, lines: Lines, escape: str) -> documents.Inst
         tuple(Sourced(heredoc.content, heredoc.place) for heredoc in read.heredocs),
         read.broken,
         read_shell if has_shell else tuple,
+        tuple(flag.value for flag in read.flags if flag.name == "mount" and flag.value),
     )
 
 

@@ -25,7 +25,7 @@ _SECONDS = {
 _LONGEST = 2**63 / 1e9
 """Go counts nanoseconds in 64 bits: about 292 years."""
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) ?([a-zA-Z]*)")
+_SIZE = re.compile(r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?) ?([a-zA-Z]*)")
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _MAX_TEXT = 100

@@ -63,6 +63,8 @@ class Instruction:
     broken: bool = False
     read_shell: Callable[[], tuple[ShellCommand, ...]] = tuple
     """Gives `shell`; remembers its answer."""
+    mounts: tuple[str, ...] = ()
+    """The values of all `--mount` flags of RUN."""
 
     @property
     def shell(self) -> tuple[ShellCommand, ...]:
@@ -72,7 +74,10 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A build stage: `base` is its FROM's image as written, `parent` the index of the stage that it stands on."""
+    """A build stage: `base` is its FROM's image as written, `parent` the index of the stage that it stands on.
+
+    `image` is the base with the defaults of the ARGs filled in; "" where it is a stage, or a variable isn't known.
+    """
 
     index: int
     name: str
@@ -80,6 +85,7 @@ class Stage:
     origin: Instruction
     instructions: tuple[Instruction, ...]
     parent: int | None = None
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +94,15 @@ class BuildContext:
 
     `list_files` gives the paths of its files after .dockerignore, relative and sorted; it may read the directory when
     first called and remembers the answer. `ignore_file` is the .dockerignore that counts, "" if there is none.
+    `list_entries` gives less at less cost: the files, but of a directory that is `.git`, `node_modules`, `.venv` or the
+    like only its name with a slash behind it. `ignores` says whether a path would be left out, be it there or not.
     """
 
     directory: str
     list_files: Callable[[], Sequence[str]] = tuple
     ignore_file: str = ""
+    list_entries: Callable[[], Sequence[str]] = tuple
+    ignores: Callable[[str], bool] = field(default=lambda _path: False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,8 @@ class ComposeEntry:
     privileged: Sourced[bool] | None = None
     environment: Mapping[str, Sourced[str | None]] = field(default_factory=dict)
     """As compose says it alone, `env_file` included; None takes a variable away."""
+    build_arguments: tuple[str, ...] = ()
+    """The names of `build.args`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +196,8 @@ class Unit:
 
     `stages` are those of its image, the final one first. `entrypoint_script` is the script of the project that PID 1
     is started with, if it is one. `manifests` are the package.json and pyproject.toml beside its Dockerfile or context.
-    `health` are the commands of its health check: those of the shell line, or the one of the exec form.
+    `health` are the commands of its health check: those of the shell line, or the one of the exec form. `origin` is
+    the project's directory as seen from where the check began ("tests/integration/web", "" for that very directory).
     """
 
     service: Service
@@ -194,6 +207,7 @@ class Unit:
     entrypoint_script: Script | None = None
     manifests: tuple[Manifest, ...] = ()
     health: tuple[ShellCommand, ...] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,3 +224,5 @@ class Documents:
     texts: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     """What reading itself found wrong (requirement `syntax` and the like)."""
+    pipelines: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the CI files of the repository, and of its Dependabot and Renovate settings; also in `texts`."""

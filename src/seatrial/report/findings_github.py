@@ -5,6 +5,7 @@ from __future__ import annotations
 from seatrial.model.finding import Finding, Severity
 from seatrial.report import redact
 from seatrial.report.findings_values import FindingsReport
+from seatrial.report.words import clean
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
@@ -12,7 +13,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 def render(report: FindingsReport) -> str:
     """One command a line."""
     lines = [_line(finding) for finding in report.findings]
-    lines += [f"::error::{_data(redact.text(problem))}" for problem in report.problems]
+    lines += [f"::error::{_message(problem)}" for problem in report.problems]
     return "".join(line + "\n" for line in lines)
 
 
@@ -25,7 +26,11 @@ def _line(finding: Finding) -> str:
     properties["title"] = finding.requirement
     message = finding.message + (f"\n{finding.remedy}" if finding.remedy else "")
     shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{_COMMANDS[finding.severity]} {shown}::{_data(redact.text(message))}"
+    return f"::{_COMMANDS[finding.severity]} {shown}::{_message(message)}"
+
+
+def _message(text: str) -> str:
+    return _data("\n".join(clean(line) for line in redact.text(text).split("\n")))
 
 
 def _data(text: str) -> str:

@@ -33,8 +33,8 @@ def document(report: FindingsReport) -> dict[str, Any]:
             "files": report.files,
         },
         "findings": [_finding(finding) for finding in report.findings],
-        "ignored": [{**_finding(finding), "reason": reason} for finding, reason in report.ignored],
-        "not_read": list(report.problems),
+        "ignored": [{**_finding(finding), "reason": redact.text(reason)} for finding, reason in report.ignored],
+        "not_read": [redact.text(problem) for problem in report.problems],
     }
 
 

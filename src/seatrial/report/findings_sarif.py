@@ -33,7 +33,7 @@ def document(report: FindingsReport) -> dict[str, Any]:
     seen: Counter[str] = Counter()
     results = [_result(report, finding, indexes, seen) for finding in report.findings]
     for finding, reason in report.ignored:
-        suppression = {"kind": "inSource", **({"justification": reason} if reason else {})}
+        suppression = {"kind": "inSource", **({"justification": redact.text(reason)} if reason else {})}
         results.append({**_result(report, finding, indexes, seen), "suppressions": [suppression]})
     driver = {
         "name": report.tool,

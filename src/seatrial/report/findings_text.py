@@ -25,7 +25,7 @@ def render(report: FindingsReport, style: TextStyle) -> str:
     lines: list[str] = []
     for finding in report.findings:
         lines += [*_finding(report, finding, style), ""]
-    lines += [f"not read: {clean(problem)}" for problem in report.problems]
+    lines += [f"not read: {_safe(problem)}" for problem in report.problems]
     lines += _summary(report)
     return "\n".join(lines) + "\n"
 

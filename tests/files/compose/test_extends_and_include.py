@@ -88,6 +88,11 @@ def test_a_base_that_can_not_be_had_is_told_and_hides_nothing_else(
     assert {"a", "other"} <= set(project.services)
 
 
+def test_a_reset_extends_extends_nothing(read: Read) -> None:
+    project = read("services: {a: {image: i, extends: !reset {file: none.yaml, service: b}}}")
+    assert project.findings == ()
+
+
 def test_a_circle_through_two_files_is_found(read: Read) -> None:
     project = read(
         {

@@ -141,7 +141,11 @@ def test_profiles_turn_services_on(read: Read, profiles: list[str], environment:
         ("depends_on: [alway]", "depends on 'alway', which is not defined"),
         ("links: ['gone:alias']", "depends on 'gone'"),
         ("network_mode: 'service:gone'", "depends on 'gone'"),
-        ("depends_on: {a: {}}", "circle: a → a"),
+        (
+            "depends_on: {gone: {required: false, condition: service_started}}",
+            "depends on 'gone', which is not defined",
+        ),
+        ("depends_on: [a]", "circle: a → a"),
     ],
 )
 def test_a_dependency_that_can_not_be_met_is_told(read: Read, said: str, message: str) -> None:
@@ -151,8 +155,8 @@ def test_a_dependency_that_can_not_be_met_is_told(read: Read, said: str, message
     assert finding.severity is Severity.ERROR
 
 
-def test_a_dependency_that_is_not_required_may_be_off_or_missing(read: Read) -> None:
-    said = "{debug: {required: false, condition: service_healthy}, gone: {required: false, condition: service_started}}"
+def test_a_dependency_that_is_not_required_may_be_off(read: Read) -> None:
+    said = "{debug: {required: false, condition: service_healthy}}"
     project = read(f"{SERVICES}  a:\n    image: i\n    depends_on: {said}\n")
     assert project.findings == ()
 
@@ -230,6 +234,10 @@ def test_a_value_that_is_explained_has_no_consequences(read: Read) -> None:
     project = read('services:\n  a:\n    image: ${TAG:?say it}\n    ports: ["${"]\n  b: {image: i}\n')
     assert [str(finding.place) for finding in project.findings] == ["compose.yaml:3:12", "compose.yaml:4:14"]
     assert set(project.services) == {"a", "b"}
+
+
+def test_a_service_that_is_off_need_not_be_complete(read: Read) -> None:
+    assert read("services: {a: {image: i}, b: {profiles: [p], depends_on: [none], secrets: [none]}}").findings == ()
 
 
 def test_secrets_and_configs_become_files(read: Read, tmp_path: Path) -> None:

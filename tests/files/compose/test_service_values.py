@@ -34,6 +34,8 @@ def service(read: Read, text: str) -> tuple[ComposeService, tuple[Finding, ...]]
         ("", ()),
         ("sh -c 'a && b'", ("sh", "-c", "a && b")),
         ("echo `date +x` $(date -u)", ("echo", "`date +x`", "$(date -u)")),
+        ("a\\tb c\\nd\\r 'e\\n'", ("atb", "cndr", "e\\n")),
+        ("`a 'b c'`", ("`a b c`",)),
         ("a \\; b", ("a", ";", "b")),
     ],
 )
@@ -56,7 +58,7 @@ def test_a_shell_operator_ends_the_command(text: str, argv: tuple[str, ...], dro
     assert (split(text).argv, split(text).dropped) == (argv, dropped)
 
 
-@pytest.mark.parametrize("text", ["a 'b", 'a "b', "a \\", "a `b", "a (b)", "a b)", "a $(b"])
+@pytest.mark.parametrize("text", ["a 'b", 'a "b', "a \\", "a `b", "a (b)", "a b)", "a $(b", "a)b)"])
 def test_an_unfinished_command_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"closed|parenthesis"):
         split(text)
@@ -107,7 +109,7 @@ def test_ports_in_the_short_form(text: str, ports: list[tuple[str, Port]]) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "80:", "70000", "5-1", "1-2:1-3", "80/xyz", "host:80:80", "1:2:3:4:5", "-1", "٣"]
+    "text", ["", "a", "80:", "70000", "0", "5-1", "1-2:1-3", "80/xyz", "host:80:80", "1:2:3:4:5", "-1", "٣"]
 )
 def test_other_texts_are_no_ports(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
@@ -292,7 +294,7 @@ logging: {driver: json-file, options: {max-size: 10m, max-file: 3}}
         ("mem_limit: lots", "5:16", "'lots' is not a size", ""),
         ("mem_limit: 1m", "5:16", "below 6 MiB", ""),
         ("mem_limit: 1g\ndeploy: {resources: {limits: {memory: 2g}}}", "6:43", "different things", "remove mem_limit"),
-        ("scale: 2\ncontainer_name: c", "6:21", "can't be shared by 2 replicas", "remove container_name"),
+        ("scale: 2\ncontainer_name: cc", "6:21", "can't be shared by 2 replicas", "remove container_name"),
         ("deploy: {replicas: -1}", "5:24", "can't be negative", ""),
         ("ports: {a: 1}", "5:12", "must be a list, this is a mapping", ""),
         ("ports: ['80:web']", "5:13", "'web' is not a port", ""),
@@ -313,8 +315,15 @@ logging: {driver: json-file, options: {max-size: 10m, max-file: 3}}
         ("ulimits: {nofile: {soft: 5}}", "5:23", "needs soft and hard", ""),
         ("ulimits: {nofile: {soft: 5, hard: 2}}", "5:30", "above the hard one", ""),
         ("depends_on: {b: {condition: healthy}}", "5:33", "'healthy' is no condition", ""),
+        ("tmpfs: 5", "5:12", "must be a string", ""),
+        ("depends_on: {b: {required: false}}", "5:21", "needs a condition", "add condition: service_started"),
         ("secrets: [none]", "5:15", "the secret 'none' is not defined", "top-level secrets"),
         ("networks: [backend]", "5:16", "the network 'backend' is not defined", "top-level networks"),
+        ("container_name: a b", "5:21", "is no name", ""),
+        ("group_add: [a, a]", "5:20", "has 'a' twice", ""),
+        ("healthcheck: {retries: 1.5}", "5:28", "1.5 is cut to 1", ""),
+        ("mem_limit: 1.5", "5:16", "ignores a fraction", ""),
+        ("ports: ['0:0']", "5:13", "from 1 to 65535", ""),
         ("cap_add: [[A]]", "5:15", "must be a string, this is a list", ""),
         ("cap_add: [A,]\ngroup_add: [null]", "6:17", "has an empty item", ""),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from typing import Any
 
 import pytest
@@ -56,7 +57,10 @@ def value(text: str) -> Any:
         ("1.2.3", "1.2.3"),
         ("-", ["-"]),
         (".inf", float("inf")),
-        ("2024-01-02", "2024-01-02"),
+        ("2024-01-02", date(2024, 1, 2)),
+        ("2024-13-02", "2024-13-02"),
+        ("2024-01-02T03", "2024-01-02T03"),
+        ("-0", -0.0),
         ("123456789012345678901234567890", 123456789012345678901234567890.0),
         ("'true'", "true"),
         ('"1"', "1"),
@@ -80,6 +84,7 @@ def test_plain_values_have_the_types_that_compose_gives_them(text: str, expected
     [
         *[("0777", "511"), ("1.50", "1.5"), ("1.0", "1"), ("TRUE", "true"), ("1e21", "1e+21"), ("0.00001", "1e-05")],
         *[("-.inf", "-Inf"), ("1e3", "1000"), ("0.0001", "0.0001"), ("~", ""), ("1.5e-7", "1.5e-07")],
+        *[("-0", "-0"), ("2024-1-2", "2024-01-02 00:00:00 +0000 UTC")],
     ],
 )
 def test_numbers_become_strings_as_go_prints_them(text: str, shown: str) -> None:
@@ -132,7 +137,7 @@ def test_reset_and_override_are_marks_and_keep_the_value() -> None:
     marks = {key: node.mark for key, node in root.items()}
     reset, override = Mark.RESET, Mark.OVERRIDE
     assert marks == {"a": reset, "b": reset, "c": override, "d": override, "e": reset, "f": reset}
-    assert plain(root) == {"a": None, "b": None, "c": [1, 2], "d": 5, "e": [], "f": []}
+    assert plain(root) == {"a": "", "b": "null", "c": [1, 2], "d": "5", "e": [], "f": []}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ _SERVERS = frozenset(
     | {"php-fpm", "apache2-foreground", "httpd", "nginx", "npm", "yarn", "pnpm", "dotnet", "deno", "bun", "caddy"}
     | {"traefik", "haproxy", "redis-server", "mysqld", "memcached", "mongod", "catalina.sh", "uwsgi", "waitress-serve"}
 )
+_TO_QUOTE = frozenset(' ;&|<>()*?[]"\\')
 _ALL_ARGUMENTS = frozenset({"$@", "$*", "${@}", "${*}"})
 
 
@@ -78,7 +79,7 @@ def _stays(script: Script, place: Place) -> Wrong | None:
     words = last.words[1:] if last.program == "eval" else last.words
     if last.after == "&" or not words or not _is_the_program(words):
         return None
-    shown = " ".join(words)[:60]
+    shown = " ".join(word if "$" in word or not set(word) & _TO_QUOTE else f"'{word}'" for word in words)[:80]
     message = f"{script.file} stays in front of `{shown}`: a shell is the main process and passes no signal on"
     return Wrong(message, last.place, f"write exec {_quoted(shown)}", related=(Sourced("started here", place),))
 

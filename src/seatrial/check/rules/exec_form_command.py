@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import images, launch
+from seatrial.check import images, launch, services
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
@@ -12,6 +12,7 @@ from seatrial.model.place import Sourced
 
 NAME = "exec-form-command"
 _HARMLESS = launch.SHELLS | {"echo", "true", "false", "ls", "cat", "sleep", "tail", "printf", ":", "pwd", "date", "env"}
+_HARMLESS |= {"[", "test", "mkdir", "--help"}
 """Commands that have nothing to lose at a stop, or that are a shell for a person."""
 
 
@@ -24,6 +25,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         return
     program = links[1] if len(links) > 1 else None
     if program is None or program.execs or program.program in _HARMLESS or not program.by_shell:
+        return
+    if unit.compose and services.is_job(unit, ()):
         return
     entrypoint = unit.service.entrypoint
     command = unit.service.command

@@ -8,12 +8,9 @@ from seatrial.check import launch, services
 from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Finding, Severity
-from seatrial.model.place import Place
 
 NAME = "healthcheck-present"
-_REMEDY = (
-    "add a HEALTHCHECK that asks the program itself, such as `HEALTHCHECK CMD curl -f http://localhost:PORT/health`"
-)
+_REMEDY = "add a HEALTHCHECK that asks the program itself on port {}, with a tool that the image has"
 
 
 def _check(context: Context) -> Iterator[Finding]:
@@ -32,27 +29,32 @@ def _look(unit: Unit) -> Wrong | None:
     if not service.ports or not launch.is_written_here(unit) or launch.is_for_development(unit):
         return None  # without a port there may be nothing to ask; an image's own check isn't known here
     check = service.healthcheck
+    if service.command and set(service.command.value) & {"--help", "-h", "--version"}:
+        return None
     if unit.compose is None:
         if check is not None:
             return None
         # What runs the image (an orchestrator with probes of its own, say) isn't known.
         message = f"the image listens on port {service.ports[0].value.number} and has no HEALTHCHECK"
-        return Wrong(message, _last_instruction(unit), _REMEDY, Severity.INFO, Confidence.MEDIUM)
+        remedy = _REMEDY.format(service.ports[0].value.number)
+        return Wrong(message, launch.command_place(unit), remedy, Severity.INFO, Confidence.MEDIUM)
     if check is not None and (not check.is_disabled or check.test.place is not None):
         return None  # switched off by somebody's will
+    if unit.compose.command is not None and not _says_port(unit):
+        return None  # a worker from the web server's image has its EXPOSE, too
     if not unit.compose.has_build and unit.dockerfile is None and not _is_plain(unit):
         return None
     message = f"{service.name} has no health check: nobody notices when it hangs, and nothing can wait for it"
     return Wrong(message, unit.compose.place, "add `healthcheck:` with a test that asks the program itself")
 
 
+def _says_port(unit: Unit) -> bool:
+    return any(port.place and unit.compose and port.place.file == unit.compose.file for port in unit.service.ports)
+
+
 def _is_plain(unit: Unit) -> bool:
     """Whether compose itself says what the image runs."""
     return unit.compose is not None and unit.compose.command is not None
-
-
-def _last_instruction(unit: Unit) -> Place | None:
-    return launch.command_place(unit)
 
 
 _NODE = 'FROM node:22-slim\nEXPOSE 3000\nCMD ["node", "a.js"]\n'

@@ -53,7 +53,14 @@ def _may_bring(instruction: Instruction, tool: str) -> bool:
     text = instruction.arguments + "".join(heredoc.value for heredoc in instruction.heredocs)
     if re.search(rf"(?<![\w-]){tool}(?![\w])", text):
         return True
+    if any(_is_own_program(command.words[0]) for command in instruction.shell):
+        return True
     return bool(re.search(r"\.sh\b|\bxargs\b|\$\(cat|\bmake\b|ansible|busybox|playwright|--with-deps", text))
+
+
+def _is_own_program(word: str) -> bool:
+    """Whether this is a program by its path that no distribution brings: nobody knows what it installs."""
+    return "/" in word and not word.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
 
 
 def _remedy(unit: Unit, base: str, tool: str) -> str:

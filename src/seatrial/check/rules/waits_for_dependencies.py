@@ -54,7 +54,7 @@ def _wrong(unit: Unit, dependency: Sourced[Dependency], other: Unit) -> Wrong | 
         return None
     if dependency.value.condition != "service_started" or not services.is_slow_store(other):
         return None
-    if launch.is_for_development(unit) or _waits_itself(unit):
+    if not dependency.value.required or launch.is_for_development(unit) or _waits_itself(unit):
         return None
     message = f"{unit.service.name} starts as soon as {name} has been started, which is before it answers"
     more = "" if other.service.healthcheck else f", and give {name} a healthcheck"

@@ -36,15 +36,21 @@ def _check_source(fields: Fields, section: str) -> None:
         fields.problems.error(f"{fields.where} needs one of {', '.join(ways)}", fields.table.place)
 
 
-def check_service(said: ComposeService, service: Fields, project: Fields) -> None:
-    """What compose demands of one service beyond the types of its values."""
-    problems = service.problems
-    if not any(service.says(key) for key in ("image", "build", "provider", "extends")):
+def check_service(said: ComposeService, project: Fields) -> None:
+    """What compose demands of a service that is on, beyond the types of its values."""
+    problems = project.problems
+    services = project.table.table("services")
+    table = services.table(said.name) if services else None
+    assert table is not None, "a service was read from a table"
+    service = Fields(table, problems, f"services.{said.name}")
+    has_image = said.image.value != "" if said.image else service.says("image")
+    if not has_image and not any(service.says(key) for key in ("build", "provider", "extends")):
         problems.error(f"{service.where} has neither an image nor a build", said.place, "add image: … or build: .")
     if said.container_name and said.replicas and said.replicas.value > 1 and said.container_name.place:
         message = f"{service.where}: container_name can't be shared by {said.replicas.value} replicas"
         problems.error(message, said.container_name.place, "remove container_name")
     _check_volumes(said, project)
+    _check_grants(said, project)
     _check_networks(service, project)
 
 
@@ -59,6 +65,17 @@ def _check_volumes(said: ComposeService, project: Fields) -> None:
         project.problems.error(
             f"services.{said.name}: the volume {source!r} is not defined", mount.place or said.place, remedy
         )
+
+
+def _check_grants(said: ComposeService, project: Fields) -> None:
+    for grant in (*said.secrets, *said.configs):
+        section = f"{grant.value.kind}s"
+        defined = _names(project.table.get(section))
+        if grant.value.source not in defined:
+            near = nearest(grant.value.source, list(defined))
+            remedy = f"did you mean {near}?" if near else f"define it under the top-level {section}"
+            message = f"services.{said.name}: the {grant.value.kind} {grant.value.source!r} is not defined"
+            project.problems.error(message, grant.place or said.place, remedy)
 
 
 def _check_networks(service: Fields, project: Fields) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from seatrial.files.compose import keys
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.merging import depends_table
-from seatrial.files.compose.nodes import Table
+from seatrial.files.compose.nodes import Listing, Node, Table
 from seatrial.files.compose.problems import Problems, nearest
 from seatrial.files.compose.types import ComposeService
 from seatrial.model.place import Sourced
@@ -33,6 +33,7 @@ def _declared(service: Fields) -> Iterator[Sourced[Dependency]]:
     node = service.node("depends_on")
     if node is None:
         return
+    _check_twice(service, node)
     table = depends_table(node)
     if not isinstance(table, Table):
         service.wrong(node, "depends_on", "a list of services or a mapping")
@@ -45,7 +46,16 @@ def _declared(service: Fields) -> Iterator[Sourced[Dependency]]:
                 outer.problems.error(f"{outer.where}.{name} must be a mapping, this is null", table.entries[name].place)
             continue
         fields.check_keys(keys.DEPENDENCY)
+        if not fields.says("condition"):
+            fields.problems.error(
+                f"{fields.where} needs a condition", fields.table.place, "add condition: service_started"
+            )
         yield Sourced(_dependency(name, fields), table.entries[name].place)
+
+
+def _check_twice(service: Fields, node: Node) -> None:
+    if isinstance(node, Listing):
+        service.unique_texts("depends_on", refuse_twice=True)
 
 
 def _dependency(name: str, fields: Fields) -> Dependency:
@@ -87,7 +97,7 @@ def check_dependencies(
                 profiles = ", ".join(profile.value for profile in disabled[name].profiles)
                 message = f"{service.name} depends on {name}, which is off: its profiles are {profiles}"
                 problems.error(message, place, f"turn one on with --profile, or say required: false for {name}")
-            elif said.value.required:
+            else:
                 near = nearest(name, list(enabled))
                 remedy = f"did you mean {near}?" if near else ""
                 problems.error(f"{service.name} depends on {name!r}, which is not defined", place, remedy)

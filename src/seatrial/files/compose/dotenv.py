@@ -2,6 +2,8 @@
 
 Comments, `export`, quotes, several lines in quotes, escapes in double quotes, variables everywhere but in single
 quotes, and a name alone that takes its value from outside. Text in, assignments with their lines out; opens no file.
+Two things differ on purpose: a line without a name is an error here (the engine refuses it later), and a name alone on
+a last line without a line end counts (compose takes it for the value of a variable without a name).
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class _Extending:
     def _extend(self, name: str, services: Table, path: str, chain: tuple[_Link, ...]) -> Node:
         service = services.entries[name].value
         said = service.get("extends") if isinstance(service, Table) else None
-        if not isinstance(service, Table) or said is None:
+        if not isinstance(service, Table) or said is None or said.mark is Mark.RESET:
             return service
         own = service.with_entries({key: entry for key, entry in service.entries.items() if key != "extends"})
         own = replace(own, mark=service.mark)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 from seatrial.files.compose.merging import listed, pairs_table
 from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null, kind_of, text_of
 from seatrial.files.compose.problems import Problems, nearest
 from seatrial.files.units import parse_bytes, parse_duration
-from seatrial.model.place import Place, Sourced
+from seatrial.model.place import Sourced
 
 T = TypeVar("T")
 
+_TWO_63 = 2.0**63
 _TRUE = frozenset({"true", "y", "yes", "on"})
 _FALSE = frozenset({"false", "n", "no", "off"})
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
@@ -111,7 +112,10 @@ class Fields:
             value = node.value
             if isinstance(value, int) and not isinstance(value, bool):
                 return Sourced(value, node.place)
-            if isinstance(value, float) and value.is_integer():
+            if isinstance(value, float) and abs(value) < _TWO_63:
+                if not value.is_integer():
+                    message = f"{self.where}.{key}: {value} is cut to {int(value)}"
+                    self.problems.warn(message, node.place, "write a whole number")
                 return Sourced(int(value), node.place)
             if isinstance(value, str) and _INTEGER.fullmatch(value):
                 return Sourced(int(value), node.place)
@@ -135,7 +139,11 @@ class Fields:
     def size(self, key: str) -> Sourced[int] | None:
         """A number of bytes."""
         node = self.node(key)
-        if isinstance(node, Scalar) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        if isinstance(node, Scalar) and isinstance(node.value, float):
+            # Compose takes strings and whole numbers, and silently drops the others.
+            self.problems.warn(f"{self.where}.{key}: compose ignores a fraction of bytes", node.place, "write 512m")
+            return None
+        if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
             return self.integer(key)
         return self._parsed(key, "a size such as 512m", parse_bytes)
 
@@ -185,9 +193,14 @@ class Fields:
         found = (source.text_at(item, key, numbers=numbers) for item in source.items(key))
         return tuple(text for text in found if text is not None)
 
-    def unique_texts(self, key: str, *, numbers: bool = False) -> tuple[Sourced[str], ...]:
+    def unique_texts(self, key: str, *, numbers: bool = False, refuse_twice: bool = False) -> tuple[Sourced[str], ...]:
         """The strings of a list, each once; the place is that of the last one."""
-        return tuple({text.value: text for text in self.texts(key, numbers=numbers)}.values())
+        found: dict[str, Sourced[str]] = {}
+        for text in self.texts(key, numbers=numbers):
+            if refuse_twice and text.value in found and text.place:
+                self.problems.error(f"{self.where}.{key} has {text.value!r} twice", text.place, "remove one")
+            found[text.value] = text
+        return tuple(found.values())
 
     def pairs(self, key: str) -> dict[str, Sourced[str | None]]:
         """A mapping, or a list of `name=value`; None is the value of a name alone."""
@@ -240,13 +253,3 @@ def plain(node: Node) -> object:
 def absolute(path: str, base: str) -> str:
     """A path of a compose file, absolute; `~` is the caller's home, as in compose."""
     return os.path.normpath(os.path.join(base, os.path.expanduser(path)))  # noqa: PTH111, PTH118 — texts, not files
-
-
-def as_text(values: Mapping[str, Sourced[str | None]]) -> dict[str, Sourced[str]]:
-    """Pairs whose missing values count as empty."""
-    return {name: Sourced(said.value or "", said.place) for name, said in values.items()}
-
-
-def place_of(*values: Sourced[object] | None, default: Place) -> Place:
-    """The place of the first value that has one."""
-    return next((value.place for value in values if value is not None and value.place), default)

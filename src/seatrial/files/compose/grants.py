@@ -7,7 +7,6 @@ import posixpath
 from seatrial.files.compose import keys
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.nodes import Node, Table
-from seatrial.files.compose.problems import nearest
 from seatrial.files.compose.types import FileGrant
 from seatrial.model.place import Sourced
 
@@ -36,14 +35,9 @@ def _grant(service: Fields, project: Fields, section: str, item: Node) -> FileGr
         return None
     kind = section.removesuffix("s")
     resources = project.sub(section)
-    if resources is None or source.value not in resources.table.entries:
-        near = nearest(source.value, list(resources.table.entries) if resources else [])
-        remedy = f"did you mean {near}?" if near else f"define it under the top-level {section}"
-        service.problems.error(f"{service.where}: the {kind} {source.value!r} is not defined", item.place, remedy)
-        return None
     default = "/run/secrets" if kind == "secret" else "/"
     path = posixpath.join(default, target.value if target else source.value)
-    said = resources.sub(source.value)
+    said = resources.sub(source.value) if resources else None
     if said is None:
         return FileGrant(kind, source.value, path)
     file, variable, content = said.path("file"), said.text("environment"), said.text("content")

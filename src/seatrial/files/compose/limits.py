@@ -21,7 +21,6 @@ T = TypeVar("T")
 
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]{1,9})?")
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
-_ULIMIT_NAME = re.compile("[a-z]+")
 _LEAST_MEMORY = 6 * 1024 * 1024
 """Docker refuses less."""
 
@@ -93,11 +92,6 @@ def _ulimits(service: Fields) -> tuple[Sourced[Ulimit], ...]:
         return ()
     found = []
     for name, node in ulimits.table.items():
-        if not _ULIMIT_NAME.fullmatch(name):
-            ulimits.problems.error(
-                f"{ulimits.where}: {name!r} is no name of a limit", ulimits.table.entries[name].place
-            )
-            continue
         if isinstance(node, Table):
             limit = _ulimit(Fields(node, ulimits.problems, f"{ulimits.where}.{name}"), name)
         else:

@@ -7,11 +7,15 @@ relative paths of the file are relative to: it travels with the value through ov
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import Enum
 from typing import TypeAlias
 
 from seatrial.model.place import Place
+
+Value: TypeAlias = str | int | float | bool | date | None
+"""A single value. A plain `2024-01-02` is a date, which compose prints in its own way."""
 
 
 class Mark(Enum):
@@ -31,7 +35,7 @@ class Scalar:
     `is_broken` marks a value that a finding explained already: it counts as said, and nobody looks at it again.
     """
 
-    value: str | int | float | bool | None
+    value: Value
     place: Place
     base: str = ""
     mark: Mark = Mark.NONE
@@ -88,13 +92,6 @@ class Table:
 Node: TypeAlias = Scalar | Listing | Table
 
 
-@dataclass(slots=True)
-class Document:
-    """What a file gave: its documents, each a table."""
-
-    tables: list[Table] = field(default_factory=list)
-
-
 def broken(node: Node) -> Scalar:
     """A stand-in for a value that a finding has explained."""
     return Scalar(None, node.place, node.base, is_broken=True)
@@ -112,6 +109,8 @@ def text_of(scalar: Scalar) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, date):
+        return f"{value.isoformat()} 00:00:00 +0000 UTC"
     return _float_text(value) if isinstance(value, float) else str(value)
 
 
@@ -138,5 +137,5 @@ def kind_of(node: Node) -> str:
         return "a mapping"
     if isinstance(node, Listing):
         return "a list"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", date: "a date"}
     return names.get(type(node.value), "null")

@@ -92,8 +92,8 @@ def _numbers(text: str) -> range:
     if not match:
         raise ValueError(f"{text!r} is not a port")
     start, end = int(match[1]), int(match[2] or match[1])
-    if end < start or end > 65535:
-        raise ValueError(f"{text!r} is not a range of ports up to 65535")
+    if end < start or end > 65535 or not start:
+        raise ValueError(f"{text!r} is not a range of ports from 1 to 65535")
     return range(start, end + 1)
 
 

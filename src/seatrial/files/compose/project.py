@@ -47,6 +47,8 @@ def read_compose(
     project = Fields(tree, problems, "the file")
     services = _services(loader, project, lookup)
     enabled, disabled = _split(services, profiles, variables)
+    for service in enabled.values():
+        check_service(service, project)
     unread = set(getattr(tree.table("services"), "entries", {})) - set(services)
     check_dependencies(enabled, disabled, unread, problems)
     return ComposeProject(
@@ -111,7 +113,6 @@ def _services(loader: Loader, project: Fields, lookup: Lookup) -> dict[str, Comp
         if fields is not None:
             shown = {path: loader.shown(path) for path in named_files(fields.table)}
             found[name] = read_service(name, entry.place, fields, Context(project, lookup, shown))
-            check_service(found[name], fields, project)
     return found
 
 

@@ -7,6 +7,9 @@ strings and `22:22` is no sexagesimal number.
 from __future__ import annotations
 
 import re
+from datetime import date
+
+from seatrial.files.compose.nodes import Value
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -17,11 +20,12 @@ _SPECIAL_FLOATS = {
 }
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|[1-9][0-9]*|0)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _LONGEST = 100
 """A longer number fits into no 64 bits and would only cost time."""
 
 
-def resolve(text: str) -> str | int | float | bool | None:
+def resolve(text: str) -> Value:
     """The value of a plain scalar without a tag."""
     if text in _NULLS:
         return None
@@ -35,7 +39,7 @@ def resolve(text: str) -> str | int | float | bool | None:
     return text
 
 
-def resolve_tagged(text: str, tag: str, plain: bool) -> str | int | float | bool | None:
+def resolve_tagged(text: str, tag: str, plain: bool) -> Value:
     """The value of a scalar that may have a tag; `plain` is whether it stood without quotes.
 
     Raises ValueError if the text is not what the tag promises.
@@ -48,14 +52,21 @@ def resolve_tagged(text: str, tag: str, plain: bool) -> str | int | float | bool
         wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}[kind]
         if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "bool"):
             raise ValueError(f"{text!r} is tagged !!{kind} and is none")
-        return float(value) if kind == "float" and value is not None else value
+        return float(value) if kind == "float" and isinstance(value, int) else value
     return text
 
 
-def _number(text: str) -> int | float | None:
+def _number(text: str) -> int | float | date | None:
+    if match := _DATE.fullmatch(text):
+        try:
+            return date(int(match[1]), int(match[2]), int(match[3]))
+        except ValueError:
+            return None
     plain = text.replace("_", "")
     if _INTEGER.fullmatch(plain):
         value = _integer(plain)
+        if value == 0 and plain.startswith("-"):
+            return -0.0
         if -(2**63) <= value < 2**64:
             return value
     return float(plain) if _FLOAT.fullmatch(plain) else None

@@ -7,6 +7,7 @@ be read is told and counts as not said, so that one mistake hides nothing else.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from seatrial.files.compose import keys
@@ -26,6 +27,7 @@ from seatrial.files.compose.variables import read_variables
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Logging, signal_number
 
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _REMOTE = ("https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:")
 
 
@@ -54,7 +56,7 @@ def read_service(name: str, place: Place, service: Fields, context: Context) -> 
         env_files=env_files,
         working_dir=service.text("working_dir"),
         user=service.text("user"),
-        group_add=service.unique_texts("group_add", numbers=True),
+        group_add=service.unique_texts("group_add", numbers=True, refuse_twice=True),
         init=service.boolean("init"),
         stop_signal=_stop_signal(service),
         stop_grace_period=service.duration("stop_grace_period"),
@@ -73,9 +75,9 @@ def read_service(name: str, place: Place, service: Fields, context: Context) -> 
         depends_on=read_dependencies(service),
         cap_add=service.unique_texts("cap_add"),
         cap_drop=service.unique_texts("cap_drop"),
-        security_opt=service.unique_texts("security_opt"),
+        security_opt=service.unique_texts("security_opt", refuse_twice=True),
         hostname=service.text("hostname"),
-        container_name=service.text("container_name"),
+        container_name=_container_name(service),
         tty=service.boolean("tty"),
         stdin_open=service.boolean("stdin_open"),
         profiles=service.unique_texts("profiles"),
@@ -109,6 +111,15 @@ def _words(service: Fields, key: str) -> Sourced[tuple[str, ...]] | None:
         message = f"{service.where}.{key} is not run by a shell: compose drops everything from {shown!r} on"
         service.problems.warn(message, node.place, 'write ["sh", "-c", "exec …"]')
     return Sourced(words.argv, node.place)
+
+
+def _container_name(service: Fields) -> Sourced[str] | None:
+    said = service.text("container_name")
+    if said and said.place and not _CONTAINER_NAME.fullmatch(said.value):
+        message = f"{service.where}.container_name: {said.value!r} is no name; two or more letters, digits, _ . - are"
+        service.problems.error(message, said.place)
+        return None
+    return said
 
 
 def _stop_signal(service: Fields) -> Sourced[str] | None:

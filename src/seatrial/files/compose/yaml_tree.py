@@ -168,9 +168,8 @@ class _Builder:
         start = self._content_start(event, start, end)
         text: str = event.value
         indent = next((i for i in (0, 1) if self.text[start + i : end - i] == text), -1)
-        tag = "" if mark is not Mark.NONE or event.tag in (None, "!") else event.tag
-        if mark is not Mark.NONE and self.text[start:end][:1] not in ("'", '"', "|", ">"):
-            plain = True
+        # A value with a tag of compose's own is a string to compose's parser: `!override 5` is "5".
+        tag = "" if event.tag == "!" else event.tag or ""
         if self._is_key():
             is_merge = plain and not tag and text == "<<"
             self._set_key(text, self.spans.span(start, end), is_merge, event)

@@ -1,0 +1,173 @@
+"""Dockerfiles as the rules of the image look at them: base images, what RUN runs, what COPY takes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from seatrial.check import images, launch
+from seatrial.check.interface import Check, Context, Wrong, finding
+from seatrial.model.documents import Documents, Instruction, ShellCommand, Stage, Unit
+from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.place import Place
+
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_WHOLE = frozenset({".", "./", "/", "*", "./*", "./."})
+_COUNTED = re.compile(r"v?(\d+(?:\.\d+)*)(?:-|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An image from outside that a stage stands on, with all variables filled in."""
+
+    image: str
+    place: Place | None
+    stage: Stage
+
+    @property
+    def reference(self) -> images.Reference:
+        """Its name taken apart."""
+        return images.parse(self.image)
+
+
+def bases(unit: Unit) -> Iterator[Base]:
+    """The images from outside of all stages, each once; those whose name isn't known for certain are left out."""
+    seen: set[str] = set()
+    for stage in unit.dockerfile.stages if unit.dockerfile else ():
+        image = _image(unit, stage)
+        if image and image not in seen and image.lower() not in ("scratch", "context"):
+            seen.add(image)
+            yield Base(image, stage.base.place, stage)
+
+
+def final_base(unit: Unit) -> Base | None:
+    """The image from outside that the service's own stage stands on."""
+    stage = unit.stages[-1] if unit.stages else None
+    image = _image(unit, stage) if stage else ""
+    return Base(image, stage.base.place, stage) if stage and image else None
+
+
+def _image(unit: Unit, stage: Stage) -> str:
+    overridden = set(unit.compose.build_arguments) if unit.compose else set()
+    if stage.parent is not None or not overridden & set(_VARIABLE.findall(stage.base.value)):
+        return stage.image
+    # compose fills in another value: known for the service's own chain alone
+    is_own = bool(unit.stages) and stage is unit.stages[-1] and bool(unit.service.base_images)
+    return unit.service.base_images[-1].value if is_own else ""
+
+
+def version(tag: str) -> str:
+    """The version number that a tag begins with: "22.3" of "22.3-slim", "" where there is none."""
+    found = _COUNTED.match(tag)
+    return found.group(1) if found else ""
+
+
+def instructions(unit: Unit) -> Iterator[Instruction]:
+    """Those that make up the service's image, in the order in which they are carried out, without broken ones."""
+    for stage in reversed(unit.stages):
+        yield from (each for each in stage.instructions if not each.broken)
+
+
+def runs(unit: Unit) -> Iterator[tuple[Instruction, ShellCommand]]:
+    """The commands that RUN runs for the service's image, `sudo` and the like taken off."""
+    for instruction in instructions(unit):
+        for command in run_commands(instruction):
+            yield instruction, command
+
+
+def run_commands(instruction: Instruction) -> Iterator[ShellCommand]:
+    """The commands of one RUN."""
+    if instruction.keyword != "RUN":
+        return
+    if instruction.json and instruction.words:
+        words = tuple(word.value for word in instruction.words)
+        if words[0].rpartition("/")[2] not in launch.SHELLS:
+            yield ShellCommand(words, instruction.words[0].place or instruction.place)
+        return
+    for command in instruction.shell:
+        words = command.words
+        while words and words[0] in ("sudo", "env", "time", "nice"):
+            words = words[1:]
+            while words and ("=" in words[0] or words[0].startswith("-")):
+                words = words[1:]
+        if words:
+            yield ShellCommand(words, command.place, command.before, command.after, command.execs)
+
+
+def script(instruction: Instruction) -> str:
+    """The whole text of a RUN, with its heredocs."""
+    return instruction.arguments + "".join("\n" + heredoc.value for heredoc in instruction.heredocs)
+
+
+def has_mount(instruction: Instruction, kind: str, target: str = "") -> bool:
+    """Whether RUN has a mount of this kind, with `target` somewhere in its options."""
+    return any(_mount_kind(mount) == kind and target in mount for mount in instruction.mounts)
+
+
+def _mount_kind(mount: str) -> str:
+    found = re.search(r"(?:^|,)type=([a-z]+)", mount)
+    return found.group(1) if found else "bind"
+
+
+def variables(unit: Unit) -> dict[str, str]:
+    """What ENV and ARG of the service's image set, as written without quotes. A later one wins."""
+    found: dict[str, str] = {}
+    for instruction in instructions(unit):
+        if instruction.keyword in ("ENV", "ARG"):
+            for each in instruction.assignments:
+                if each.value is not None:
+                    found[each.name] = each.value.strip("\"'")
+    return found
+
+
+def sources(instruction: Instruction) -> tuple[str, ...]:
+    """What COPY or ADD takes from the build context; nothing where it takes from a stage, an image or a heredoc."""
+    if instruction.keyword not in ("COPY", "ADD") or "from" in instruction.flags or instruction.heredocs:
+        return ()
+    return tuple(word.value for word in instruction.words[:-1])
+
+
+def takes_whole_context(instruction: Instruction) -> bool:
+    """Whether COPY or ADD takes the build context as a whole."""
+    return any(source in _WHOLE for source in sources(instruction))
+
+
+def is_service(unit: Unit) -> bool:
+    """Whether the Dockerfile itself says what runs, and that not for development."""
+    argv = unit.service.argv
+    return bool(unit.stages) and argv is not None and argv.place is not None and not launch.is_for_development(unit)
+
+
+def last_place(unit: Unit) -> Place | None:
+    """Where to speak of the image as a whole: at its command, else at its FROM."""
+    return launch.command_place(unit) or (unit.stages[0].origin.place if unit.stages else None)
+
+
+def lockfiles(unit: Unit, known: tuple[str, ...], directory: str) -> frozenset[str]:
+    """The names of the manifests and lock files that lie in the service's build context itself."""
+    context = unit.service.context.rstrip("/")
+    prefix = "" if context == directory.rstrip("/") else context[len(directory.rstrip("/")) + 1 :] + "/"
+    if prefix and not context.startswith(directory.rstrip("/") + "/"):
+        return frozenset()
+    return frozenset(
+        name[len(prefix) :] for name in known if name.startswith(prefix) and "/" not in name[len(prefix) :]
+    )
+
+
+def per_project(
+    name: str,
+    severity: Severity,
+    look: Callable[[Unit, Documents], Iterable[Wrong]],
+    confidence: Confidence = Confidence.HIGH,
+) -> Check:
+    """A check that looks at one service after the other, with what lies around them."""
+
+    def check(context: Context) -> Iterator[Finding]:
+        for unit in context.units:
+            for wrong in look(unit, context.documents):
+                made = finding(name, severity, wrong, unit.service.name, confidence)
+                if made is not None:
+                    yield made
+
+    return check

@@ -1,0 +1,75 @@
+"""Tells credentials from other values: by the shape of the value, or by the name of what it is given to. Pure.
+
+Nothing here gives a value back, and no caller may put one into a message: a report must never hold a credential.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SHAPES = (
+    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
+    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b")),
+    ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_\-]{20,}")),
+    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("a Slack token", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}")),
+    ("a Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
+    ("a Google API key", re.compile(r"\bAIza[0-9A-Za-z_\-]{35}\b")),
+    ("a SendGrid key", re.compile(r"\bSG\.[A-Za-z0-9_\-]{16,}\.[A-Za-z0-9_\-]{16,}")),
+    ("a PyPI token", re.compile(r"\bpypi-[A-Za-z0-9_\-]{50,}")),
+    ("an OpenAI key", re.compile(r"\bsk-(?:proj-)?[A-Za-z0-9_\-]{32,}")),
+)
+_USERINFO = re.compile(r"\b[a-z][a-z0-9+.\-]*://[^\s/@:\"']*:([^\s/@\"']+)@", re.I)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|SECRETS|TOKEN|APIKEY|CREDENTIAL|CREDENTIALS)(?:$|_)"
+    r"|(?:^|_)(?:API|SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|MASTER|APP|AUTH|JWT|ACCOUNT|LICENSE)_KEY(?:$|_)"
+    r"|(?:PASSWORD|SECRET|TOKEN)$",
+    re.I,
+)
+_NO_SECRET_NAME = re.compile(
+    r"_(?:FILE|FILES|PATH|DIR|URL|URI|NAME|ID|HEADER|TTL|EXPIRY|EXPIRES|EXPIRES_IN|EXPIRATION|LIFETIME|LENGTH|ALGORITHM|ALG|TYPE"
+    r"|HOST|ISSUER|AUDIENCE|ENABLED|REQUIRED|POLICY|VERSION|LOCATION|USER|USERNAME|TIMEOUT|MAX_AGE|AGE|DURATION|INTERVAL|FIELD"
+    r"|SIZE|LIMIT|LIMITS|MIN|MAX|HASH_ROUNDS|STORE|ENDPOINT|PREFIX|METHOD|PROVIDER|BACKEND|CLASS|PARAM|COUNT)$"
+    r"|(?:^|_)(?:PUBLIC|PUBLISHABLE|ALLOW|DISABLE|ENABLE|RANDOM|EMPTY|NO|SKIP|USE|REQUIRE|RESET|FORGOT|SHOW|GPG|MAX|MIN"
+    r"|NUM|HIDE|GENERATE)(?:_|$)|^(?:OLD)?PWD$|TOKENIZ|SECRETS_DIR",
+    re.I,
+)
+_PLACEHOLDER = re.compile(
+    r"change.?(?:me|this|it)|changeit|example|your|placeholder|dummy|replace|todo|fixme|insert|fake|sample|xxx|\.\.\.|<.*>"
+    r"|^\*+$|not.?(?:a|used|needed|set|secure|real)|unused|precompile|build.?time|temp|^n/?a$|none|null|undefined|redacted"
+    r"|default|^\{\{|^%|^@|notasecret|throwaway|ignored|will.?be|generate|fill",
+    re.I,
+)
+_NO_VALUE = re.compile(
+    r"^(?:|true|false|yes|no|on|off|enabled|disabled|\d{1,4}|\d+[smhd]|required|optional|auto|file)$", re.I
+)
+
+
+def shape(text: str) -> str:
+    """What kind of credential the text holds, by its form alone; "" if none."""
+    return next((what for what, pattern in _SHAPES if pattern.search(text) and not _is_sample(text)), "")
+
+
+def _is_sample(text: str) -> bool:
+    return "EXAMPLE" in text or "xxxx" in text.lower()
+
+
+def password_in_url(text: str) -> bool:
+    """Whether an address in the text has a password written into it."""
+    return any(is_literal(found.group(1)) for found in _USERINFO.finditer(text))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether something of this name holds a credential."""
+    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
+
+
+def is_literal(value: str) -> bool:
+    """Whether the value stands there itself: no variable, no path, no placeholder, no switch, not empty."""
+    value = value.strip().strip("\"'")
+    if _NO_VALUE.match(value) or "$" in value or "`" in value or _PLACEHOLDER.search(value):
+        return False
+    return (
+        not value.startswith(("/", "./", "~", "file:", "arn:", "vault:", "ENC(", "sops:", "op://")) and " " not in value
+    )

@@ -1,0 +1,79 @@
+"""dockerignore-covers: what COPY takes of the build context holds no .env, .git, keys or logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seatrial.check import builds, launch
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import Instruction, Unit
+from seatrial.model.finding import Severity
+
+NAME = "dockerignore-covers"
+_SECRET = re.compile(
+    r"(?:^|/)(?:\.env(?:\.(?:local|production|prod|staging|development))?|id_(?:rsa|ed25519|ecdsa)|\.npmrc|\.netrc|\.pypirc"
+    r"|[^/]*\.(?:p12|pfx|keystore))$"
+)
+_BAGGAGE = re.compile(r"(?:^|/)(?:\.git/|\.hg/|\.svn/|npm-debug\.log|yarn-error\.log|\.DS_Store|\.terraform/)$|\.log$")
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    dockerfile = unit.dockerfile
+    copy = _whole_copy(unit)
+    if dockerfile is None or copy is None or launch.is_for_development(unit):
+        return
+    entries = dockerfile.context.list_entries()
+    secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2]
+    baggage = [path for path in entries if _BAGGAGE.search(path) and path.count("/") < 2]
+    if not secrets and not baggage:
+        return
+    is_final = any(copy is each for each in builds.instructions(unit))
+    taken = [path.rstrip("/") for path in (*secrets, *baggage)]
+    shown = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if taken[3:] else "")
+    ignore = dockerfile.context.ignore_file
+    why = f"{ignore} does not leave them out" if ignore else "there is no .dockerignore"
+    severity = Severity.WARNING if secrets and is_final else Severity.INFO
+    where = "into the image" if is_final else "into the build"
+    message = f"this copies {shown} {where}: {why}"
+    yield Wrong(
+        message, copy.place, f"add to {ignore or '.dockerignore'}: {', '.join(sorted(set(taken))[:4])}", severity
+    )
+
+
+def _whole_copy(unit: Unit) -> Instruction | None:
+    own = next((each for each in builds.instructions(unit) if builds.takes_whole_context(each)), None)
+    stages = unit.dockerfile.stages if unit.dockerfile else ()
+    every = (each for stage in stages for each in stage.instructions)
+    return own or next((each for each in every if builds.takes_whole_context(each)), None)
+
+
+_FILES = {"Dockerfile": 'FROM node:22-slim\nCOPY . .\nCMD ["node", "a.js"]\n', "a.js": ""}
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="What the .dockerignore leaves in the build context holds no credentials, no .git and no logs.",
+    why="COPY . . takes everything that is there: the developer's .env with real credentials, the whole history in "
+    ".git, logs and keys. They are in the image for whoever can pull it, and since .git changes with each commit, the "
+    "cache of the build is lost each time. What counts is what the patterns do to the real files: `.env` in the "
+    ".dockerignore does not leave out `app/.env`.",
+    example="COPY . .\n",
+    instead="# .dockerignore\n.git\n.env*\n**/.env*\n*.log\nnode_modules\n",
+    check=per_service(NAME, Severity.WARNING, _look),
+    fix_safety=FixSafety.SAFE,
+    fix_note="Lines are added to the .dockerignore, which is made where there is none.",
+    sources=("https://docs.docker.com/build/concepts/context/#dockerignore-files",),
+    bad=(
+        Bad({**_FILES, ".env": "A=1"}, "Dockerfile:2:1", "there is no .dockerignore"),
+        Bad({**_FILES, ".git/HEAD": ""}, "Dockerfile:2:1", ".git"),
+        Bad({**_FILES, "app/.env": "", ".dockerignore": ".env\n"}, "Dockerfile:2:1", "does not leave them out"),
+        Bad({**_FILES, ".env": "", ".dockerignore": ".env\n!.env\n"}, "Dockerfile:2:1", ".env"),
+    ),
+    good=(
+        Good({**_FILES, ".env": "", ".git/HEAD": "", ".dockerignore": ".env\n.git\n"}),
+        Good({**_FILES, "app/.env": "", ".dockerignore": "**/.env\n"}),
+        Good(_FILES, "nothing there to leave out"),
+        Good({"Dockerfile": "FROM node:22\nCOPY src src\n", "src/a.js": "", ".env": ""}, "only what is named"),
+        Good({**_FILES, ".env.example": ""}, "an example"),
+    ),
+)

@@ -1,0 +1,151 @@
+"""no-secrets-in-image: no credentials in ENV, ARG, COPY, RUN or compose's environment. No value is ever told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seatrial.check import builds, credentials, launch
+from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
+from seatrial.model.documents import Assignment, Instruction, Unit
+from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.place import Place, Sourced
+
+NAME = "no-secrets-in-image"
+_KEY_FILES = re.compile(
+    r"(?:^|/)(?:id_rsa|id_dsa|id_ecdsa|id_ed25519|\.netrc|\.pypirc|\.git-credentials|\.htpasswd|\.pgpass|credentials\.json"
+    r"|\.aws/credentials|\.docker/config\.json|\.kube/config|service-account\.json|[^/]*\.(?:p12|pfx|keystore))$"
+)
+_ENV_FILE = re.compile(r"(?:^|/)\.env(?:\.(?:local|production|prod|staging))?$")
+_SET_PASSWORD = re.compile(r"echo\s+[\"']?[\w.-]+:([^\s\"'|]+)[\"']?\s*\|\s*(?:sudo\s+)?(?:/usr/sbin/)?chpasswd")
+_BEARER = re.compile(r"(?:Authorization:\s*(?:Bearer|Basic|token)|PRIVATE-TOKEN:)\s+([^\s\"']+)", re.I)
+_IN_BUILD = (
+    "RUN --mount=type=secret,id=NAME reads it without leaving it in the image; change it, since it was written down"
+)
+_AT_RUN = "give it when the container is run: a secret file, or the environment of the deployment; change it now"
+
+
+def _check(context: Context) -> Iterator[Finding]:
+    dev_files = {unit.compose.file for unit in context.units if unit.compose and launch.is_for_development(unit)}
+    for unit in context.units:
+        for wrong in (*_in_dockerfile(unit), *_in_compose(unit, context.documents.texts, dev_files)):
+            made = finding(NAME, Severity.WARNING, wrong, unit.service.name)
+            if made is not None:
+                yield made
+
+
+def _in_dockerfile(unit: Unit) -> Iterator[Wrong]:
+    for instruction in unit.dockerfile.instructions if unit.dockerfile else ():
+        if instruction.keyword in ("ENV", "ARG"):
+            yield from _assigned(instruction)
+        elif instruction.keyword in ("COPY", "ADD"):
+            yield from _copied(instruction)
+        elif instruction.keyword == "RUN":
+            yield from _run(instruction)
+
+
+def _assigned(instruction: Instruction) -> Iterator[Wrong]:
+    where = "the image's environment" if instruction.keyword == "ENV" else "the image's history"
+    for each in instruction.assignments:
+        what = _what(each)
+        if what:
+            severity = Severity.ERROR if credentials.shape(each.value or "") else Severity.WARNING
+            message = f"{instruction.keyword} {each.name} has {what} as its value, which stays in {where}"
+            yield Wrong(message, each.place, _AT_RUN if instruction.keyword == "ENV" else _IN_BUILD, severity)
+
+
+def _what(each: Assignment) -> str:
+    value = each.value or ""
+    if shape := credentials.shape(value):
+        return shape
+    if credentials.password_in_url(value):
+        return "an address with a password"
+    return "a credential" if credentials.is_secret_name(each.name) and credentials.is_literal(value) else ""
+
+
+def _copied(instruction: Instruction) -> Iterator[Wrong]:
+    words = instruction.words[:-1] if builds.sources(instruction) else ()
+    for word in words:
+        if _KEY_FILES.search(word.value) or _ENV_FILE.search(word.value):
+            message = f"{word.value} is copied into the image: whoever can pull the image can read it"
+            yield Wrong(message, word.place or instruction.place, _AT_RUN, confidence=Confidence.MEDIUM)
+
+
+def _run(instruction: Instruction) -> Iterator[Wrong]:
+    text = builds.script(instruction)
+    what = credentials.shape(text)
+    severity = Severity.ERROR if what else Severity.WARNING
+    if not what and credentials.password_in_url(text):
+        what = "an address with a password"
+    if not what and any(credentials.is_literal(found) for found in _SET_PASSWORD.findall(text)):
+        what = "the password of an account"
+    if not what and any(credentials.is_literal(found) for found in _BEARER.findall(text)):
+        what = "a token"
+    if what:
+        place = Place(instruction.place.file, instruction.place.line, instruction.place.column)
+        yield Wrong(f"this RUN holds {what}, which stays in the image's history", place, _IN_BUILD, severity)
+
+
+def _in_compose(unit: Unit, texts: dict[str, str] | object, dev_files: set[str]) -> Iterator[Wrong]:
+    entry = unit.compose
+    if entry is None or not isinstance(texts, dict):
+        return
+    found: list[Sourced[str]] = []
+    severity = Severity.INFO if entry.file in dev_files or launch.is_for_development(unit) else Severity.WARNING
+    for name, value in entry.environment.items():
+        place = value.place
+        if value.value is None or place is None or place.file != entry.file or "$" in _written(texts, place):
+            continue
+        what = _what(Assignment(name, value.value, place))
+        if what:
+            severity = Severity.ERROR if credentials.shape(value.value) else severity
+            found.append(Sourced(name, place))
+    if found:
+        names = " and ".join(each.value for each in found[:2]) + (f" and {len(found) - 2} more" if found[2:] else "")
+        message = f"{entry.name}: {names} stand in the file itself" if found[1:] else f"{entry.name}: {names} stands in"
+        message += "" if found[1:] else " the file itself"
+        remedy = "write ${NAME:?} and keep the value out of the repository, or use compose's `secrets:`"
+        yield Wrong(message, found[0].place, remedy, severity, related=tuple(found[1:]))
+
+
+def _written(texts: dict[str, str], place: Place) -> str:
+    """What stands at this place: a variable there was filled in before the value came here."""
+    lines = texts.get(place.file, "").split("\n")
+    return "\n".join(lines[place.line - 1 : max(place.end_line, place.line)])
+
+
+_FROM = "FROM node:22-slim\n"
+_COMPOSE = "services:\n  db:\n    image: postgres:17\n    environment:\n      POSTGRES_PASSWORD: "
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="No credential is written into a Dockerfile, copied into the image, or written into compose's environment.",
+    why="Every layer and every ENV and ARG of an image can be read by whoever can pull it, also what a later layer "
+    "deletes. A file in a repository is on every developer's machine, in every fork and in the history for ever.",
+    example=_FROM + "ENV API_TOKEN=s3cr3t-t0k3n\n",
+    instead=_FROM + "RUN --mount=type=secret,id=api_token ./fetch.sh /run/secrets/api_token\n",
+    check=_check,
+    sources=(
+        "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
+        "https://docs.docker.com/compose/how-tos/use-secrets/",
+    ),
+    many="{count} services have credentials in the file itself: {names}",
+    bad=(
+        Bad({"Dockerfile": _FROM + "ENV API_TOKEN=s3cr3t-t0k3n\n"}, "Dockerfile:2:5", "API_TOKEN"),
+        Bad({"Dockerfile": _FROM + "ARG DB_PASSWORD=hunter2\n"}, "Dockerfile:2:5", "history"),
+        Bad({"Dockerfile": _FROM + "COPY .env ./\n", ".env": ""}, "Dockerfile:2:6", ".env"),
+        Bad({"Dockerfile": _FROM + "COPY id_rsa /root/.ssh/\n", "id_rsa": ""}, "Dockerfile:2:6", "id_rsa"),
+        Bad({"Dockerfile": _FROM + "RUN git clone https://me:hunter2@h.org/a.git\n"}, "Dockerfile:2:1", "address"),
+        Bad({"Dockerfile": _FROM + "RUN echo 'root:toor' | chpasswd\n"}, "Dockerfile:2:1", "account"),
+        Bad({"compose.yaml": _COMPOSE + "hunter2\n"}, "compose.yaml:5:26", "POSTGRES_PASSWORD"),
+    ),
+    good=(
+        Good({"Dockerfile": _FROM + 'ENV API_TOKEN="" TOKEN_TTL=60s PASSWORD_FILE=/run/secrets/p\n'}),
+        Good({"Dockerfile": _FROM + "ARG TOKEN\nENV GPG_KEY=ABCDEF0123456789 PWD=/app PUBLIC_KEY=abcd\n"}),
+        Good({"Dockerfile": _FROM + "ARG SECRET_KEY_BASE=dummy\nENV MYSQL_ALLOW_EMPTY_PASSWORD=yes\n"}, "placeholders"),
+        Good({"Dockerfile": _FROM + "COPY .env.example .env\n", ".env.example": ""}, "an example"),
+        Good({"Dockerfile": _FROM + "RUN git clone https://x:${TOKEN}@h.org/a.git\n"}, "a variable"),
+        Good({"compose.yaml": _COMPOSE + "${POSTGRES_PASSWORD:-hunter2}\n"}, "comes from outside"),
+        Good({"compose.yaml": _COMPOSE + "changeme\n"}, "a placeholder"),
+    ),
+)

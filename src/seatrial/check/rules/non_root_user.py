@@ -1,0 +1,143 @@
+"""non-root-user: what runs is not root, unless it is known to drop its privileges itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seatrial.check import builds, images, launch
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Severity
+
+NAME = "non-root-user"
+_ROOT = frozenset({"root", "0", "0:0", "root:root", "0:root", "root:0"})
+_BASES_OF_ROOT = frozenset(
+    {"node", "python", "ruby", "golang", "rust", "perl", "openjdk", "eclipse-temurin", "amazoncorretto", "debian"}
+    | {"ubuntu", "alpine", "busybox", "fedora", "centos", "rockylinux", "almalinux", "amazonlinux", "oraclelinux"}
+    | {"elixir", "erlang", "php", "gcc", "buildpack-deps", "maven", "gradle", "tomcat", "scratch", "oven/bun", "swift"}
+    | {"haskell", "julia", "pypy", "r-base", "clojure", "dart", "denoland/deno"}
+)
+_NEEDS_ROOT = frozenset(
+    {
+        "nginx",
+        "httpd",
+        "apache2",
+        "apachectl",
+        "apache2ctl",
+        "apache2-foreground",
+        "httpd-foreground",
+        "php-fpm",
+        "sshd",
+    }
+    | {"cron", "crond", "dockerd", "supervisord", "haproxy", "systemd", "init", "s6-svscan", "my_init", "runsvdir"}
+    | {"postgres", "mysqld", "mysqld_safe", "mariadbd", "dnsmasq", "named", "openvpn", "master", "dovecot", "rsyslogd"}
+    | {"unbound", "smbd", "nmbd", "vsftpd", "proftpd", "squid", "bind", "wg-quick", "charon", "ipsec", "iptables"}
+    | {"memcached", "asterisk", "freeradius", "radiusd", "tor", "x11vnc", "supercronic", "runsv", "dbus-daemon"}
+)
+"""Programs that give up root themselves, or whose work needs it."""
+_DROPS = re.compile(
+    r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|s6-setuidgid|chpst|start-stop-daemon|capsh|pid1)\b|\bsu\s+-|\bsudo\b"
+    r"|\bsu\s+\S+\s+-c|s6-overlay|\bsu\s+-?c\b|userspec|fixuid"
+)
+
+
+def _look(unit: Unit) -> Iterator[Wrong]:
+    if not builds.is_service(unit) or _drops(unit):
+        return
+    user = unit.service.user
+    remedy = "RUN useradd --system --uid 10001 app, and USER 10001 before the command"
+    if user is not None:
+        if user.value.strip() in _ROOT:
+            yield Wrong(f"USER {user.value}: the program runs as root", user.place, remedy)
+        return
+    base = builds.final_base(unit)
+    name = _repository(unit, base)
+    if name not in _BASES_OF_ROOT or (base is not None and "nonroot" in base.image):
+        return  # whose user isn't known
+    if name == "node":
+        remedy = "write USER node (uid 1000, which the image has) before the command"
+    message = "no USER is set: the program runs as root, and who breaks out of it is root"
+    yield Wrong(message, builds.last_place(unit), remedy)
+
+
+def _repository(unit: Unit, base: builds.Base | None) -> str:
+    if base is None:
+        return "scratch" if unit.stages and unit.stages[-1].image == "scratch" else ""
+    name = base.reference.repository
+    if name.startswith("mcr.microsoft.com/dotnet/"):
+        return "" if "chiseled" in base.image else "debian"
+    if name.startswith("gcr.io/distroless/"):
+        return "" if "nonroot" in base.image else "debian"
+    if name == "php" and re.search(r"apache|fpm", base.reference.tag):
+        return ""  # its workers are www-data
+    return name
+
+
+def _drops(unit: Unit) -> bool:
+    """Whether somebody on the way from PID 1 to the program gives up root, or has to keep it."""
+    if any(link.program in _NEEDS_ROOT for link in launch.chain(unit)):
+        return True
+    texts = [" ".join(link.argv) for link in launch.chain(unit)]
+    script = unit.entrypoint_script
+    texts += [script.text] if script else []
+    if any(_DROPS.search(text) for text in texts):
+        return True
+    installed = [builds.script(each) for each in builds.instructions(unit) if each.keyword in ("RUN", "COPY", "ADD")]
+    if any(re.search(r"\b(?:gosu|su-exec|s6-overlay|fixuid)\b", text) for text in installed):
+        return True
+    unknown = unit.service.entrypoint is not None and script is None and _is_script(unit)
+    return unknown or _installs_a_daemon(installed)
+
+
+def _is_script(unit: Unit) -> bool:
+    """Whether the entrypoint is a program of the project that isn't known here, and may give up root."""
+    argv = unit.service.entrypoint.value if unit.service.entrypoint else ()
+    return bool(argv) and (argv[0].endswith(".sh") or "entrypoint" in argv[0] or argv[0] == "/init")
+
+
+def _installs_a_daemon(texts: list[str]) -> bool:
+    return any(re.search(r"\b(?:openssh-server|supervisor|nginx|apache2|postfix|dovecot)\b", text) for text in texts)
+
+
+_CMD = 'CMD ["node", "a.js"]\n'
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="The service runs as a user that is not root.",
+    why="Root in a container is the host's root behind a fence of namespaces: a hole in the program can overwrite the "
+    "program itself and everything mounted, and with one hole in the kernel or the engine the machine is gone. "
+    "Kubernetes' runAsNonRoot refuses such an image, and can check a numeric USER alone.",
+    example="FROM node:22-slim\n" + _CMD,
+    instead="FROM node:22-slim\nUSER node\n" + _CMD,
+    check=per_service(NAME, Severity.WARNING, _look),
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="The program may write to directories that belong to root, or listen below port 1024.",
+    sources=("https://docs.docker.com/build/building/best-practices/#user",),
+    bad=(
+        Bad({"Dockerfile": "FROM node:22-slim\n" + _CMD}, "Dockerfile:2:5", "no USER"),
+        Bad({"Dockerfile": "FROM node:22-slim\nUSER node\nUSER root\n" + _CMD}, "Dockerfile:3:6", "USER root"),
+        Bad({"Dockerfile": 'FROM python:3.13 AS a\nUSER 1\nFROM a\nUSER 0\nCMD ["b"]\n'}, "Dockerfile:4:6", "USER 0"),
+        Bad({"Dockerfile": 'FROM scratch\nCOPY a /a\nCMD ["/a"]\n', "a": ""}, "Dockerfile:3:5", "no USER"),
+    ),
+    good=(
+        Good({"Dockerfile": "FROM node:22-slim\nUSER node\n" + _CMD}),
+        Good({"Dockerfile": "FROM nginx:1.27\nCOPY a /a\n", "a": ""}, "its workers are no root"),
+        Good({"Dockerfile": 'FROM gcr.io/distroless/static:nonroot\nCMD ["/a"]\n'}),
+        Good({"Dockerfile": "FROM example.org/base:1\n" + _CMD}, "an unknown base"),
+        Good(
+            {
+                "Dockerfile": 'FROM debian:12\nCOPY e.sh /\nENTRYPOINT ["/e.sh"]\n' + _CMD,
+                "e.sh": '#!/bin/sh\nexec gosu app "$@"\n',
+            },
+            "the entrypoint changes the user",
+        ),
+        Good(
+            {
+                "Dockerfile": "FROM node:22-slim\n" + _CMD,
+                "compose.yaml": "services:\n  web:\n    build: .\n    user: '1000'\n",
+            },
+            "compose says the user",
+        ),
+    ),
+)

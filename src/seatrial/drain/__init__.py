@@ -1,0 +1,32 @@
+"""Graceful shutdown for Python services: the stop in order, health, secrets and logs. The standard library is all it needs.
+
+Nothing is imported until it is used: importing this package costs next to nothing. It changes nothing by being imported:
+signals, logging and exception hooks are touched only by what you call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seatrial.drain.health import Check, Health, Status
+    from seatrial.drain.secrets import Secret, SecretError, secret
+
+__all__ = ["Check", "Health", "Secret", "SecretError", "Status", "secret"]
+
+_HOMES = {
+    "Check": "health",
+    "Health": "health",
+    "Status": "health",
+    "Secret": "secrets",
+    "SecretError": "secrets",
+    "secret": "secrets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

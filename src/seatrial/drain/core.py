@@ -1,0 +1,343 @@
+"""What the drivers share: the registers of open requests, busy workers, closers and hooks, and the taking of signals.
+
+`aio.Life` and `threads.Life` are the two ways to wait. Nothing here waits, and nothing here decides: `state.py` does.
+A signal handler of ours only posts an event: no lock, no log line, no work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType, TracebackType
+from typing import Any, TypeVar
+
+from seatrial.drain.hooks import TIMEOUT, Hook, added, longest
+from seatrial.drain.state import CODE_LATE, DEADLINE, FLUSH, Command, Event, Machine, Phase, Plan
+
+HANDLED = (signal.SIGTERM, signal.SIGINT)
+LAST_RESORT = 0.25
+"""Seconds after the deadline and the logs' own time at which a process that still is there is ended."""
+log = logging.getLogger("seatrial.drain")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def deadline_from(grace: str | None) -> float:
+    """The deadline below an engine's grace period in seconds, as SEATRIAL_GRACE gives it: 1 s less, or a quarter."""
+    if not grace:
+        return DEADLINE
+    try:
+        seconds = float(grace.removesuffix("s"))
+    except ValueError:
+        raise ValueError(f"SEATRIAL_GRACE is {grace!r}\nhint: seconds, as in SEATRIAL_GRACE=30") from None
+    if seconds <= 0:
+        raise ValueError(f"SEATRIAL_GRACE is {grace!r}: a grace period is longer than that")
+    return seconds - min(1.0, seconds / 4)
+
+
+def _lag_from(text: str | None) -> float:
+    try:
+        return float((text or "0").removesuffix("s"))
+    except ValueError:
+        raise ValueError(f"SEATRIAL_LAG is {text!r}\nhint: seconds, as in SEATRIAL_LAG=3") from None
+
+
+@dataclass(slots=True)
+class Worker:
+    """A loop that takes jobs: what it has in hand, and how to give that back."""
+
+    name: str
+    job: Any = None
+    busy: bool = False
+    give_back: Callable[[Any], Any] | None = None
+
+
+def describe(what: object) -> str:
+    """A name for something open: a text as it is, an ASGI scope or WSGI environment as its method and path."""
+    if not isinstance(what, dict):
+        return str(what)
+    method = what.get("method") or what.get("REQUEST_METHOD") or what.get("type", "request")
+    return f"{method} {what.get('path') or what.get('PATH_INFO') or '/'}"
+
+
+class Core(ABC):
+    """One process's life. Create one, as early as possible; see `aio.Life` and `threads.Life`.
+
+    `lag` is for how many seconds to serve on after the signal (default: SEATRIAL_LAG, or 0). `deadline` is for the whole
+    stop (default: SEATRIAL_GRACE less 1 s, or 8 s).
+    """
+
+    def __init__(self, *, lag: float | None = None, deadline: float | None = None) -> None:
+        lag = _lag_from(os.environ.get("SEATRIAL_LAG")) if lag is None else lag
+        deadline = deadline_from(os.environ.get("SEATRIAL_GRACE")) if deadline is None else deadline
+        self.machine = Machine(Plan(lag=lag, deadline=deadline))
+        self.ready = True
+        """False from the stop signal on: what a readiness probe must tell."""
+        self.stopping = False
+        """True from the stop signal on: announce the close in responses."""
+        self.open: dict[int, tuple[object, float]] = {}
+        self.workers: dict[Any, Worker] = {}
+        self.hooks: list[Hook] = []
+        self._taking = True
+        self._numbers = itertools.count(1)
+        self._serves = False
+        self._closers: list[tuple[str, Callable[[], Any]]] = []
+        self._callbacks: list[Callable[[], None]] = []
+        self._awaits_requests = self._awaits_workers = False
+        self._handlers: dict[int, Any] = {}
+        self._passing = False
+        self._excepthook: Callable[..., Any] | None = None
+
+    # --- for the application ---
+
+    @property
+    def code(self) -> int:
+        """The exit code so far."""
+        return self.machine.state.code
+
+    @property
+    def phase(self) -> Phase:
+        """Where the stop is."""
+        return self.machine.state.phase
+
+    def stop(self) -> None:
+        """Begin the stop, as a signal would. From any thread."""
+        self._post(Event.STOP)
+
+    def fail(self, error: BaseException, where: str = "main") -> None:
+        """Log an exception that nothing caught, then stop with exit code 1. From any thread."""
+        log.critical("uncaught exception in %s: stopping", where, exc_info=error)
+        self._post(Event.FAILURE)
+
+    def hook(
+        self, function: F | None = None, *, name: str = "", after: Iterable[str] | None = None, timeout: float = TIMEOUT
+    ) -> Any:
+        """Declare something to do when the last request and job are done: `@life.hook` or `@life.hook(after=…)`.
+
+        Without `after` it follows the hook declared before it; `after=()` starts at once, side by side with others.
+        """
+        if function is None:
+            return lambda declared: self.hook(declared, name=name, after=after, timeout=timeout)
+        called = name or getattr(function, "__name__", "hook")
+        self.hooks.append(added(self.hooks, called, function, after, timeout))
+        return function
+
+    def on_close(self, closer: Callable[[], Any], name: str = "") -> None:
+        """Have something called when it is time to stop accepting: close a listener, tell a server to end."""
+        self._serves = True
+        self._closers.append((name or getattr(closer, "__name__", "closer"), closer))
+
+    def on_unready(self, callback: Callable[[], None]) -> None:
+        """Have something quick called as soon as readiness fails."""
+        self._callbacks.append(callback)
+
+    @contextmanager
+    def request(self, name: object = "request") -> Iterator[None]:
+        """Count something in flight: the stop waits for it."""
+        key = self.enter(name)
+        try:
+            yield
+        finally:
+            self.leave(key)
+
+    def enter(self, what: object) -> int:
+        """Count something in flight, and get the key to `leave` with."""
+        self._serves = True
+        key = next(self._numbers)
+        self.open[key] = (what, time.monotonic())
+        return key
+
+    def leave(self, key: int) -> None:
+        """Something in flight is done."""
+        self.open.pop(key, None)
+        if self._awaits_requests and not self.open:
+            self._post(Event.QUIET)
+
+    # --- for the drivers ---
+
+    @abstractmethod
+    def _post(self, event: Event, number: int = 0) -> None:
+        """Hand an event to the machine's own thread. Safe in a signal handler."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Call the closers, then post CLOSED."""
+
+    @abstractmethod
+    def _wake_workers(self) -> None:
+        """Tell those who wait for a job that there will be none."""
+
+    @abstractmethod
+    def _give_back(self) -> None:
+        """Give back the jobs in hand, before any hook runs."""
+
+    @abstractmethod
+    def _run_hooks(self) -> None:
+        """Run the hooks in their order, then post HOOKED."""
+
+    @abstractmethod
+    def _flush(self) -> None:
+        """Flush the logs, then post FLUSHED."""
+
+    @abstractmethod
+    def _exit(self) -> None:
+        """The stop is over."""
+
+    def _handle(self, event: Event, number: int = 0) -> None:
+        """Take an event and do what follows from it. In the machine's own thread only."""
+        if self.phase is Phase.SERVING:
+            self._settle_plan()
+        now = time.monotonic()
+        self._do(self.machine.receive(event, now, number), event, number)
+
+    def _tick(self) -> None:
+        self._do(self.machine.tick(time.monotonic()), None, 0)
+
+    def _settle_plan(self) -> None:
+        """What is known only when the stop begins: a program that serves nothing has no use for a lag."""
+        plan = self.machine.plan
+        lag = plan.lag if self._serves else 0.0
+        reserve = min(longest(self.hooks), plan.deadline / 4, (plan.deadline - lag) / 2)
+        self.machine.plan = replace(plan, lag=lag, reserve=reserve)
+
+    def _do(self, commands: tuple[Command, ...], event: Event | None, number: int) -> None:
+        for command in commands:
+            if command is Command.UNREADY:
+                self._begin(event, number)
+            else:
+                self._DOES[command](self)
+
+    def _begin(self, event: Event | None, number: int) -> None:
+        self.ready, self.stopping = False, True
+        plan = self.machine.plan
+        why = signal.Signals(number).name if number else event.value if event else "stop"
+        log.info("stopping (%s): %d open, lag %g s, deadline %g s", why, len(self.open), plan.lag, plan.deadline)
+        self._arm(plan.deadline + FLUSH + LAST_RESORT)
+        for callback in self._callbacks:
+            self._guarded(callback, "at unready")
+
+    def _finish_requests(self) -> None:
+        self._awaits_requests = True
+        if not self.open:
+            self._post(Event.QUIET)
+
+    def _finish_workers(self) -> None:
+        self._taking, self._awaits_workers = False, True
+        self._wake_workers()
+        self._check_workers()
+
+    def _check_workers(self) -> None:
+        if self._awaits_workers and not self.workers:
+            self._post(Event.IDLE)
+
+    def _name_open(self) -> None:
+        now = time.monotonic()
+        for what, since in list(self.open.values()):
+            log.error("not done in time: %s, open for %.1f s", describe(what), now - since)
+        for worker in list(self.workers.values()):
+            log.error("not done in time: worker %s%s", worker.name, " with a job in hand" if worker.busy else "")
+
+    def _guarded(self, call: Callable[[], Any], name: str) -> Any:
+        try:
+            return call()
+        except Exception:
+            log.exception("%s failed", name)
+            return None
+
+    _DOES = {  # noqa: RUF012  # a table, never changed
+        Command.CLOSE: lambda self: self._close(),
+        Command.FINISH_REQUESTS: lambda self: self._finish_requests(),
+        Command.FINISH_WORKERS: lambda self: self._finish_workers(),
+        Command.NAME_OPEN: lambda self: self._name_open(),
+        Command.GIVE_BACK: lambda self: self._give_back(),
+        Command.RUN_HOOKS: lambda self: self._run_hooks(),
+        Command.FLUSH: lambda self: self._flush(),
+        Command.EXIT: lambda self: self._exit(),
+    }
+
+    # --- signals and the end of the process ---
+
+    def take_signals(self, *, pass_on: bool = False) -> bool:
+        """Take SIGTERM and SIGINT; False outside of the main thread. `pass_on`: a server in this process has handlers
+        of its own, and its SIGTERM handler is called when it is time to stop accepting."""
+        if threading.current_thread() is not threading.main_thread():
+            return False
+        if self._handlers:
+            return True
+        for number in HANDLED:
+            self._handlers[number] = signal.signal(number, self._on_signal)
+        if pass_on and callable(self._handlers[signal.SIGTERM]):
+            self.on_close(self._pass_on, "server")
+        return True
+
+    def restore_signals(self) -> None:
+        """Put back the handlers that were there before."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._handlers.clear()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Post, and nothing else: what it interrupts may hold any lock."""
+        if self._passing:
+            self._passing = False
+            self._handlers[number](number, frame)
+        else:
+            self._post(Event.SIGNAL, number)
+
+    def _pass_on(self) -> None:
+        """Give the server the signal that it waits for, in the main thread and with its wake-up descriptor."""
+        self._passing = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _arm(self, seconds: float) -> None:
+        """The last resort: a thread that ends the process if the stop itself is stuck, say in a blocked event loop."""
+        timer = threading.Timer(seconds, self._last_resort)
+        timer.daemon = True
+        timer.start()
+
+    def _last_resort(self) -> None:
+        self._name_open()
+        log.critical("still running after the deadline: ending the process")
+        self._end(self.code or CODE_LATE)
+
+    def _end(self, code: int) -> None:
+        """End the process at once, with what was written so far."""
+        for stream in (sys.stdout, sys.stderr):
+            self._guarded(stream.flush, "flushing")
+        os._exit(code)
+
+    def catch_thread_errors(self) -> None:
+        """Stop with exit code 1 when a thread dies of an exception (threading.excepthook)."""
+        self._excepthook = threading.excepthook
+        threading.excepthook = self._thread_error
+
+    def release_thread_errors(self) -> None:
+        """Put back the hook that was there before."""
+        if self._excepthook is not None:
+            threading.excepthook, self._excepthook = self._excepthook, None
+
+    def _thread_error(self, args: threading.ExceptHookArgs) -> None:
+        error: BaseException = args.exc_value or RuntimeError(str(args.exc_type))
+        traceback: TracebackType | None = args.exc_traceback
+        self.fail(error.with_traceback(traceback), f"thread {args.thread.name if args.thread else '?'}")
+
+
+def flush_logs() -> None:
+    """Flush every handler of the standard logging, and both streams."""
+    loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        try:
+            handler.flush()
+        except (OSError, ValueError) as error:
+            print(f"seatrial.drain: a log could not be flushed: {error}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()

@@ -1,0 +1,71 @@
+"""Finds the CI files of the repository that a project lies in: what runs an audit, what builds and pushes an image.
+
+Looks from the project's directory upwards to the one that holds `.git`, and no further; without one, in the project's
+directory alone. Texts only, nothing is interpreted here. It must never raise.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from seatrial.files.join.building import shown_path
+
+_SINGLE = (
+    ".gitlab-ci.yml",
+    ".circleci/config.yml",
+    ".travis.yml",
+    ".drone.yml",
+    ".woodpecker.yml",
+    "azure-pipelines.yml",
+    "bitbucket-pipelines.yml",
+    "cloudbuild.yaml",
+    "Jenkinsfile",
+    ".github/dependabot.yml",
+    ".github/dependabot.yaml",
+    ".github/renovate.json",
+    ".github/renovate.json5",
+    "renovate.json",
+    "renovate.json5",
+    ".renovaterc",
+    ".renovaterc.json",
+)
+_FOLDERS = (".github/workflows", ".gitea/workflows", ".forgejo/workflows")
+MAX_FILES = 60
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 8
+
+ReadText = Callable[[Path, str, int], str | None]
+"""Reads a file by its path, the name that places use, and the most bytes that it may have; None if that fails."""
+
+
+def read_pipelines(directory: Path, read: ReadText) -> dict[str, str]:
+    """The texts by the name that places use."""
+    root = _repository(directory)
+    texts: dict[str, str] = {}
+    for path in _files(root):
+        shown = shown_path(path, directory)
+        text = read(path, shown, MAX_BYTES)
+        if text is not None:
+            texts[shown] = text
+    return texts
+
+
+def _repository(directory: Path) -> Path:
+    for parent in (directory, *directory.parents[:MAX_DEPTH]):
+        if os.path.lexists(parent / ".git"):
+            return parent
+    return directory
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for name in _SINGLE:
+        if (root / name).is_file():
+            yield root / name
+    for folder in _FOLDERS:
+        try:
+            paths = sorted((root / folder).iterdir())
+        except OSError:
+            continue
+        yield from (path for path in paths[:MAX_FILES] if path.suffix in (".yml", ".yaml"))

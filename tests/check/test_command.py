@@ -1,0 +1,120 @@
+"""`seatrial check` as a user runs it: paths, settings, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from seatrial.cli.check_command import add_arguments, run
+from seatrial.model.errors import InputError, NothingFoundError
+
+from .conftest import write
+
+SHELL_FORM = "FROM node:22-slim\nCMD node a.js\n"
+GOOD = 'FROM node:22-slim\nCMD ["node", "a.js"]\n'
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = tmp_path / "shop"
+    (directory / ".git").mkdir(parents=True)
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def check(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args(words))
+
+
+def places(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    document = json.loads(capsys.readouterr().out)
+    return [f"{each['place']['file']}:{each['place']['line']}" for each in document["findings"]]
+
+
+def test_findings_make_the_exit_code_1_and_none_0(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"Dockerfile": SHELL_FORM})
+    assert check() == 1
+    assert "Dockerfile:2:5 warning[exec-form-command]" in capsys.readouterr().out
+    write(here, {"Dockerfile": GOOD})
+    assert check("--select", "exec-form-command") == 0
+
+
+@pytest.mark.parametrize(("level", "code"), [("error", 0), ("warning", 1), ("info", 1), ("never", 0)])
+def test_fail_on_says_what_fails(here: Path, level: str, code: int) -> None:
+    write(here, {"Dockerfile": SHELL_FORM})
+    assert check("--fail-on", level, "--select", "exec-form-command") == code
+
+
+def test_nothing_to_check_is_said(here: Path) -> None:
+    with pytest.raises(NothingFoundError):
+        check()
+
+
+def test_a_path_that_is_not_there_is_a_usage_error_and_the_rest_is_checked(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here, {"Dockerfile": SHELL_FORM})
+    assert check("Dockerfile", "nowhere") == 2
+    out = capsys.readouterr().out
+    assert "not read: nowhere: cannot be read" in out and "exec-form-command" in out
+
+
+def test_projects_below_are_found_and_places_are_from_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"a/Dockerfile": SHELL_FORM, "b/c/web.Dockerfile": SHELL_FORM, "node_modules/x/Dockerfile": SHELL_FORM})
+    check("--format", "json", "--select", "exec-form-command")
+    assert places(capsys) == ["a/Dockerfile:2", "b/c/web.Dockerfile:2"]
+
+
+def test_a_dockerfile_that_compose_builds_is_told_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"compose.yaml": "services:\n  web:\n    build: ./web\n", "web/Dockerfile": SHELL_FORM})
+    check("--format", "json", "--select", "exec-form-command")
+    assert places(capsys) == ["web/Dockerfile:2"]
+
+
+def test_compose_files_for_tests_ask_for_no_production(here: Path) -> None:
+    write(here, {"tests/compose.yaml": "services:\n  web:\n    image: nginx\n"})
+    assert check("--fail-on", "info") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("seatrial.toml", 'ignore = ["exec-form-command"]'), ("pyproject.toml", '[tool.seatrial]\nfail-on = "error"')],
+)
+def test_settings_come_from_a_file_here_or_above(
+    here: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(here, {name: text, "below/Dockerfile": SHELL_FORM})
+    monkeypatch.chdir(here / "below")
+    assert check("--select", "exec-form-command") == 0
+
+
+@pytest.mark.parametrize("text", ["ignore = 1", 'ignore = ["nonsense"]', "colour = 1", 'fail-on = "x"', "= 1"])
+def test_settings_that_mean_nothing_are_refused(here: Path, text: str) -> None:
+    write(here, {"seatrial.toml": text, "Dockerfile": GOOD})
+    with pytest.raises(InputError, match=r"seatrial\.toml"):
+        check()
+
+
+def test_an_unknown_name_is_refused_with_what_was_meant(here: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        check("--ignore", "exec-form-comand")
+    assert "exec-form-command" in caught.value.hint
+
+
+def test_a_baseline_is_written_and_then_hides(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"a/Dockerfile": SHELL_FORM})
+    assert check("--write-baseline", "base.json") == 0
+    assert check("--baseline", "base.json") == 0
+    assert "1 in the baseline" in capsys.readouterr().out
+
+
+def test_a_report_goes_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"Dockerfile": SHELL_FORM})
+    assert check("--format", "sarif", "--output", "out.sarif") == 1
+    assert json.loads((here / "out.sarif").read_text())["version"] == "2.1.0"
+    assert capsys.readouterr().out == ""
