@@ -115,7 +115,7 @@ def measure_lost(inits: list[Init], driver: str, tries: int) -> None:
     """Stops at a random moment of the first 2 ms: as PID 1 and not, from before the exec and from the first child on."""
     for init in inits:
         lost = 0
-        each = tries if init is inits[0] else min(tries, 500)
+        each = tries if init is inits[0] else min(tries, 60)
         for how in ("pid1+held", "plain+held", "plain+open", "pid1+child"):
             command = [driver, "early", str(each), "2000", how, *init.command(driver, "obey")]
             result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -161,9 +161,13 @@ def main() -> int:
     inits = contestants()
     with tempfile.TemporaryDirectory() as folder:
         driver, tiny = build_tools(Path(folder))
+        print("start-up …", file=sys.stderr)
         measure_start(inits, driver, tiny, options.runs)
+        print("latency …", file=sys.stderr)
         measure_latency(inits, driver, options.runs)
+        print("reaping …", file=sys.stderr)
         measure_reaping(inits, driver)
+        print("ten idle seconds …", file=sys.stderr)
         measure_idle(inits, tiny)
         measure_lost(inits, driver, options.tries)
     print(table(inits))

@@ -93,7 +93,7 @@ static int latency(int rounds, char **command) {
 /* In case a command hangs: its whole namespace or group ends, and the try counts as lost. */
 static int ends_in_time(pid_t pid, int *status) {
     struct pollfd end = {(int)syscall(SYS_pidfd_open, pid, 0), POLLIN, 0};
-    int timely = poll(&end, 1, 3000) == 1;
+    int timely = poll(&end, 1, 2000) == 1;
     close(end.fd);
     if (!timely) kill(-pid, SIGKILL), kill(pid, SIGKILL);
     waitpid(pid, status, 0);

@@ -119,8 +119,8 @@ static char *escape(char *to, const unsigned char *p, size_t left)
     return to;
 }
 
-/* Write all of it. A full disk is waited out with the pipes unread: back-pressure, not loss. */
-static void put(int file, const char *from, size_t length)
+/* Write all of it; false, and told, if that can't be. A full disk is waited out with the pipes unread: back-pressure, not loss. */
+static bool put(int file, const char *from, size_t length)
 {
     bool told = false;
     while (length) {
@@ -128,11 +128,12 @@ static void put(int file, const char *from, size_t length)
         if (done >= 0) { from += done; length -= (size_t)done; continue; }
         if (errno == EINTR) continue;
         if (errno == EAGAIN) { wait_meanwhile(file, POLLOUT, -1); continue; }
-        if (errno != ENOSPC && errno != EDQUOT) { tell("log-error %d the output goes on unrecorded\n", errno); return; }
+        if (errno != ENOSPC && errno != EDQUOT) { tell("log-error %d the output goes on unrecorded\n", errno); return false; }
         if (!told) tell("log-full %d waiting for space\n", errno);
         told = true;
         wait_meanwhile(-1, 0, RETRY_MS);
     }
+    return true;
 }
 
 static void flush(void)
@@ -217,7 +218,7 @@ static bool pump(struct stream *stream)
     static char buffer[READ];
     ssize_t got = read(stream->pipe, buffer, sizeof buffer);
     if (got < 0) return errno != EINTR && errno != EAGAIN;
-    if (stream->copy >= 0) put(stream->copy, buffer, (size_t)got);
+    if (stream->copy >= 0 && !put(stream->copy, buffer, (size_t)got)) stream->copy = -1;
     stream->is_stamped = false;
     if (journal.file < 0) return got == 0;
     if (got > 0) take(stream, buffer, (size_t)got);

@@ -69,6 +69,8 @@ static void tell(const char *format, ...)
     int length = vsnprintf(line, sizeof line, format, rest);
     va_end(rest);
     if (length >= (int)sizeof line) { length = sizeof line - 1; line[length - 1] = '\n'; }
+    /* A reader that does not read must not hold the instance up: where the pipe is full the line is dropped, the exit record counts. */
+    if (poll(&(struct pollfd){ report, POLLOUT, 0 }, 1, 0) != 1) return;
     while (write(report, line, (size_t)length) < 0 && errno == EINTR) continue;
 }
 

@@ -78,7 +78,7 @@ drill | slow)
     ;;
 esac
 if [ "${1:-}" = slow ]; then
-    debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox chromium=chromium unshare=util-linux \
+    debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox-static chromium=chromium unshare=util-linux \
         setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io
     group slow
     node_modules tests/trials/servers

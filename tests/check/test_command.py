@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cli.check_command import add_arguments, run
+from seatrial.cli.check_arguments import add_arguments
+from seatrial.cli.check_command import run
 from seatrial.model.errors import InputError, NothingFoundError
 
 from .conftest import write

@@ -82,6 +82,12 @@ MARKDOWN = """\
 """
 
 
+def test_the_command_offers_the_formats_that_there_are() -> None:
+    from seatrial.cli.check_arguments import FORMATS as OFFERED
+
+    assert OFFERED == FORMATS
+
+
 def shown(form: str, report: FindingsReport = REPORT) -> str:
     return render(report, form, TextStyle())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -366,6 +367,37 @@ def test_orphan_that_holds_the_output_does_not_delay_the_exit_record(
     assert running.process.poll() is None, "the log is not complete before the orphan lets go of it"
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     assert "done" in running.told()
+
+
+def test_output_is_copied_as_it_is(start: Callable[..., Running], tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as errors:
+        copy: Record = ("copy", out.fileno(), errors.fileno())
+        raw = shell("printf 'a\\n\\377\\0rest'; echo e >&2", tmp_path, copy)
+        start(raw, pass_fds=(out.fileno(), errors.fileno())).told()
+    assert (tmp_path / "out").read_bytes() == b"a\n\xff\0rest"
+    assert (tmp_path / "err").read_bytes() == b"e\n"
+    assert text(tmp_path / "log", "stdout") == "a\n\ufffd\0rest".encode()
+
+
+def test_reader_of_the_copy_that_went_away_does_not_matter(start: Callable[..., Running], tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    told = start(shell("seq 1 100000", tmp_path, ("copy", writing, writing)), pass_fds=(writing,)).told()
+    os.close(writing)
+    assert told.count("log-error 32") == 1
+    assert text(tmp_path / "log", "stdout").count(b"\n") == 100_000
+
+
+def test_owner_that_does_not_read_holds_nothing_up(start: Callable[..., Running], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    line = "read x < fifo; seq 1 20000"
+    running = start(shell(line, tmp_path, ("chdir", tmp_path), limit=1000, files=2))
+    running.until(b"started")
+    fcntl.fcntl(running.report, fcntl.F_SETPIPE_SZ, 4096)
+    (tmp_path / "fifo").write_text("go\n")
+    assert running.process.wait(DEADLINE) == 0
+    assert json.loads((tmp_path / "exit").read_text())["code"] == 0
+    assert int(records(tmp_path / "log")[-1]["log"]) == 20_000
 
 
 def test_resident_memory_is_at_most_400_kb(start: Callable[..., Running], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """When versions of base images stop getting security fixes: data, and the lookup. Pure.
 
 Dates are those that the projects themselves publish (nodejs/Release, devguide.python.org, php.net/supported-versions,
-ruby-lang.org, wiki.debian.org/LTS, ubuntu.com/about/release-cycle, alpinelinux.org/releases, postgresql.org/support, …);
+ruby-lang.org, wiki.debian.org/LTS, ubuntu.com/about/release-cycle, alpinelinux.org/releases, postgresql.org, …);
 for Debian the end of its LTS, for Ubuntu that of standard support. A version that isn't here isn't known, and nothing
 is said about it.
 """

@@ -21,6 +21,8 @@ from seatrial.model.place import Place, Sourced
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 """0 for the worst."""
+_TAIL = 32
+"""Characters at the end of a message, behind the names: they tell its kind where there is no remedy."""
 _MANY_ALIKE = 4
 """From so many findings of `syntax` with one remedy on, a file has them told as one."""
 
@@ -138,7 +140,8 @@ def _together(findings: Iterable[Finding], rules: dict[str, Rule]) -> Iterator[F
         place: object = (finding.place.file, finding.severity, finding.confidence) if is_shared else number
         if finding.requirement == "syntax":
             # One cause, many places: a section that is missing, a word that is unknown everywhere.
-            place = (finding.place.file, finding.severity, finding.remedy) if finding.remedy else number
+            kind = finding.remedy or finding.message[-_TAIL:]
+            place = (finding.place.file, finding.severity, kind)
         groups.setdefault((finding.requirement, place), []).append(finding)
     for group in groups.values():
         if group[0].requirement == "syntax":

@@ -22,26 +22,7 @@ from seatrial.cli.check_settings import Settings, read_settings
 from seatrial.files.documents import read_documents
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
-from seatrial.report.findings_values import FORMATS, FindingsReport, Page, TextStyle, render
-
-USAGE = "seatrial check [PATH…] [options]"
-SUMMARY = "read the files of services and report what will fail in production"
-LEVELS = ("error", "warning", "info", "never")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own arguments."""
-    add = parser.add_argument
-    add("paths", metavar="PATH", nargs="*", help="directories, Dockerfiles, compose files (default: here)")
-    add("--format", choices=FORMATS, default="text", help="what to print (default: text)")
-    add("--output", metavar="FILE", help="write it to a file")
-    add("--fail-on", choices=LEVELS, help="what makes the exit code 1 (default: warning)")
-    add("--select", metavar="NAMES", action="append", default=[], help="these requirements alone, separated by commas")
-    add("--ignore", metavar="NAMES", action="append", default=[], help="all but these")
-    add("--baseline", metavar="FILE", help="do not tell what this file knows")
-    add("--write-baseline", metavar="FILE", help="write a baseline of what is found now, and end with 0")
-    add("--config", metavar="FILE", help="seatrial.toml or pyproject.toml (default: found here or above)")
-    add("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")
+from seatrial.report.findings_values import FindingsReport, Page, TextStyle, render
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import argparse
 import shutil
 import textwrap
 
-from seatrial.cli import codes
+from seatrial.cli import check_pages, codes
 from seatrial.cli.arguments import unknown
 from seatrial.cli.streams import emit
 from seatrial.model.catalogue import REQUIREMENTS, Requirement, find
@@ -30,6 +30,7 @@ def _page(requirement: Requirement, width: int) -> list[str]:
     for heading, text in chapters:
         if text:
             lines += ["", *([heading] if heading else []), *textwrap.wrap(text, width)]
-    if not requirement.drilled:
+    pages = check_pages.lines(requirement.name, width)
+    if not requirement.drilled and not pages:
         lines += ["", "This version does not judge it."]
-    return lines
+    return lines + pages

@@ -37,7 +37,7 @@ class Life(Core):
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._giving: asyncio.Task[None] | None = None
-        self._runs = False
+        self._early: list[tuple[Event, int]] = []
         self.closing: asyncio.Event
         """Set when it is time to stop accepting."""
         self.ended: asyncio.Event
@@ -52,11 +52,12 @@ class Life(Core):
         self.closing, self.ended, self._no_more = asyncio.Event(), asyncio.Event(), asyncio.Event()
         if signals:
             self.take_signals(pass_on=pass_on)
+        for event, number in self._early:
+            self._post(event, number)
 
     def run(self, main: Coroutine[Any, Any, Any], **runner: Any) -> NoReturn:
         """Run a program to its end and exit: it ends when `main` returns or fails, or on a signal. `runner` goes to
         `asyncio.Runner` (loop_factory, debug)."""
-        self._runs = True
         self.take_signals()
         self.catch_thread_errors()
         try:
@@ -132,8 +133,6 @@ class Life(Core):
                 yield job
                 worker.job, worker.busy = None, False
         finally:
-            if not worker.busy or not task.cancelling():
-                worker.busy = False
             self._retire(task)
 
     async def _next(self, take: Callable[[], Awaitable[T | None]], *, patient: bool) -> tuple[bool, T | None]:
@@ -164,7 +163,9 @@ class Life(Core):
     # --- what the machine commands ---
 
     def _post(self, event: Event, number: int = 0) -> None:
-        if self._loop is not None and not self._loop.is_closed():
+        if self._loop is None:
+            self._early.append((event, number))
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._take, event, number)
 
     def _take(self, event: Event, number: int) -> None:
@@ -278,7 +279,9 @@ def _taker(source: Any) -> Callable[[], Awaitable[Any]]:
         return aiter(source).__anext__  # type: ignore[no-any-return]
     if callable(source):
         return source  # type: ignore[no-any-return]
-    raise TypeError(f"no source of jobs: {type(source).__name__}\nhint: a queue, an async iterable, or an async function")
+    raise TypeError(
+        f"no source of jobs: {type(source).__name__}\nhint: a queue, an async iterable, or an async function"
+    )
 
 
 async def _ended_as_none(take: Callable[[], Awaitable[T | None]]) -> tuple[bool, T | None]:

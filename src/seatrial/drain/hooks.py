@@ -28,7 +28,9 @@ class Hook:
     timeout: float = TIMEOUT
 
 
-def added(hooks: Sequence[Hook], name: str, call: Callable[[], Any], after: Iterable[str] | None, timeout: float) -> Hook:
+def added(
+    hooks: Sequence[Hook], name: str, call: Callable[[], Any], after: Iterable[str] | None, timeout: float
+) -> Hook:
     """A new hook behind those that were declared before. It may name only these, so a circle can't be written."""
     known = [hook.name for hook in hooks]
     if name in known:

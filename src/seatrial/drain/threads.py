@@ -168,7 +168,9 @@ class Life(Core):
         for worker in list(self.workers.values()):
             job, give_back = worker.job, worker.give_back
             if worker.busy and give_back is not None:
-                self._guarded(lambda give_back=give_back, job=job: give_back(job), f"giving back a job of {worker.name}")
+                self._guarded(
+                    lambda give_back=give_back, job=job: give_back(job), f"giving back a job of {worker.name}"
+                )
                 log.warning("job of worker %s given back", worker.name)
 
     def _run_hooks(self) -> None:

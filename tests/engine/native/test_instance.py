@@ -199,11 +199,11 @@ def test_only_loopback_is_there_and_low_ports_are_free_to_all(project: Path) -> 
     assert "eth" not in run.text()
 
 
-@pytest.mark.parametrize("init", ["tini", "catatonit", "dumb-init"])
+@pytest.mark.parametrize("init", ["tini", "seatrial-init", "catatonit", "dumb-init"])
 def test_init_is_pid_1_and_forwards_the_signal(project: Path, init: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from seatrial.engine.native import programs
 
-    monkeypatch.setattr(programs, "INITS", (init,))
+    monkeypatch.setattr(programs, "INITS", {init: programs.INITS[init]})
     try:
         programs.find_init()
     except Exception as error:

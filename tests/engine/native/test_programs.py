@@ -105,7 +105,7 @@ def test_shims_of_version_managers_are_looked_through(tmp_path: Path, tools: Pat
 
 
 def test_missing_init_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "INITS", ("no-such-init",))
+    monkeypatch.setattr(programs, "INITS", {"no-such-init": ()})
     with pytest.raises(UnsupportedError) as caught:
         programs.find_init()
     assert "apt-get install tini" in caught.value.hint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, credentials, launch
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
@@ -86,9 +86,9 @@ def _run(instruction: Instruction) -> Iterator[Wrong]:
         yield Wrong(f"this RUN holds {what}, which stays in the image's history", place, _IN_BUILD, severity)
 
 
-def _in_compose(unit: Unit, texts: dict[str, str] | object, dev_files: set[str]) -> Iterator[Wrong]:
+def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: set[str]) -> Iterator[Wrong]:
     entry = unit.compose
-    if entry is None or not isinstance(texts, dict):
+    if entry is None:
         return
     found: list[Sourced[str]] = []
     severity = Severity.INFO if entry.file in dev_files or launch.is_for_development(unit) else Severity.WARNING
@@ -108,7 +108,7 @@ def _in_compose(unit: Unit, texts: dict[str, str] | object, dev_files: set[str])
         yield Wrong(message, found[0].place, remedy, severity, related=tuple(found[1:]))
 
 
-def _written(texts: dict[str, str], place: Place) -> str:
+def _written(texts: Mapping[str, str], place: Place) -> str:
     """What stands at this place: a variable there was filled in before the value came here."""
     lines = texts.get(place.file, "").split("\n")
     return "\n".join(lines[place.line - 1 : max(place.end_line, place.line)])

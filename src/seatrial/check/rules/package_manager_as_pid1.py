@@ -10,7 +10,7 @@ from seatrial.check import launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
-from seatrial.model.place import Sourced
+from seatrial.model.place import Place, Sourced
 
 NAME = "package-manager-as-pid1"
 _NODE = frozenset({"npm", "npx", "yarn", "yarnpkg", "pnpm", "pnpx", "bun", "bunx"})
@@ -28,7 +28,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     if set(manager.argv[1:4]) & _NO_SERVICE or not _starts_something(manager, after):
         return
     shown = f"`{_shown(manager.argv)}`"
-    place = launch.command_place(unit) if at == 0 or manager.place == links[0].place else links[0].place
+    place = _place(unit, links[0], manager)
     related = tuple(Sourced(f"runs `{_shown(link.argv)}`", link.place) for link in after[-1:] if link.place != place)
     remedy = _remedy(unit, after)
     if manager.program in _REPLACES_ITSELF:
@@ -41,6 +41,14 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         runs = f" and runs `{_shown(after[-1].argv)}`{_by(after[-1])}" if after else ""
         message = f"{shown} is the main process{runs}; it stands between the stop signal and the program"
         yield Wrong(message, place, remedy, related=related)
+
+
+def _place(unit: Unit, first: launch.Link, manager: launch.Link) -> Place | None:
+    """Where the manager's name is written: in the command (which an entrypoint script may have passed on), or in the
+    script itself."""
+    command = unit.service.command
+    is_command = command is not None and command.value == manager.argv
+    return launch.command_place(unit) if is_command or manager.place == first.place else manager.place
 
 
 def _starts_something(manager: launch.Link, after: tuple[launch.Link, ...]) -> bool:

@@ -100,8 +100,8 @@ def _with_init(
     wanted = options.init if options.init is not None else bool(service.init and service.init.value)
     if not wanted:
         return found.argv, "", found.shown
-    name, path = programs.find_init()
-    return (path, "--", *found.argv), name, (*found.shown, str(Path(path).parent))
+    name, command = programs.find_init()
+    return (*command, "--", *found.argv), name, (*found.shown, str(Path(command[0]).parent))
 
 
 def _cgroup_views(cgroups: Cgroups) -> tuple[tuple[str, str], ...]:

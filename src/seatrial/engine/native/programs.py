@@ -20,7 +20,14 @@ from seatrial.model.errors import UnsupportedError
 from seatrial.model.service import Service
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-INITS = ("seatrial-init", "tini", "catatonit", "dumb-init")
+INITS: Mapping[str, tuple[str, ...]] = {
+    "tini": (),
+    "seatrial-init": ("--wait-all=never",),
+    "catatonit": (),
+    "dumb-init": (),
+}
+"""The inits that can stand for `init: true`, the likest first, with their options. Docker's own is tini. Ours outlives a
+shell in front of the program, which tini does not, so here it is told to end with its child."""
 SHIMS = re.compile(r"/(\.pyenv|\.nodenv|\.asdf|\.rbenv|mise)/shims$")
 _COMMAND_WORD = re.compile(r"(?:^|[;&|(]|\bexec\b|\bthen\b|\bdo\b)\s*(?:exec\s+)?(?:[A-Za-z_]\w*=\S*\s+)*([\w./+-]+)")
 
@@ -35,13 +42,13 @@ class Programs:
     notes: tuple[str, ...]
 
 
-def find_init() -> tuple[str, str]:
-    """Name and file of the init to use. UnsupportedError if there is none."""
+def find_init() -> tuple[str, tuple[str, ...]]:
+    """Name of the init to use, and its file with the options it needs. UnsupportedError if there is none."""
     beside = str(Path(sys.executable).parent)
-    for name in INITS:
+    for name, options in INITS.items():
         found = which(name, f"{beside}:{os.environ.get('PATH', '')}:{DEFAULT_PATH}")
         if found:
-            return name, found
+            return name, (found, *options)
     raise UnsupportedError(
         "the service asks for an init (init: true), and this machine has none",
         hint="apt-get install tini",

@@ -1,0 +1,126 @@
+"""Secrets from files or the environment, which are never shown by accident.
+
+`secret("DB_PASSWORD")` reads the file that DB_PASSWORD_FILE names, then /run/secrets/db_password, then DB_PASSWORD. The
+value is in `.value`; printing, formatting, logging and pickling show or keep nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
+from pathlib import Path
+from typing import Any, Generic, NoReturn, TypeVar, cast, overload
+
+T = TypeVar("T")
+FOLDER = "/run/secrets"
+LARGEST = 1 << 20
+_MISSING: Any = object()
+
+
+class SecretError(Exception):
+    """A secret that is missing, given twice, empty, or of the wrong kind. Never holds the value."""
+
+
+class Secret(Generic[T]):
+    """A value that hides itself: `.value` is the only way to it. Compares in constant time."""
+
+    __slots__ = ("_name", "_value", "source")
+
+    def __init__(self, name: str, value: T, source: str) -> None:
+        self._name, self._value = name, value
+        self.source = source
+        """Where it was found: a path or "environment"."""
+
+    @property
+    def value(self) -> T:
+        """The secret itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"<secret {self._name} from {self.source}>"
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and compare_digest(str(self._value).encode(), str(other.value).encode())
+
+    __hash__ = None  # type: ignore[assignment]  # a hash would tell something of the value
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} can't be pickled: hand over .value on purpose")
+
+
+@overload
+def secret(name: str, *, folder: str = FOLDER, environ: Mapping[str, str] | None = None) -> Secret[str]: ...
+
+
+@overload
+def secret(
+    name: str,
+    kind: Callable[[str], T],
+    *,
+    default: T = ...,
+    folder: str = FOLDER,
+    environ: Mapping[str, str] | None = None,
+) -> Secret[T]: ...
+
+
+def secret(
+    name: str,
+    kind: Callable[[str], Any] = str,
+    *,
+    default: Any = _MISSING,
+    folder: str = FOLDER,
+    environ: Mapping[str, str] | None = None,
+) -> Secret[Any]:
+    """A secret by the name of its environment variable, without white space around it, as `kind` (int, a function…).
+
+    Raises SecretError: missing (without a `default`), given both as NAME and NAME_FILE, empty, unreadable, or not a `kind`.
+    """
+    variables = os.environ if environ is None else environ
+    found = _found(name, variables, Path(folder) / name.lower())
+    if found is None:
+        if default is _MISSING:
+            raise SecretError(
+                f"secret {name} is missing: neither {name}_FILE, nor {folder}/{name.lower()}, nor {name} in the environment"
+                f"\nhint: {name}_FILE=/path/to/file, or a secret named {name.lower()} in compose"
+            )
+        return Secret(name, default, "default")
+    text, source = found
+    if not text:
+        raise SecretError(f"secret {name} is empty ({source})")
+    try:
+        return Secret(name, kind(text), source)
+    except (ValueError, TypeError, ArithmeticError):
+        wanted = getattr(kind, "__name__", "value")
+    raise SecretError(f"secret {name} is no {wanted} ({source})")  # outside of the handler: its error quotes the value
+
+
+def _found(name: str, variables: Mapping[str, str], mounted: Path) -> tuple[str, str] | None:
+    """The text and where it is from."""
+    path = variables.get(f"{name}_FILE")
+    if path and variables.get(name) is not None:
+        raise SecretError(f"secret {name} is given twice: {name} and {name}_FILE are set\nhint: unset {name}")
+    if path:
+        return _read(name, Path(path)), path
+    if mounted.is_file():
+        return _read(name, mounted), str(mounted)
+    value = variables.get(name)
+    return None if value is None else (value.strip(), "environment")
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise SecretError(f"secret {name}: {path} is larger than {LARGEST >> 20} MiB")
+        return cast(bytes, content).decode().strip()
+    except OSError as error:
+        raise SecretError(f"secret {name}: {path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SecretError(f"secret {name}: {path} is not UTF-8 text") from None
