@@ -3,6 +3,9 @@
  * before a record and never splits one. It writes what was read together by one write(2). Used by seatrial-shim.c, which says when a
  * stream has something to read. It must never lose a line: where the disk is full it waits, and nothing is read meanwhile.
  */
+#ifndef JSON_FILE_H
+#define JSON_FILE_H
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -226,3 +229,5 @@ static bool pump(struct stream *stream)
     flush();
     return got == 0;
 }
+
+#endif

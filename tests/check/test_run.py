@@ -23,12 +23,13 @@ services:
     image: node:22
     command: node b.js
 """
+RULES = ("exec-form-command", "package-manager-as-pid1", "healthcheck-detects-failure", "syntax")
 SHARED = "services:\n  web:\n    build: .\n  worker:\n    build: .\n"
 
 
 def checked(directory: Path, options: Options | None = None, **files: str) -> Outcome:
     named = {name.replace("_yaml", ".yaml"): text for name, text in files.items()}
-    return run(documents_of(directory, named), options)
+    return run(documents_of(directory, named), options or Options(select=RULES))
 
 
 def told(outcome: Outcome) -> list[tuple[str, str]]:
@@ -59,7 +60,7 @@ def test_a_consequence_is_hidden_under_its_cause_and_counted(tmp_path: Path) -> 
 
 def test_without_its_cause_the_consequence_is_told(tmp_path: Path) -> None:
     outcome = checked(
-        tmp_path, Options(ignore=("package-manager-as-pid1",)), Dockerfile="FROM node:22-slim\nCMD npm start\n"
+        tmp_path, Options(RULES, ("package-manager-as-pid1",)), Dockerfile="FROM node:22-slim\nCMD npm start\n"
     )
     assert told(outcome) == [("exec-form-command", "Dockerfile:2:5")]
 
@@ -102,7 +103,7 @@ def test_a_baseline_hides_what_it_knows_wherever_the_line_has_moved(tmp_path: Pa
     before = checked(tmp_path / "a", Dockerfile=text)
     written = baseline.write(before.all_findings, {"Dockerfile": text})
     moved = text.replace("CMD", "ENV A=b\n\nCMD")
-    after = checked(tmp_path / "b", Options(known=baseline.read(written, "b.json")), Dockerfile=moved)
+    after = checked(tmp_path / "b", Options(select=RULES, known=baseline.read(written, "b.json")), Dockerfile=moved)
     assert (told(after), after.in_baseline) == ([], 1)
 
 

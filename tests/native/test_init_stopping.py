@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import termios
@@ -173,18 +174,21 @@ class Terminal:
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
+            attributes = termios.tcgetattr(0)
+            attributes[3] = attributes[3] & ~termios.ECHO | termios.NOFLSH  # else ^C throws away what was just printed
+            termios.tcsetattr(0, termios.TCSANOW, attributes)
             os.execvpe(command[0], command, environment)
-        attributes = termios.tcgetattr(self.master)
-        attributes[3] &= ~termios.ECHO
-        termios.tcsetattr(self.master, termios.TCSANOW, attributes)
         self.output = b""
 
     def wait_output(self, part: bytes) -> None:
+        """Reads on until `part` was printed, and forgets everything up to its end."""
+
         def seen() -> bool:
-            try:
-                self.output += os.read(self.master, 65536)
-            except OSError:
-                assert part in self.output, self.output
+            if part not in self.output and select.select([self.master], [], [], 0.05)[0]:
+                try:
+                    self.output += os.read(self.master, 65536)
+                except OSError:  # the terminal's other end is closed
+                    assert part in self.output, self.output
             return part in self.output
 
         eventually(seen)
@@ -231,39 +235,46 @@ def test_the_interrupt_key_reaches_the_command_once(start, terminal, arguments):
 
 
 def test_the_command_has_the_foreground(start, terminal):
-    opened = terminal(*start.command("seatrial-init"), "-s", "sh", "-c", "ps -o stat= -p $$; exec cat")
+    opened = terminal(*start.command("seatrial-init"), "-s", "sh", "-c", "ps -o stat= -p $$; exec sed -u s/^/got-/")
     opened.wait_output(b"+")
     opened.type(b"hello\n")
-    opened.wait_output(b"hello")
+    opened.wait_output(b"got-hello")
 
 
 def test_a_suspended_command_suspends_the_init_and_the_shell_resumes_both(start, terminal):
-    command = " ".join([*start.command("seatrial-init"), "-s", "cat"])
+    script = "echo $((40+1))-up; exec sed -u s/^/got-/"
+    command = " ".join([*start.command("seatrial-init"), "-s", "sh", "-c", f"'{script}'"])
     opened = terminal("bash", "--norc", "-i")
     opened.wait_output(b"$ ")
     opened.type(command.encode() + b"\n")
+    opened.wait_output(b"41-up")
     opened.type(b"one\n")
-    opened.wait_output(b"one")
+    opened.wait_output(b"got-one")
     opened.type(b"\x1a")
     opened.wait_output(b"Stopped")
+    opened.wait_output(b"$ ")
     opened.type(b"echo the shell is $((40+2))\n")
     opened.wait_output(b"the shell is 42")
+    opened.wait_output(b"$ ")
     opened.type(b"fg\n")
+    opened.wait_output(b"exec sed")
     opened.type(b"two\n")
-    opened.wait_output(b"two")
+    opened.wait_output(b"got-two")
     opened.type(b"\x03")
-    opened.type(b"echo back $?\n")
-    opened.wait_output(b"back 130")
+    opened.wait_output(b"$ ")
+    opened.type(b"echo back $?-$((40+3))\n")
+    opened.wait_output(b"back 130-43")
 
 
 @pytest.mark.usefixtures("needs_pid_1")
 def test_the_suspend_key_cannot_stop_the_command_of_pid_1_for_good(start, terminal):
-    opened = terminal("unshare", "--pid", "--fork", "--kill-child", *start.command("seatrial-init"), "cat")
+    init = start.command("seatrial-init")
+    opened = terminal("unshare", "--pid", "--fork", "--kill-child", *init, "sed", "-u", "s/^/got-/")
     opened.type(b"one\n")
-    opened.wait_output(b"one")
+    opened.wait_output(b"got-one")
     opened.type(b"\x1a")
     opened.type(b"two\n")
-    opened.wait_output(b"two")
+    opened.wait_output(b"got-two")
 
 
 def test_the_terminal_is_handed_back(start, terminal):

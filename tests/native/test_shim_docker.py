@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ..docker_engine import DockerEngine
+from .native_programs import RUNNER
 from .test_shim import Record, description
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,7 @@ def shim_log(program: Callable[[str], Path], tmp_path: Path) -> Callable[..., Pa
         log: Record = ("log", folder, "log", limit, files, *more)
         raw = description([log, ("argv", *command), ("environment", "PATH=/usr/bin:/bin")])
         process = subprocess.Popen(
-            [program("seatrial-shim"), str(reading), "1"], pass_fds=(reading,), stdout=subprocess.PIPE
+            [*RUNNER, program("seatrial-shim"), str(reading), "1"], pass_fds=(reading,), stdout=subprocess.PIPE
         )
         os.close(reading)
         with os.fdopen(writing, "wb") as stream:

@@ -13,6 +13,7 @@ from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_NAMED = re.compile(r"\$\{?([A-Za-z_]\w*)(?::?-[^}]*)?\}?")
 _WHOLE = frozenset({".", "./", "/", "*", "./*", "./."})
 _COUNTED = re.compile(r"v?(\d+(?:\.\d+)*)(?:-|$)")
 
@@ -111,13 +112,15 @@ def _mount_kind(mount: str) -> str:
 
 
 def variables(unit: Unit) -> dict[str, str]:
-    """What ENV and ARG of the service's image set, as written without quotes. A later one wins."""
+    """What ENV and ARG of the service's image set, without quotes, known variables filled in. A later one wins."""
     found: dict[str, str] = {}
     for instruction in instructions(unit):
         if instruction.keyword in ("ENV", "ARG"):
             for each in instruction.assignments:
                 if each.value is not None:
-                    found[each.name] = each.value.strip("\"'")
+                    found[each.name] = _NAMED.sub(
+                        lambda match: found.get(match.group(1), match.group()), each.value.strip("\"'")
+                    )
     return found
 
 
@@ -140,8 +143,12 @@ def is_service(unit: Unit) -> bool:
 
 
 def last_place(unit: Unit) -> Place | None:
-    """Where to speak of the image as a whole: at its command, else at its FROM."""
-    return launch.command_place(unit) or (unit.stages[0].origin.place if unit.stages else None)
+    """Where to speak of the image as a whole: at its own CMD, else its ENTRYPOINT, else its FROM."""
+    for keyword in ("CMD", "ENTRYPOINT"):
+        found = [each for each in instructions(unit) if each.keyword == keyword]
+        if found:
+            return found[-1].arguments_place or found[-1].place
+    return unit.stages[0].origin.place if unit.stages else None
 
 
 def lockfiles(unit: Unit, known: tuple[str, ...], directory: str) -> frozenset[str]:

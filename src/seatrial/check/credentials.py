@@ -20,7 +20,10 @@ _SHAPES = (
     ("a PyPI token", re.compile(r"\bpypi-[A-Za-z0-9_\-]{50,}")),
     ("an OpenAI key", re.compile(r"\bsk-(?:proj-)?[A-Za-z0-9_\-]{32,}")),
 )
-_USERINFO = re.compile(r"\b[a-z][a-z0-9+.\-]*://[^\s/@:\"']*:([^\s/@\"']+)@", re.I)
+_USERINFO = re.compile(r"\b[a-z][a-z0-9+.\-]*://([^\s/@:\"']*):([^\s/@\"']+)@([^\s/:\"'@]*)", re.I)
+_HERE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "host", "hostname", "example.com", "example.org"})
+_ANYBODY = frozenset({"user", "username", "usr", "login"})
+_ANY_PASSWORD = frozenset({"pass", "password", "passwd", "pwd", "secret", "pw"})
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|SECRETS|TOKEN|APIKEY|CREDENTIAL|CREDENTIALS)(?:$|_)"
     r"|(?:^|_)(?:API|SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|MASTER|APP|AUTH|JWT|ACCOUNT|LICENSE)_KEY(?:$|_)"
@@ -57,7 +60,12 @@ def _is_sample(text: str) -> bool:
 
 def password_in_url(text: str) -> bool:
     """Whether an address in the text has a password written into it."""
-    return any(is_literal(found.group(1)) for found in _USERINFO.finditer(text))
+    for found in _USERINFO.finditer(text):
+        user, password, host = found.groups()
+        is_sample = user.lower() in _ANYBODY and password.lower() in _ANY_PASSWORD
+        if is_literal(password) and not is_sample and host.lower() not in _HERE:
+            return True
+    return False
 
 
 def is_secret_name(name: str) -> bool:

@@ -6,6 +6,7 @@ Pure. A `Link` is one member of the chain that PID 1 starts; the first is PID 1 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from seatrial.check import images
 from seatrial.model.documents import Unit
@@ -105,5 +106,6 @@ _DEVELOPMENT = _TESTS | frozenset(
 )
 
 
-def _words(text: str) -> set[str]:
-    return set("".join(character if character.isalnum() else " " for character in text.lower()).split())
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    return frozenset("".join(character if character.isalnum() else " " for character in text.lower()).split())

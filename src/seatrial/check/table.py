@@ -7,6 +7,7 @@ must have been read for the rule to have anything to say: "compose", "dockerfile
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -42,11 +43,30 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("nofile-limit", "compose"),
     Entry("log-rotation", "compose"),
     Entry("log-driver-readable", "compose"),
+    Entry("base-image-pinned", "dockerfile"),
+    Entry("base-image-supported"),
+    Entry("base-image-slim", "dockerfile"),
+    Entry("multi-stage", "dockerfile"),
+    Entry("production-dependencies", "dockerfile"),
+    Entry("lockfile-copied", "dockerfile"),
+    Entry("cache-mount", "dockerfile"),
+    Entry("host-modules-not-copied", "dockerfile"),
+    Entry("non-root-user", "dockerfile"),
+    Entry("read-only-root", "compose"),
+    Entry("no-secrets-in-image"),
+    Entry("secrets-as-files"),
+    Entry("dockerignore-covers", "dockerfile"),
+    Entry("node-env-production", "dockerfile"),
+    Entry("image-labels", "dockerfile"),
+    Entry("image-tag-unique", "compose"),
+    Entry("dependencies-audited"),
+    Entry("grace-period-fits", "compose"),
 )
 
 NAMES = tuple(entry.name for entry in ENTRIES)
 
 
+@cache
 def rule(name: str) -> Rule:
     """The rule of this requirement. Raises KeyError where there is none."""
     if name not in NAMES:

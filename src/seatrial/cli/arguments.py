@@ -13,7 +13,7 @@ from seatrial.cli import check_arguments
 from seatrial.model import catalogue
 
 EPILOG = """\
-exit codes: 0 good; 1 failed drills (see --fail-on); 2 usage or unreadable input; 3 nothing found;
+exit codes: 0 good; 1 findings or failed drills (see --fail-on); 2 usage or unreadable input; 3 nothing found;
 4 this machine cannot; 70 a bug of ours; 130, 143 interrupted, with everything cleaned up
 """
 

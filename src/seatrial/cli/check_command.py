@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -39,7 +40,9 @@ class _Checked:
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, and give the exit code."""
     settings = _settings(arguments)
-    options = Options(settings.select, settings.ignore, _known(settings.baseline))
+    options = Options(
+        settings.select, settings.ignore, _known(settings.baseline), today=time.strftime("%Y-%m-%d", time.gmtime())
+    )
     checked = _Checked()
     for path in arguments.paths or ["."]:
         _check_path(Path(path), options, checked)

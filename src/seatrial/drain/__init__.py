@@ -1,7 +1,7 @@
-"""Graceful shutdown for Python services: the stop in order, health, secrets and logs. The standard library is all it needs.
+"""Graceful shutdown for Python services: the stop in order, health, secrets and logs, by the standard library alone.
 
-Nothing is imported until it is used: importing this package costs next to nothing. It changes nothing by being imported:
-signals, logging and exception hooks are touched only by what you call.
+Nothing is imported until it is used: importing this package costs next to nothing. It changes nothing by being
+imported: signals, logging and exception hooks are touched only by what you call.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 
     life.run(main())          # never returns: the process ends with the right code
 
-Inside a server that owns the loop and the signals (uvicorn, gunicorn's workers) use `asgi.Middleware`, which calls `attach`.
+Inside a server that owns the loop and the signals (uvicorn, gunicorn's workers) use `asgi.Middleware`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Life(Core):
         """Set when hooks and logs are done."""
 
     def attach(self, *, signals: bool = True, pass_on: bool = True) -> None:
-        """Begin, in the running event loop; at most once. Signals are taken over from the server that runs it, whose own
+        """Begin, in the running event loop; at most once. Signals are taken over from the server that runs it; its own
         handler is called when it is time to stop accepting."""
         if self._loop is not None:
             return

@@ -2,8 +2,8 @@
 
     app = Middleware(app, life, health=health)
 
-Under a server with signal handlers of its own (uvicorn, gunicorn's ASGI workers) this alone gives the order of the stop:
-signal, readiness false, lag, and only then the server's own shutdown. It adds no header and no delay before the stop.
+Under a server with signal handlers of its own (uvicorn, gunicorn's ASGI workers) this alone gives the order of the
+stop: signal, readiness false, lag, and only then the server's own shutdown. Before the stop it adds no header.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from seatrial.drain.aio import Life
 from seatrial.drain.health import Health, answer_async
-from seatrial.drain.state import Phase
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,7 +51,7 @@ class Middleware:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         life = self._life
         life.attach()  # for servers without a lifespan; it does nothing the second time
-        if self._health is not None and (check := self._health.route(scope["path"])):
+        if self._health is not None and (check := self._health.route(scope["path"], stopping=life.stopping)):
             await _answer(check, self._health, life, send, announce=_may_announce(scope))
             return
         key = self._enter(scope)
@@ -65,16 +64,30 @@ class Middleware:
         """Begin with the application, and let it shut down only when workers and hooks are done with it."""
         life = self._life
         life.attach()
+        key = life.enter("the server's own shutdown")
+        said: set[str] = set()
 
         async def held_back() -> Message:
             message = await receive()
+            said.add(message["type"])
             if message["type"] == "lifespan.shutdown":
-                if life.phase is Phase.SERVING:  # the server stops for a reason of its own
-                    life.stop()
+                life.stop(skip_lag=True)  # without effect when the stop has begun: else the server has its own reason
+                life.leave(key)
                 await life.ended.wait()
             return message
 
-        await self._app(scope, held_back, send)
+        async def sent(message: Message) -> None:
+            said.add(message["type"])
+            await send(message)
+
+        try:
+            await self._app(scope, held_back, sent)
+        except Exception:
+            if said & {"lifespan.startup.complete", "lifespan.startup.failed"}:
+                raise
+            await _stand_in(held_back, send, said)  # the application knows no lifespan, and we need the server's
+        finally:
+            life.leave(key)
 
     async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
         """Close with 1012 when the time comes; the application sees a disconnect, as if the client had left."""
@@ -106,6 +119,15 @@ class _Announcing:
         if self._life.stopping and message["type"] == "http.response.start":
             message = {**message, "headers": announced(message.get("headers") or ())}
         return self._send(message)
+
+
+async def _stand_in(receive: Receive, send: Send, said: set[str]) -> None:
+    """Speak the lifespan protocol in place of an application that does not."""
+    if "lifespan.startup" not in said:
+        await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 def announced(headers: Any) -> list[tuple[bytes, bytes]]:

@@ -43,7 +43,8 @@ def deadline_from(grace: str | None) -> float:
     return seconds - min(1.0, seconds / 4)
 
 
-def _lag_from(text: str | None) -> float:
+def lag_from(text: str | None) -> float:
+    """The lag in seconds, as SEATRIAL_LAG gives it."""
     try:
         return float((text or "0").removesuffix("s"))
     except ValueError:
@@ -71,12 +72,12 @@ def describe(what: object) -> str:
 class Core(ABC):
     """One process's life. Create one, as early as possible; see `aio.Life` and `threads.Life`.
 
-    `lag` is for how many seconds to serve on after the signal (default: SEATRIAL_LAG, or 0). `deadline` is for the whole
-    stop (default: SEATRIAL_GRACE less 1 s, or 8 s).
+    `lag` is for how many seconds to serve on after the signal (default: SEATRIAL_LAG, or 0). `deadline` is for the
+    whole stop (default: SEATRIAL_GRACE less 1 s, or 8 s).
     """
 
     def __init__(self, *, lag: float | None = None, deadline: float | None = None) -> None:
-        lag = _lag_from(os.environ.get("SEATRIAL_LAG")) if lag is None else lag
+        lag = lag_from(os.environ.get("SEATRIAL_LAG")) if lag is None else lag
         deadline = deadline_from(os.environ.get("SEATRIAL_GRACE")) if deadline is None else deadline
         self.machine = Machine(Plan(lag=lag, deadline=deadline))
         self.ready = True
@@ -88,7 +89,7 @@ class Core(ABC):
         self.hooks: list[Hook] = []
         self._taking = True
         self._numbers = itertools.count(1)
-        self._serves = False
+        self._serves = self._skips_lag = False
         self._closers: list[tuple[str, Callable[[], Any]]] = []
         self._callbacks: list[Callable[[], None]] = []
         self._awaits_requests = self._awaits_workers = False
@@ -108,8 +109,9 @@ class Core(ABC):
         """Where the stop is."""
         return self.machine.state.phase
 
-    def stop(self) -> None:
-        """Begin the stop, as a signal would. From any thread."""
+    def stop(self, *, skip_lag: bool = False) -> None:
+        """Begin the stop, as a signal would. From any thread. `skip_lag` where nothing can be served any more."""
+        self._skips_lag = self._skips_lag or (skip_lag and self.phase is Phase.SERVING)
         self._post(Event.STOP)
 
     def fail(self, error: BaseException, where: str = "main") -> None:
@@ -204,7 +206,7 @@ class Core(ABC):
     def _settle_plan(self) -> None:
         """What is known only when the stop begins: a program that serves nothing has no use for a lag."""
         plan = self.machine.plan
-        lag = plan.lag if self._serves else 0.0
+        lag = plan.lag if self._serves and not self._skips_lag else 0.0
         reserve = min(longest(self.hooks), plan.deadline / 4, (plan.deadline - lag) / 2)
         self.machine.plan = replace(plan, lag=lag, reserve=reserve)
 

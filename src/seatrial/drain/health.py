@@ -9,7 +9,7 @@
     async def cache() -> None: ...         # not critical: degraded, still 200
 
 Shallow touches no dependency and is what a liveness probe asks. Deep runs all checks side by side, each within its own
-time, and keeps the result for `cache` seconds, so that probes can't overload what they ask about. During a stop it is 503.
+time, and keeps the result for `cache` seconds, so that probes can't overload what they ask about. In a stop it is 503.
 What an exception says stays inside unless `details=True`: a health endpoint is often open to the world.
 """
 
@@ -77,8 +77,9 @@ class Health:
         details: bool = False,
         live: str = "/health",
         ready: str = "/health/ready",
+        only_stopping: bool = False,
     ) -> None:
-        self.cache, self.details = cache, details
+        self.cache, self.details, self.only_stopping = cache, details, only_stopping
         self._paths = {live: SHALLOW, ready: DEEP}
         self._checks: list[Check] = []
         self._lock = threading.Lock()
@@ -98,9 +99,10 @@ class Health:
         self._checks.append(Check(called, function, timeout, critical))
         return function
 
-    def route(self, path: str) -> str:
-        """Which check a path asks for: "shallow", "deep", or "" for none."""
-        return self._paths.get(path, "")
+    def route(self, path: str, *, stopping: bool = False) -> str:
+        """Which check a path asks for: "shallow", "deep", or "" for none. With `only_stopping` the application answers
+        its paths itself until the stop begins."""
+        return "" if self.only_stopping and not stopping else self._paths.get(path, "")
 
     def results(self) -> tuple[Result, ...]:
         """Run all checks side by side, from a thread; what is younger than `cache` is not asked again."""

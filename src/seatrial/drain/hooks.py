@@ -1,7 +1,7 @@
 """The order of shutdown hooks: pure. A hook runs when all that it comes after are done, whether they went well or not.
 
-Without `after` a hook follows the one declared before it; `after=()` starts at once; `after=("database",)` waits for that
-hook alone. Hooks that do not wait for one another run side by side.
+Without `after` a hook follows the one declared before it; `after=()` starts at once; `after=("database",)` waits for
+that hook alone. Hooks that do not wait for one another run side by side.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     configure(level="INFO")
 
-A line is one write(2): processes that share a pipe do not tear each other's lines as long as these are at most 4,096 bytes
-(pipe(7)); longer ones are written whole, but another process may come between. Nothing is buffered, so nothing is lost when
-the process ends, however it ends. `queued=True` hands the lines to a thread, for event loops behind a slow pipe; these are
-flushed by the stop and at exit, and only SIGKILL loses the last ones.
+A line is one write(2): processes that share a pipe do not tear each other's lines as long as these are at most 4,096
+bytes (pipe(7)); longer ones are written whole, but another process may come between. Nothing is buffered, so nothing is
+lost when the process ends, however it ends. `queued=True` hands the lines to a thread, for event loops behind a slow
+pipe; these are flushed by the stop and at exit, and only SIGKILL loses the last ones.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
-correlation: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("seatrial_correlation", default={})
+_NONE: Mapping[str, str] = MappingProxyType({})
+correlation: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("seatrial_correlation", default=_NONE)
 """What every line of the present context carries: `trace_id` and `span_id`, or `request_id`."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -34,7 +36,7 @@ FLUSH_SECONDS = 2.0
 
 
 def correlated(traceparent: str | None, request_id: str | None) -> dict[str, str]:
-    """The ids in a request's headers. What is not well-formed is left out: clients write it, and logs must stay readable."""
+    """The ids in a request's headers. What is not well-formed is left out: it is the clients that write it."""
     found: dict[str, str] = {}
     if traceparent and (match := _TRACEPARENT.fullmatch(traceparent.strip())):
         found["trace_id"], found["span_id"] = match.groups()
@@ -160,7 +162,7 @@ def configure(level: int | str = "INFO", *, descriptor: int = 1, queued: bool = 
 
 
 def structlog_renderer(_logger: object, method: str, event: MutableMapping[str, Any]) -> str:
-    """A last processor for structlog that gives the same lines: `structlog.configure(processors=[…, structlog_renderer])`."""
+    """The last processor for structlog, for such lines: `structlog.configure(processors=[…, structlog_renderer])`."""
     entry = {
         "time": timestamp(time.time()),
         "level": str(event.pop("level", method)),
@@ -191,7 +193,7 @@ class AsgiCorrelation:
 
 
 class WsgiCorrelation:
-    """WSGI middleware: lines that are logged while a request is handled carry its ids; those of its body's iterator, too,
+    """WSGI middleware: lines that are logged while a request is handled carry its ids, and those of its body's iterator
     as long as the server iterates in the same thread."""
 
     def __init__(self, app: Any) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar, cast, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
 T = TypeVar("T")
 FOLDER = "/run/secrets"
@@ -79,15 +79,15 @@ def secret(
 ) -> Secret[Any]:
     """A secret by the name of its environment variable, without white space around it, as `kind` (int, a function…).
 
-    Raises SecretError: missing (without a `default`), given both as NAME and NAME_FILE, empty, unreadable, or not a `kind`.
+    Raises SecretError: missing (without a `default`), given as both NAME and NAME_FILE, empty, unreadable, no `kind`.
     """
     variables = os.environ if environ is None else environ
     found = _found(name, variables, Path(folder) / name.lower())
     if found is None:
         if default is _MISSING:
             raise SecretError(
-                f"secret {name} is missing: neither {name}_FILE, nor {folder}/{name.lower()}, nor {name} in the environment"
-                f"\nhint: {name}_FILE=/path/to/file, or a secret named {name.lower()} in compose"
+                f"secret {name} is missing: no {name}_FILE, no {folder}/{name.lower()}, no {name} in the environment\n"
+                f"hint: {name}_FILE=/path/to/file, or a secret named {name.lower()} in compose"
             )
         return Secret(name, default, "default")
     text, source = found
@@ -119,7 +119,7 @@ def _read(name: str, path: Path) -> str:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise SecretError(f"secret {name}: {path} is larger than {LARGEST >> 20} MiB")
-        return cast(bytes, content).decode().strip()
+        return content.decode().strip()
     except OSError as error:
         raise SecretError(f"secret {name}: {path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

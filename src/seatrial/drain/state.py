@@ -42,7 +42,7 @@ class Phase(Enum):
 
 
 class Event(Enum):
-    """What can happen. The first group comes from outside, the second from the driver's work, the third from the clock."""
+    """What can happen: from outside, from the driver's work, from the clock."""
 
     SIGNAL = "signal"
     SECOND_SIGNAL = "second signal"
@@ -95,11 +95,22 @@ class ImpossibleEventError(RuntimeError):
 P, E, NOTED, IGNORED, IMPOSSIBLE = Phase, Event, Stay.NOTED, Stay.IGNORED, Stay.IMPOSSIBLE
 _WORK = (E.CLOSED, E.QUIET, E.IDLE, E.HOOK_FAILED, E.HOOKED, E.FLUSHED)
 """The driver's reports, in the order of the phases."""
-_DRAINING = {E.SIGNAL: NOTED, E.SECOND_SIGNAL: NOTED, E.THIRD_SIGNAL: P.LOGS, E.STOP: IGNORED, E.FAILURE: NOTED}
-_TIMERS = {E.LAG_OVER: IGNORED, E.LATE: P.HOOKS, E.OVERDUE: P.LOGS, E.FLUSH_OVER: IMPOSSIBLE}
+_DRAINING: dict[Event, Phase | Stay] = {
+    E.SIGNAL: NOTED,
+    E.SECOND_SIGNAL: NOTED,
+    E.THIRD_SIGNAL: P.LOGS,
+    E.STOP: IGNORED,
+    E.FAILURE: NOTED,
+}
+_TIMERS: dict[Event, Phase | Stay] = {
+    E.LAG_OVER: IGNORED,
+    E.LATE: P.HOOKS,
+    E.OVERDUE: P.LOGS,
+    E.FLUSH_OVER: IMPOSSIBLE,
+}
 
 
-def _reports(*, past: int) -> dict[Event, Stay]:
+def _reports(*, past: int) -> dict[Event, Phase | Stay]:
     """The first `past` reports belong to phases that are over; the rest are of phases to come."""
     return {event: IGNORED if number < past else IMPOSSIBLE for number, event in enumerate(_WORK)}
 
@@ -191,7 +202,7 @@ _SIGNALS = (E.SIGNAL, E.SECOND_SIGNAL, E.THIRD_SIGNAL)
 
 
 def step(state: State, event: Event, now: float, number: int = 0) -> tuple[State, tuple[Command, ...]]:
-    """The state after an event, and what to do. A signal is reported as SIGNAL with its number; they are counted here."""
+    """The state after an event, and what to do. A signal is reported as SIGNAL with its number, and counted here."""
     if event is E.SIGNAL:
         state = replace(state, signals=state.signals + 1, signal=number)
         event = _SIGNALS[min(state.signals, 3) - 1]

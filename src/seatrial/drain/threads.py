@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from seatrial.drain.core import Core, Worker, flush_logs, log
@@ -45,7 +46,7 @@ class Life(Core):
         """Set when hooks and logs are done."""
 
     def attach(self, *, signals: bool = True, pass_on: bool = True) -> None:
-        """Begin; at most once. Signals are taken over from the server that runs the program, whose own handler is called
+        """Begin; at most once. Signals are taken over from the server that runs the program; its own handler is called
         when it is time to stop accepting."""
         if self._thread is not None and self._thread.is_alive():
             return
@@ -80,7 +81,7 @@ class Life(Core):
 
     @property
     def running(self) -> bool:
-        """For `while life.running:`, the loop of a worker. The stop waits until the thread reads False here, or ends."""
+        """For `while life.running:`, the loop of a worker. The stop waits until the thread reads False, or ends."""
         thread = threading.current_thread()
         if self._taking:
             self._enrol(thread, Worker(thread.name))
@@ -168,9 +169,7 @@ class Life(Core):
         for worker in list(self.workers.values()):
             job, give_back = worker.job, worker.give_back
             if worker.busy and give_back is not None:
-                self._guarded(
-                    lambda give_back=give_back, job=job: give_back(job), f"giving back a job of {worker.name}"
-                )
+                self._guarded(partial(give_back, job), f"giving back a job of {worker.name}")
                 log.warning("job of worker %s given back", worker.name)
 
     def _run_hooks(self) -> None:
@@ -183,7 +182,7 @@ class Life(Core):
         while len(done) < len(self.hooks):
             for hook in ready(self.hooks, begun, done):
                 begun.add(hook.name)
-                self._start(lambda hook=hook: self._run_hook(hook, ended), f"hook-{hook.name}")
+                self._start(partial(self._run_hook, hook, ended), f"hook-{hook.name}")
             done.add(ended.get())
         if self.phase is Phase.HOOKS:
             self._post(Event.HOOKED)

@@ -34,7 +34,9 @@ class Middleware:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         life = self._life
-        if self._health is not None and (check := self._health.route(environ.get("PATH_INFO", ""))):
+        if self._health is not None and (
+            check := self._health.route(environ.get("PATH_INFO", ""), stopping=life.stopping)
+        ):
             return self._checked(check, start_response)
 
         def start(status: str, headers: Headers, *error: Any) -> Any:

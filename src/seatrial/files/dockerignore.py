@@ -26,7 +26,8 @@ MAX_FILES = 200_000
 MAX_ENTRIES = 20_000
 BULKY = frozenset(
     {".git", ".hg", ".svn", "node_modules", "bower_components", ".venv", "venv", "__pycache__", ".tox", ".nox"}
-    | {"target", ".next", ".nuxt", ".gradle", ".terraform", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".yarn", "vendor"}
+    | {"target", ".next", ".nuxt", ".gradle", ".terraform", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".yarn"}
+    | {"vendor"}
 )
 """Directories that are generated or large: that they are there is all that matters."""
 

@@ -30,7 +30,7 @@ from seatrial.files.join.locate import locate
 from seatrial.files.json_positions import JsonError, Lines, Node, parse
 from seatrial.files.pipelines import read_pipelines
 from seatrial.files.project import read_project
-from seatrial.files.reading import is_regular, read_text
+from seatrial.files.reading import read_text
 from seatrial.files.scripts.tree import Tree
 from seatrial.files.shell_commands import shell_commands
 from seatrial.model.documents import (
@@ -146,6 +146,7 @@ class _Reader:
         self.manifests: dict[str, Manifest] = {}
         self.scripts: dict[tuple[str, str], Script] = {}
         self.lockfiles: dict[str, None] = {}
+        self._listed: set[str] = set()
 
     def read(self, entries: Mapping[str, ComposeEntry]) -> Documents:
         for file in self.project.files:
@@ -243,9 +244,10 @@ class _Reader:
         context = Path(service.context)
         below = shown_path(context, self.directory)
         prefix = "" if below == "." else below + "/"
-        for name in LOCKFILES:
-            if prefix + name not in self.lockfiles and is_regular(context / name):
-                self.lockfiles[prefix + name] = None
+        if prefix not in self._listed:
+            self._listed.add(prefix)
+            names = _names_in(context)
+            self.lockfiles.update({prefix + name: None for name in LOCKFILES if name in names})
         shown = prefix + "package.json"
         if shown in self.lockfiles and shown not in self.manifests:
             text = self._text(context / "package.json", shown)
@@ -266,6 +268,13 @@ class _Reader:
                 return shown
             self.manifests[shown] = Manifest(shown, data)
         return shown
+
+
+def _names_in(directory: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(directory))  # noqa: PTH208 — names alone, without a path object for each
+    except OSError:
+        return frozenset()
 
 
 def _health(service: Service, stages: tuple[Stage, ...]) -> tuple[ShellCommand, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from seatrial.check import builds, images
@@ -17,6 +18,8 @@ _MOVING = frozenset(
 _FEATURES_IN_MINORS = frozenset({"python", "golang", "ruby", "php", "rust", "alpine", "elixir", "perl"})
 """Images whose major version alone goes on to new feature releases: python:3 was 3.12, then 3.13."""
 _PATCHES_IN_MAJORS = frozenset({"node", "postgres", "nginx", "redis", "mysql", "mariadb", "mongo", "haproxy"})
+_NO_LONGER_MOVE = frozenset({"python:2", "php:5", "php:7", "ruby:2", "ruby:1"})
+_ALL_VARIABLE = re.compile(r"[\"']?\$(?:\w+|\{[^}]*\})[\"']?")
 _ONLY_MOVING = ("gcr.io/distroless/", "cgr.dev/chainguard/")
 """Registries that publish no version tags for free."""
 
@@ -24,8 +27,8 @@ _ONLY_MOVING = ("gcr.io/distroless/", "cgr.dev/chainguard/")
 def _look(unit: Unit) -> Iterator[Wrong]:
     for base in builds.bases(unit):
         reference = base.reference
-        if reference.digest or reference.repository == "scratch":
-            continue
+        if reference.digest or _ALL_VARIABLE.fullmatch(base.stage.base.value):
+            continue  # whoever builds it says the whole image
         written = base.stage.base.value
         by = f" ({written})" if written != base.image else ""
         severity, message = _judge(reference)
@@ -43,6 +46,8 @@ def _judge(reference: images.Reference) -> tuple[Severity, str]:
     if word in _MOVING:
         return Severity.WARNING, "names whatever is newest: another build can get another major version"
     number = builds.version(tag)
+    if f"{name}:{number}" in _NO_LONGER_MOVE:
+        return Severity.INFO, ""
     if name in _FEATURES_IN_MINORS and number and "." not in number:
         return Severity.WARNING, f"goes from one feature release of {name} to the next without a change here"
     if name in _PATCHES_IN_MAJORS and number and "." not in number:
@@ -91,6 +96,7 @@ RULE = Rule(
         Good({"Dockerfile": "FROM scratch\n" + _END}),
         Good({"Dockerfile": "FROM node:22.3.0 AS base\nFROM base\n" + _END}, "a stage"),
         Good({"Dockerfile": "ARG BASE\nFROM ${BASE}\n" + _END}, "whoever builds it says the version"),
+        Good({"Dockerfile": "ARG BASE=node:latest\nFROM ${BASE}\n" + _END}, "a whole image to be given"),
         Good({"Dockerfile": "FROM example.org/team/app:2\n" + _END}, "what a tag means there isn't known"),
     ),
 )

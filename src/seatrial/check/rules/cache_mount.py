@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seatrial.check import builds, images
+from seatrial.check import builds
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.finding import Severity
@@ -13,7 +13,7 @@ from seatrial.model.place import Sourced
 
 NAME = "cache-mount"
 _CLEANS = {
-    "apt": re.compile(r"/var/lib/apt|apt-get\s+distclean|/var/cache/\*|/var/lib/\{|/var/lib/cache"),
+    "apt": re.compile(r"/var/lib/apt|apt(?:-get)?\s+(?:-\S+\s+)*dist-?clean|/var/cache/\*|/var/lib/\{|/var/lib/cache"),
     "apk": re.compile(r"/var/cache|--no-cache|/etc/apk/cache"),
     "dnf": re.compile(r"clean\s+(?:all|packages|metadata)|/var/cache"),
     "pip": re.compile(r"--no-cache-dir|/\.cache|PIP_NO_CACHE_DIR|cache\s+purge|\.cache/pip|/root/\.cache"),
@@ -90,7 +90,8 @@ def _is_clean(kind: str, instruction: Instruction, unit: Unit) -> bool:
     if kind == "npm" and any(name.lower() == "npm_config_cache" for name in variables):
         return True
     base = builds.final_base(unit)
-    return kind == "apt" and base is not None and images.family(base.image) not in ("debian", None)
+    # an image from elsewhere may say in its environment where the caches are, or that there are none
+    return kind in ("pip", "npm", "yarn") and (base is None or not base.reference.is_official)
 
 
 def _squashes(text: str) -> bool:

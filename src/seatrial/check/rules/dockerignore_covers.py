@@ -26,9 +26,11 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     entries = dockerfile.context.list_entries()
     secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2]
     baggage = [path for path in entries if _BAGGAGE.search(path) and path.count("/") < 2]
+    is_final = any(copy is each for each in builds.instructions(unit))
+    if not is_final:
+        secrets = []  # a build may well need them, and they stay behind
     if not secrets and not baggage:
         return
-    is_final = any(copy is each for each in builds.instructions(unit))
     taken = [path.rstrip("/") for path in (*secrets, *baggage)]
     shown = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if taken[3:] else "")
     ignore = dockerfile.context.ignore_file

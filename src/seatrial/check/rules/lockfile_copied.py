@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, launch, packages
@@ -49,7 +50,8 @@ def _install_after_all(stage: Stage) -> tuple[Instruction, packages.Install] | N
         for install in packages.installs(iter((instruction,))):
             if copy is None or install.manager not in _FILES:
                 return None
-            return None if install.instruction.mounts else (copy, install)
+            is_special = install.instruction.mounts or re.match(r"\s*if\s", builds.script(install.instruction))
+            return None if is_special else (copy, install)
     return None
 
 

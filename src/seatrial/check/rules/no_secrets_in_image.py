@@ -94,8 +94,11 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: set[str]) -> It
     severity = Severity.INFO if entry.file in dev_files or launch.is_for_development(unit) else Severity.WARNING
     for name, value in entry.environment.items():
         place = value.place
-        if value.value is None or place is None or place.file != entry.file or "$" in _written(texts, place):
+        if value.value is None or place is None or place.file != entry.file:
             continue
+        written = _written(texts, place)
+        if "$" in written or value.value not in written:
+            continue  # filled in from outside
         what = _what(Assignment(name, value.value, place))
         if what:
             severity = Severity.ERROR if credentials.shape(value.value) else severity
@@ -145,6 +148,10 @@ RULE = Rule(
         Good({"Dockerfile": _FROM + "ARG SECRET_KEY_BASE=dummy\nENV MYSQL_ALLOW_EMPTY_PASSWORD=yes\n"}, "placeholders"),
         Good({"Dockerfile": _FROM + "COPY .env.example .env\n", ".env.example": ""}, "an example"),
         Good({"Dockerfile": _FROM + "RUN git clone https://x:${TOKEN}@h.org/a.git\n"}, "a variable"),
+        Good({"Dockerfile": _FROM + "ENV DATABASE_URL=postgres://user:pass@localhost/a\n"}, "a sample"),
+        Good(
+            {"compose.yaml": "services:\n  a:\n    image: a:1\n    environment: [TOKEN]\n", ".env": "TOKEN=hunter2\n"}
+        ),
         Good({"compose.yaml": _COMPOSE + "${POSTGRES_PASSWORD:-hunter2}\n"}, "comes from outside"),
         Good({"compose.yaml": _COMPOSE + "changeme\n"}, "a placeholder"),
     ),

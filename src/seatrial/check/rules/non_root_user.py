@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seatrial.check import builds, launch
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
-from seatrial.model.documents import Unit
+from seatrial.check import builds, launch, services
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
+from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Severity
 
 NAME = "non-root-user"
@@ -18,6 +18,7 @@ _BASES_OF_ROOT = frozenset(
     | {"elixir", "erlang", "php", "gcc", "buildpack-deps", "maven", "gradle", "tomcat", "scratch", "oven/bun", "swift"}
     | {"haskell", "julia", "pypy", "r-base", "clojure", "dart", "denoland/deno"}
 )
+_RUNTIMES = frozenset({"node", "python", "ruby", "php", "openjdk", "eclipse-temurin", "elixir", "oven/bun", "tomcat"})
 _NEEDS_ROOT = frozenset(
     {
         "nginx",
@@ -33,6 +34,20 @@ _NEEDS_ROOT = frozenset(
     | {"cron", "crond", "dockerd", "supervisord", "haproxy", "systemd", "init", "s6-svscan", "my_init", "runsvdir"}
     | {"postgres", "mysqld", "mysqld_safe", "mariadbd", "dnsmasq", "named", "openvpn", "master", "dovecot", "rsyslogd"}
     | {"unbound", "smbd", "nmbd", "vsftpd", "proftpd", "squid", "bind", "wg-quick", "charon", "ipsec", "iptables"}
+    | {
+        "gparted",
+        "strace",
+        "wg",
+        "nmap",
+        "masscan",
+        "tcpdump",
+        "traceroute",
+        "mount",
+        "debootstrap",
+        "shorewall",
+        "perf",
+    }
+    | {"nsenter", "kubelet", "fluent-bit", "node_exporter", "ip", "sysctl", "modprobe", "virtualbox", "mtr", "arp-scan"}
     | {"memcached", "asterisk", "freeradius", "radiusd", "tor", "x11vnc", "supercronic", "runsv", "dbus-daemon"}
 )
 """Programs that give up root themselves, or whose work needs it."""
@@ -42,8 +57,8 @@ _DROPS = re.compile(
 )
 
 
-def _look(unit: Unit) -> Iterator[Wrong]:
-    if not builds.is_service(unit) or _drops(unit):
+def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
+    if not builds.is_service(unit) or _drops(unit) or (unit.compose and services.is_job(unit, documents.units)):
         return
     user = unit.service.user
     remedy = "RUN useradd --system --uid 10001 app, and USER 10001 before the command"
@@ -58,7 +73,15 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     if name == "node":
         remedy = "write USER node (uid 1000, which the image has) before the command"
     message = "no USER is set: the program runs as root, and who breaks out of it is root"
-    yield Wrong(message, builds.last_place(unit), remedy)
+    severity = Severity.WARNING if _serves(unit, name) else Severity.INFO
+    yield Wrong(message, builds.last_place(unit), remedy, severity)
+
+
+def _serves(unit: Unit, base: str) -> bool:
+    """Whether it is surely run as a service, and no tool that somebody starts by hand."""
+    service = unit.service
+    is_runtime = base in _RUNTIMES and not (service.entrypoint and not service.command)
+    return unit.compose is not None or bool(service.ports) or service.healthcheck is not None or is_runtime
 
 
 def _repository(unit: Unit, base: builds.Base | None) -> str:
@@ -110,7 +133,7 @@ RULE = Rule(
     "Kubernetes' runAsNonRoot refuses such an image, and can check a numeric USER alone.",
     example="FROM node:22-slim\n" + _CMD,
     instead="FROM node:22-slim\nUSER node\n" + _CMD,
-    check=per_service(NAME, Severity.WARNING, _look),
+    check=builds.per_project(NAME, Severity.WARNING, _look),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The program may write to directories that belong to root, or listen below port 1024.",
     sources=("https://docs.docker.com/build/building/best-practices/#user",),

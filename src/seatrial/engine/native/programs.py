@@ -26,7 +26,7 @@ INITS: Mapping[str, tuple[str, ...]] = {
     "catatonit": (),
     "dumb-init": (),
 }
-"""The inits that can stand for `init: true`, the likest first, with their options. Docker's own is tini. Ours outlives a
+"""What can stand for `init: true`, the likest first, with options. Docker's own is tini. Ours outlives a
 shell in front of the program, which tini does not, so here it is told to end with its child."""
 SHIMS = re.compile(r"/(\.pyenv|\.nodenv|\.asdf|\.rbenv|mise)/shims$")
 _COMMAND_WORD = re.compile(r"(?:^|[;&|(]|\bexec\b|\bthen\b|\bdo\b)\s*(?:exec\s+)?(?:[A-Za-z_]\w*=\S*\s+)*([\w./+-]+)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from seatrial.files.dockerfile.checks import KEYWORDS, STAGE_NAME, BrokenError, check, suggestion
 from seatrial.files.dockerfile.expansion import ExpansionError
@@ -42,7 +43,13 @@ def read_dockerfile(text: str | bytes, file: str) -> Dockerfile:
     Bytes are taken as UTF-8, and what is none becomes U+FFFD.
     """
     shown = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    return _Reader(Source(shown.removeprefix("\ufeff"), file)).read()
+    return _read(shown.removeprefix("\ufeff"), file)
+
+
+@lru_cache(maxsize=16)
+def _read(text: str, file: str) -> Dockerfile:
+    """Remembered, because the services of one compose file are often built from one Dockerfile; nothing can change."""
+    return _Reader(Source(text, file)).read()
 
 
 class _Reader:

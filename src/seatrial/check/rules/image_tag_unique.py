@@ -1,0 +1,68 @@
+"""image-tag-unique: what compose deploys has a tag of its own, not latest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import images, launch, services
+from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
+from seatrial.model.documents import Unit
+from seatrial.model.finding import Finding, Severity
+
+NAME = "image-tag-unique"
+
+
+def _check(context: Context) -> Iterator[Finding]:
+    entries = [unit.compose for unit in context.units if unit.compose]
+    built = {entry.image.value for entry in entries if entry.has_build and entry.image}
+    dev_files = {unit.compose.file for unit in context.units if unit.compose and launch.is_for_development(unit)}
+    for unit in services.production(context.units):
+        wrong = _look(unit, built, dev_files)
+        made = finding(NAME, Severity.WARNING, wrong, unit.service.name) if wrong else None
+        if made is not None:
+            yield made
+
+
+def _look(unit: Unit, built: set[str], dev_files: set[str]) -> Wrong | None:
+    entry = unit.compose
+    if entry is None or entry.image is None or "$" in entry.image.value or not entry.image.value:
+        return None
+    reference = images.parse(entry.image.value)
+    if reference.digest or reference.tag not in ("", "latest"):
+        return None
+    if entry.image.value in built and (not entry.has_build or "/" not in reference.repository):
+        return None  # the name of what is built on this very machine
+    says = "the tag latest" if reference.tag else "no tag, which means latest"
+    message = f"{entry.name}: {reference.repository} has {says}: what runs is decided by the day of the pull"
+    remedy = f"image: {reference.repository}:VERSION, for one's own images the version or the commit"
+    is_minor = entry.has_build or entry.file in dev_files
+    return Wrong(message, entry.image.place, remedy, Severity.INFO if is_minor else Severity.WARNING)
+
+
+RULE = Rule(
+    name=NAME,
+    severity=Severity.WARNING,
+    what="An image is deployed by the tag of a version or a commit, or by its digest.",
+    why="With `latest` two machines run different programs under one name, a restart after a crash can bring a new "
+    "major version of a database, and there is nothing to go back to: the old image has the same name as the new one.",
+    example="services:\n  db:\n    image: postgres\n",
+    instead="services:\n  db:\n    image: postgres:17.2\n",
+    check=_check,
+    sources=("https://docs.docker.com/compose/how-tos/production/",),
+    many="{count} services run images without a version: {names}",
+    bad=(
+        Bad({"compose.yaml": "services:\n  db:\n    image: postgres\n"}, "compose.yaml:3:12", "no tag"),
+        Bad({"compose.yaml": "services:\n  db:\n    image: a.org/b/c:latest\n"}, "compose.yaml:3:12", "the tag latest"),
+        Bad(
+            {"compose.yaml": "services:\n  a:\n    image: redis\n  b:\n    image: postgres\n"},
+            "compose.yaml:3:12",
+            "2 services",
+        ),
+    ),
+    good=(
+        Good({"compose.yaml": "services:\n  db:\n    image: postgres:17.2\n"}),
+        Good({"compose.yaml": "services:\n  db:\n    image: postgres@sha256:" + "a" * 64 + "\n"}),
+        Good({"compose.yaml": "services:\n  a:\n    build: .\n    image: web\n", "Dockerfile": "FROM scratch\n"}),
+        Good({"compose.yaml": "services:\n  a:\n    image: h/a:${TAG:-1.0}\n"}),
+    ),
+)

@@ -1,0 +1,220 @@
+"""Run an application under a server, with the order of the stop that the server alone lacks.
+
+Each function blocks, and ends the process with the right code. The servers are imported here and nowhere else, by name:
+none is needed to import this module. Options go to the server as they are.
+
+| server | what is added |
+| --- | --- |
+| uvicorn | the lag, a second SIGTERM, exit code 0 also where it is not PID 1 |
+| hypercorn | one process whose listener closes when accepting ends; the lag; as much time for requests as there is |
+| granian | the embedded server in this process; the lag; `Connection: close` |
+| waitress | all of it: it has no stop of its own |
+| aiohttp | the lag, `Connection: close`, WebSockets closed with 1012 |
+
+For gunicorn see `seatrial.drain.gunicorn`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+import weakref
+from importlib import import_module
+from typing import Any, NoReturn
+
+from seatrial.drain import aio, asgi, threads, wsgi
+from seatrial.drain.core import HANDLED
+from seatrial.drain.health import Health, answer_async
+
+CHECK_EVERY = 0.02
+
+
+def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
+    """Run an ASGI application under uvicorn, in one process. `options` are those of `uvicorn.Config`."""
+    server = import_module("uvicorn")
+    if options.get("workers") not in (None, 1) or options.get("reload"):
+        raise ValueError("uvicorn's own workers are not drained\nhint: gunicorn -c python:seatrial.drain.gunicorn")
+    life = life or aio.Life()
+    running = server.Server(server.Config(asgi.Middleware(app, life, health=health), **options))
+    ignore_repeated_signals()
+    life.catch_thread_errors()
+    running.run()
+    life.release_thread_errors()
+    sys.exit(life.code if running.started else 3)
+
+
+def ignore_repeated_signals() -> None:
+    """uvicorn sends itself the signal once more at its end, to die of it: the exit code would be 143, not 0."""
+    for number in HANDLED:
+        signal.signal(number, lambda *_: None)
+
+
+def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, config: Any = None) -> NoReturn:
+    """Run an ASGI application under hypercorn, in one process. `config` is a `hypercorn.Config`."""
+    served = import_module("hypercorn.asyncio").serve
+    life = life or aio.Life()
+    config = config or import_module("hypercorn.config").Config()
+    config.graceful_timeout = max(config.graceful_timeout, life.machine.plan.deadline)
+    life.on_close(lambda: None, "hypercorn")
+
+    async def main() -> None:
+        await served(asgi.Middleware(app, life, health=health), config, shutdown_trigger=life.closing.wait)
+
+    life.run(main())
+
+
+def granian(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
+    """Run an ASGI application under granian's embedded server. `options` are those of `granian.server.embed.Server`."""
+    embedded = import_module("granian.server.embed").Server
+    interface = import_module("granian.constants").Interfaces.ASGI
+    life = life or aio.Life()
+    server = embedded(asgi.Middleware(app, life, health=health), interface=interface, **options)
+    life.on_close(server.stop, "granian")
+
+    async def main() -> None:
+        await server.serve()
+
+    life.run(main())
+
+
+def aiohttp(
+    app: Any,
+    life: aio.Life | None = None,
+    *,
+    health: Health | None = None,
+    host: str | None = None,
+    port: int = 8080,
+    **options: Any,
+) -> NoReturn:
+    """Run an `aiohttp.web.Application`. `options` are those of `aiohttp.web.AppRunner`."""
+    web = import_module("aiohttp.web")
+    life = life or aio.Life()
+    sockets = _prepare_aiohttp(web, app, life, health)
+    runner = web.AppRunner(app, handle_signals=False, **options)
+
+    async def close() -> None:
+        for site in list(runner.sites):
+            await site.stop()
+        runner.server.pre_shutdown()  # idle connections; busy ones after their response
+        await asyncio.gather(*(socket.close(code=asgi.SERVICE_RESTART) for socket in set(sockets)))
+
+    async def main() -> None:
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            await life.ended.wait()
+        finally:
+            await runner.cleanup()
+
+    life.on_close(close, "aiohttp")
+    life.run(main())
+
+
+def _prepare_aiohttp(web: Any, app: Any, life: aio.Life, health: Health | None) -> weakref.WeakSet[Any]:
+    """Count requests, announce the close and answer health; the set of open WebSockets."""
+    sockets: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    async def counted(request: Any, handler: Any) -> Any:
+        if health is not None and (check := health.route(request.path, stopping=life.stopping)):
+            status, body = await answer_async(health, check, ready=life.ready)
+            return web.Response(status=status, body=body, content_type="application/json")
+        with life.request(f"{request.method} {request.path}"):
+            return await handler(request)
+
+    async def announce(_: Any, response: Any) -> None:
+        if isinstance(response, web.WebSocketResponse):
+            sockets.add(response)
+        elif life.stopping:
+            response.force_close()
+            response.headers["Connection"] = "close"
+
+    app.middlewares.insert(0, web.middleware(counted))
+    app.on_response_prepare.append(announce)
+    return sockets
+
+
+def waitress(app: Any, life: threads.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
+    """Run a WSGI application under waitress. `options` are those of `waitress.serve`."""
+    life = life or threads.Life()
+    served = wsgi.Middleware(app, life, health=health, announce=False)
+    server = import_module("waitress").create_server(served, **options)
+    listening = [x for x in _dispatchers(server).values() if getattr(x, "accepting", False)]
+    for listener in listening:
+        listener.channel_class = _announcing_channel(life, listener.channel_class)
+    gate = life.enter("waitress")
+
+    def close() -> None:
+        _in_loop(listening[0], lambda: _stop_accepting(listening))
+        threading.Thread(target=_end_when_quiet, args=(server, listening, life, gate), daemon=True).start()
+
+    life.on_close(close, "waitress")
+    life.run(server.run)
+
+
+def _dispatchers(server: Any) -> dict[int, Any]:
+    """waitress's map of descriptors: a single server and a server of many listeners keep it under different names."""
+    found: dict[int, Any] = server.map if hasattr(server, "map") else server._map
+    return found
+
+
+def _in_loop(listener: Any, call: Any) -> None:
+    """Have something called in waitress's loop: its trigger is made for this."""
+    listener.trigger.pull_trigger(call)
+
+
+def _stop_accepting(listening: list[Any]) -> None:
+    """Serve those who wait in the queue of a listener, then close it; the trigger and the connections stay."""
+    for listener in listening:
+        before = -1
+        while before != len(listener.active_channels):
+            before = len(listener.active_channels)
+            listener.handle_accept()
+        listener.accepting = False
+        listener.del_channel()
+        listener.socket.close()
+
+
+def _end_when_quiet(server: Any, listening: list[Any], life: threads.Life, gate: int) -> None:
+    """Close each connection when it has nothing left to send; end waitress's loop when none is left."""
+    while any([_close_idle(listener) for listener in listening]):  # noqa: C419  # each of them, not up to the first
+        if life.ended.wait(CHECK_EVERY):
+            return
+    life.leave(gate)
+    life.ended.wait()
+    _in_loop(listening[0], lambda: _end_loop(server))
+
+
+def _close_idle(listener: Any) -> int:
+    """Ask idle connections to close; the number of those that are left."""
+    channels = [channel for channel in list(listener.active_channels.values()) if channel.connected]
+    for channel in channels:
+        if not channel.requests and channel.total_outbufs_len == 0:
+            channel.will_close = True
+    listener.pull_trigger()
+    return len(channels)
+
+
+def _end_loop(server: Any) -> None:
+    """waitress's loop ends when its map is empty."""
+    server.task_dispatcher.shutdown()
+    for dispatcher in list(_dispatchers(server).values()):
+        dispatcher.close()
+    _dispatchers(server).clear()
+
+
+def _announcing_channel(life: threads.Life, channel: Any) -> Any:
+    """A channel whose responses say `Connection: close` in a stop: waitress refuses the header from an application, and
+    decides by what the client asked for."""
+
+    class Task(channel.task_class):  # type: ignore[misc]  # a class of waitress's, known only at run time
+        def build_response_header(self) -> Any:
+            if life.stopping:
+                self.request.headers["CONNECTION"] = "close"
+            return super().build_response_header()
+
+    class Channel(channel):  # type: ignore[misc]
+        task_class = Task
+
+    return Channel
