@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Measures seatrial-init against tini, dumb-init and catatonit in one run, interleaved, and prints the table of docs/init.md.
+"""Measures seatrial-init against tini, dumb-init and catatonit, interleaved, and prints the table of docs/init.md.
 
     python3 bench/init.py [--runs 300] [--tries 5000]
 
-Needs root (PID namespaces), a C compiler and the peers (apt install tini dumb-init catatonit). Exits with 1 when a bar is missed.
+Needs root (PID namespaces), a C compiler and the peers (apt install tini dumb-init catatonit). Exits with 1 when a bar
+is missed.
 """
 
 from __future__ import annotations
@@ -51,7 +52,16 @@ def build_tools(folder: Path) -> tuple[str, str]:
     """The driver and the smallest command; a command that has a C library would hide the init's own time."""
     driver, tiny = str(folder / "driver"), str(folder / "tiny")
     subprocess.run(["cc", "-O2", "-o", driver, str(HERE / "init_driver.c")], check=True)
-    bare = "-Os -static -nostdlib -ffreestanding -fno-builtin -fno-stack-protector -s -Wl,--build-id=none".split()
+    bare = [
+        "-Os",
+        "-static",
+        "-nostdlib",
+        "-ffreestanding",
+        "-fno-builtin",
+        "-fno-stack-protector",
+        "-s",
+        "-Wl,--build-id=none",
+    ]
     subprocess.run(["cc", *bare, "-o", tiny, str(HERE / "tiny.c")], check=True)
     return driver, tiny
 
@@ -64,7 +74,9 @@ def measure_start(inits: list[Init], driver: str, tiny: str, runs: int) -> None:
     arguments = [",", tiny]
     for init in inits:
         arguments += [",", *init.command(tiny)]
-    rounds = [[float(value) for value in line.split()] for line in output(driver, "start", str(runs), *arguments).splitlines()]
+    rounds = [
+        [float(value) for value in line.split()] for line in output(driver, "start", str(runs), *arguments).splitlines()
+    ]
     bare, *each = (statistics.median(column) for column in zip(*rounds, strict=True))
     for init, value in zip(inits, each, strict=True):
         init.seen["start"] = value - bare
@@ -84,7 +96,9 @@ def measure_reaping(inits: list[Init], driver: str) -> None:
     values: dict[str, list[float]] = {init.name: [] for init in inits}
     for _ in range(15):
         for init in inits:
-            values[init.name].append(float(output("unshare", "--pid", "--fork", *init.command(driver, "orphans", "1000"))))
+            values[init.name].append(
+                float(output("unshare", "--pid", "--fork", *init.command(driver, "orphans", "1000")))
+            )
     for init in inits:
         init.seen["reaped"] = statistics.median(values[init.name])
 
@@ -112,13 +126,13 @@ def measure_idle(inits: list[Init], tiny: str) -> None:
 
 
 def measure_lost(inits: list[Init], driver: str, tries: int) -> None:
-    """Stops at a random moment of the first 2 ms: as PID 1 and not, from before the exec and from the first child on."""
+    """Stops at a random moment of the first 2 ms: as PID 1 and not, from before the exec and from the first child."""
     for init in inits:
         lost = 0
-        each = tries if init is inits[0] else min(tries, 60)
+        each = tries if init is inits[0] else min(tries, 20)
         for how in ("pid1+held", "plain+held", "plain+open", "pid1+child"):
             command = [driver, "early", str(each), "2000", how, *init.command(driver, "obey")]
-            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            result = subprocess.run(command, check=False, capture_output=True, text=True)
             honoured, missed, failed = (int(part.split()[0]) for part in result.stdout.split(","))
             lost += missed + failed
             print(f"  {init.name} {how}: {honoured} honoured, {missed} lost, {failed} failed", file=sys.stderr)
@@ -144,7 +158,12 @@ def table(inits: list[Init]) -> str:
 
 def missed_bars(inits: list[Init]) -> list[str]:
     ours, peers = inits[0].seen, {init.name: init.seen for init in inits[1:]}
-    bars = [("resident ≤ 64 kB", ours["resident"] <= 64), ("binary ≤ 40 kB", ours["size"] <= 40), ("no wake-up", ours["wakeups"] == 0), ("no stop lost", ours["lost"] == 0)]
+    bars = [
+        ("resident ≤ 64 kB", ours["resident"] <= 64),
+        ("binary ≤ 40 kB", ours["size"] <= 40),
+        ("no wake-up", ours["wakeups"] == 0),
+        ("no stop lost", ours["lost"] == 0),
+    ]
     if "tini" in peers:
         bars.append(("start-up ≤ ¼ of tini's", ours["start"] <= peers["tini"]["start"] / 4))
         bars.append(("reaping ≥ 0.95 of tini's", ours["reaped"] >= peers["tini"]["reaped"] * 0.95))

@@ -17,18 +17,20 @@ static struct {
     long busy;
     bool ports_given;
 } connections;
-enum { SETTLE_MS = 250 };
+enum { SETTLE_MS = 250, TIE_MS = 5000 };
 enum { TCP_ESTABLISHED_STATE = 1, TCP_CLOSE_WAIT_STATE = 8, TCP_LISTEN_STATE = 10 };
 
 /*
  * Busy is a connection with unread or unsent bytes, one that sent something a moment ago, or one whose last bytes came in after its last
- * bytes went out. The kernel's ages are in ticks of some milliseconds, so a tie is busy, unless an acknowledgement came in later still.
+ * bytes went out. The kernel's ages are in ticks of some milliseconds, so a tie is busy, unless an acknowledgement came in later still; or
+ * for five seconds: a quick answer on a quick network ties for ever, and an idle connection must not use up the whole time.
  */
 static bool is_busy(const struct inet_diag_msg *socket, const struct tcp_info *info) {
     if (socket->idiag_rqueue || socket->idiag_wqueue || !info) return true;
     if (!info->tcpi_bytes_received) return false;
     if (info->tcpi_last_data_sent < SETTLE_MS || info->tcpi_last_data_recv < info->tcpi_last_data_sent) return true;
-    return info->tcpi_last_data_recv == info->tcpi_last_data_sent && info->tcpi_last_ack_recv >= info->tcpi_last_data_recv;
+    if (info->tcpi_last_data_recv > info->tcpi_last_data_sent || info->tcpi_last_data_recv > TIE_MS) return false;
+    return info->tcpi_last_ack_recv >= info->tcpi_last_data_recv;
 }
 
 static void see_socket(const struct nlmsghdr *header) {

@@ -138,6 +138,11 @@ def test_many_syntax_findings_of_one_kind_are_told_as_one(tmp_path: Path) -> Non
     assert [len(finding.related) for finding in outcome.findings] == [4]
 
 
+def test_a_binary_file_is_told_in_one_finding(tmp_path: Path) -> None:
+    outcome = checked(tmp_path, Options(select=("syntax",)), Dockerfile="FROM a\n\0\n\0b\nc\n")
+    assert told(outcome) == [("syntax", "Dockerfile:1:1")]
+
+
 def test_findings_of_the_machine_are_left_out(tmp_path: Path) -> None:
     text = "services:\n  web:\n    image: ${IMAGE}\n    env_file: [.env]\n"
     assert told(checked(tmp_path, Options(select=("syntax",)), compose_yaml=text)) == []

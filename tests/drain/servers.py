@@ -107,7 +107,8 @@ def outcome(recording: Recording, verdicts: tuple[Verdict, ...]) -> Outcome:
     """What a recording says for the table."""
     run = recording.run(Scenario.STOP)
     ended = run.exit if run is not None else None
-    lost = sum(int(v.figures.get(LOSSES[v.requirement], 0)) for v in verdicts if v.requirement in LOSSES)
+    judged = [(v, int(v.figures.get(LOSSES[v.requirement], 0))) for v in verdicts if v.requirement in LOSSES]
+    lost = sum(number for v, number in judged if v.ruling is Ruling.FAIL)
     failed = tuple(v.requirement for v in verdicts if v.ruling is Ruling.FAIL)
     told = tuple(f"{v.requirement}: {v.ruling.value}: {v.summary} {v.evidence}" for v in verdicts)
     took = ended.time - (run.signalled or 0.0) if run is not None and ended is not None else 0.0

@@ -1,7 +1,8 @@
 """Starts the static programs for a test: as a plain process or as PID 1 of a namespace of its own.
 
-SEATRIAL_NATIVE_BUILD names another build to test (native/build/sanitize, native/build/coverage), SEATRIAL_NATIVE_RUNNER a program to run it
-with (qemu-aarch64-static). Nothing that a test started may outlive it, and nothing here waits without a deadline.
+SEATRIAL_NATIVE_BUILD names another build to test (native/build/sanitize, native/build/coverage), SEATRIAL_NATIVE_RUNNER
+a program to run it with (qemu-aarch64-static). Nothing that a test started may outlive it, and nothing here waits
+without a deadline.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -19,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN = 30.0
-RUNNER = os.environ.get("SEATRIAL_NATIVE_RUNNER", "").split()
+RUNNER = [shutil.which(word) or word for word in os.environ.get("SEATRIAL_NATIVE_RUNNER", "").split()]
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
@@ -171,6 +173,7 @@ class Starter:
         return subprocess.run(
             [*self.command(name), *arguments],
             env=self.environment(env),
+            check=False,
             capture_output=True,
             text=True,
             timeout=WITHIN,
@@ -184,4 +187,4 @@ def cannot(reason: str) -> None:
 
 
 def can_make_namespaces() -> bool:
-    return subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
+    return subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode == 0

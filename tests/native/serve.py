@@ -1,4 +1,4 @@
-"""Two servers without any handling of signals, as unmodified programs are: `serve.py PORT` is Python's http.server, slow on /slow."""
+"""Python's http.server without any handling of signals, as unmodified programs are; slow on /slow."""
 
 import sys
 import time

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from .native_programs import children_of, eventually, status_of
 
 FORWARDED = [n for n in range(1, 65) if n not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, 32, 33)]
@@ -58,7 +59,9 @@ def test_the_first_executable_in_path_is_taken(start, tmp_path):
 def test_without_path_the_usual_places_are_searched(start):
     environment = start.environment()
     del environment["PATH"]
-    result = subprocess.run([*start.command("seatrial-init"), "-s", "true"], env=environment, capture_output=True)
+    result = subprocess.run(
+        [*start.command("seatrial-init"), "-s", "true"], check=False, env=environment, capture_output=True
+    )
     assert result.returncode == 0
 
 
@@ -184,7 +187,9 @@ def test_mask_and_ignored_signals_are_the_commands_as_inherited(start, arguments
     blocked = {signal.SIGTERM, signal.SIGILL, signal.SIGTTIN, signal.SIGRTMIN}
     ignored = {signal.SIGINT, signal.SIGSEGV, signal.SIGTTOU, signal.SIGCHLD, signal.SIGHUP}
     prepare = inherited(blocked, ignored)
-    alone = subprocess.run(["grep", "^Sig", "/proc/self/status"], preexec_fn=prepare, capture_output=True, text=True)
+    alone = subprocess.run(
+        ["grep", "^Sig", "/proc/self/status"], preexec_fn=prepare, capture_output=True, text=True, check=False
+    )
     under = start.run("-s", *arguments, "grep", "^Sig", "/proc/self/status", preexec_fn=prepare)
     wanted = [line for line in alone.stdout.splitlines() if line.startswith(("SigBlk", "SigIgn", "SigCgt"))]
     assert [line for line in under.stdout.splitlines() if line.startswith(("SigBlk", "SigIgn", "SigCgt"))] == wanted
@@ -209,7 +214,11 @@ def test_the_command_keeps_the_working_directory_and_the_init_holds_none(start, 
     program = start("-s", "sh", "-c", f"pwd; exec {start.speaker}", cwd=tmp_path)
     program.expect(tmp_path)
     program.ready()
-    assert os.readlink(f"/proc/{program.pid}/cwd") == "/"
+    assert Path(f"/proc/{program.pid}/cwd").readlink() == Path("/")
+
+
+def descriptors_of(pid: int) -> set[str]:
+    return {entry.name for entry in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 @pytest.mark.usefixtures("needs_pid_1")
@@ -219,7 +228,7 @@ def test_the_command_keeps_the_descriptors_and_the_init_holds_three(start):
     os.close(write)
     program.ready()
     assert os.read(read, 100) == b"through\n"
-    eventually(lambda: sorted(os.listdir(f"/proc/{program.pid}/fd")) == ["0", "1", "2"])
+    eventually(lambda: descriptors_of(program.pid) == {"0", "1", "2"})
     program.send(signal.SIGKILL)
     os.close(read)
 
@@ -238,7 +247,7 @@ def test_socket_activation_names_the_command(start):
         "-c",
         "echo $LISTEN_PID $$",
     ]
-    result = subprocess.run(shell, capture_output=True, text=True, env=start.environment())
+    result = subprocess.run(shell, check=False, capture_output=True, text=True, env=start.environment())
     listen, own = result.stdout.split()
     assert listen == own
 
@@ -300,10 +309,14 @@ def test_a_stopped_command_obeys_a_stop(start):
     assert program.code() == 143
 
 
+def wait_asleep(program) -> None:
+    eventually(lambda: program.state() == "S")
+
+
 def test_pause_reaps_and_ends_at_a_stop(start, as_pid_1):
     for number in (signal.SIGTERM, signal.SIGINT):
         program = start("-s", "--pause", as_pid_1=as_pid_1)
-        eventually(lambda: program.state() == "S")
+        wait_asleep(program)
         program.send(signal.SIGHUP, number)
         assert program.code() == 0
 

@@ -1,4 +1,4 @@
-"""--drain: a stop is held while a connection waits for its answer. Real servers that handle no signal, watched by their port."""
+"""--drain: a stop is held while a connection waits for its answer. Real servers that handle no signal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.native.native_programs import WITHIN, children_of, eventually
 
 HERE = Path(__file__).parent
@@ -30,7 +31,9 @@ class Service:
             self.port = free.getsockname()[1]
         server = [*SERVERS[kind], str(self.port)]
         if init:
-            self.process = subprocess.Popen([*init, *server], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=start.environment())
+            self.process = subprocess.Popen(
+                [*init, *server], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=start.environment()
+            )
             self.program = None
         else:
             self.program = start("-s", "--drain-port", str(self.port), *options, *server)
@@ -150,5 +153,3 @@ def test_where_connections_cannot_be_seen_the_stop_is_passed_on_at_once(start):
     assert "can't be seen" in program.wait_line("drain:")
     program.expect(15)
     assert program.code() == 0
-
-

@@ -1,4 +1,4 @@
-"""No stop is lost in the first milliseconds: SIGTERM at random moments, by bench/init_driver.c. The full number of tries is the bench's."""
+"""No stop is lost in the first milliseconds. The full number of tries is bench/init.py's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""seatrial-init's stop policy: delay, kill, waiting for descendants; the terminal; messages; the start's first microseconds."""
+"""seatrial-init's stop policy: delay, kill, waiting for descendants; the terminal; options and messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from .native_programs import children_of, eventually, status_of
+
+from .native_programs import RUNNER, children_of, eventually, status_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -165,7 +166,7 @@ def test_a_descendant_in_a_session_of_its_own_is_waited_for_during_a_stop(start,
     assert program.code() == 6
 
 
-# The terminal -------------------------------------------------------------------------------------------------------------------------
+# The terminal -------------------------------------------------------------------------------------
 
 
 class Terminal:
@@ -293,7 +294,11 @@ def test_an_init_in_the_background_leaves_the_terminal_alone(start, terminal):
     assert opened.foreground() == os.getpgid(opened.pid)
 
 
-# dumb-init's manners ------------------------------------------------------------------------------------------------------------------
+# dumb-init's manners ------------------------------------------------------------------------------
+
+
+def wait_state(program, stopped: bool) -> None:
+    eventually(lambda: (program.state() == "T") == stopped)
 
 
 def test_a_suspend_signal_suspends_an_init_with_dumb_inits_options(start):
@@ -302,10 +307,10 @@ def test_a_suspend_signal_suspends_an_init_with_dumb_inits_options(start):
         program.ready()
         program.send(signal.SIGTSTP)
         program.expect(received)
-        eventually(lambda: program.state() == "T")
+        wait_state(program, stopped=True)
         program.send(signal.SIGCONT)
         program.expect(int(signal.SIGCONT))
-        eventually(lambda: program.state() != "T")
+        wait_state(program, stopped=False)
 
 
 def test_in_a_session_of_its_own_a_suspend_signal_stops_both(start):
@@ -327,13 +332,13 @@ def test_called_dumb_init_it_tells_the_group_at_the_end(start, tmp_path, native_
     with subprocess.Popen(
         [str(link), "sh", "-c", f"{start.speaker} & sleep 0.2"], stdout=subprocess.PIPE, env=environment
     ) as process:
-        word, pid, *_ = process.stdout.readline().decode().split()
+        _, pid, *_ = process.stdout.readline().decode().split()
         assert process.stdout.readline() == b"15\n"
         os.kill(int(pid), signal.SIGKILL)
         assert process.wait(30) == 0
 
 
-# Options and messages -----------------------------------------------------------------------------------------------------------------
+# Options and messages -----------------------------------------------------------------------------
 
 ENVIRONMENT = {
     "SEATRIAL_INIT_REWRITE": ("15:10", 15, "10"),
@@ -492,12 +497,11 @@ WORDS = st.one_of(
 @given(words=st.lists(WORDS, max_size=6), variable=WORDS)
 def test_whatever_the_options_are_it_ends_with_a_code(native_build, words, variable):
     words = [word for word in words if not re.match(r"-[a-zA-Z]*P|--pause", word)]
-    name = os.environ.get("SEATRIAL_NATIVE_RUNNER", "").split()
     environment = (
         {"PATH": "/nowhere", "ASAN_OPTIONS": "detect_leaks=0:exitcode=99", "SEATRIAL_INIT_REWRITE": variable}
         if len(words) > 4
         else {"PATH": "/nowhere"}
     )
-    command = [*name, str(native_build / "seatrial-init"), *words, "nothing"]
-    result = subprocess.run(command, capture_output=True, timeout=30, env=environment)
+    command = [*RUNNER, str(native_build / "seatrial-init"), *words, "nothing"]
+    result = subprocess.run(command, check=False, capture_output=True, timeout=30, env=environment)
     assert result.returncode in (0, 1, 126, 127), result

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from tests.native.native_programs import RUNNER, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +130,10 @@ def test_a_host_header_of_the_users_replaces_ours(peer, probe):
     assert server.requests[0].lower().count(b"host:") == 1 and server.requests[0].startswith(b"GET /?x HTTP/1.1\r\n")
 
 
-@pytest.mark.parametrize(("statuses", "status", "code"), [("200-299", 404, 1), ("404", 404, 0), ("200,400-499", 404, 0), ("200,204", 204, 0), ("204", 200, 1)])
+@pytest.mark.parametrize(
+    ("statuses", "status", "code"),
+    [("200-299", 404, 1), ("404", 404, 0), ("200,400-499", 404, 0), ("200,204", 204, 0), ("204", 200, 1)],
+)
 def test_which_statuses_are_healthy_can_be_chosen(peer, probe, statuses, status, code):
     server = peer(f"HTTP/1.1 {status} X\r\n\r\n".encode())
     assert probe("--status", statuses, f"http://127.0.0.1:{server.port}/").returncode == code
@@ -137,7 +141,9 @@ def test_which_statuses_are_healthy_can_be_chosen(peer, probe, statuses, status,
 
 
 def chunks(body: bytes, size: int) -> bytes:
-    parts = [b"%x;ext=1\r\n%s\r\n" % (len(body[at : at + size]), body[at : at + size]) for at in range(0, len(body), size)]
+    parts = [
+        b"%x;ext=1\r\n%s\r\n" % (len(body[at : at + size]), body[at : at + size]) for at in range(0, len(body), size)
+    ]
     return OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(parts) + b"0\r\nTrailer: t\r\n\r\n"
 
 
@@ -255,17 +261,21 @@ def test_unix_sockets(peer, probe, tmp_path, form):
     path = str(tmp_path / "socket")
     server = peer(OK + b"\r\n", socket.AF_UNIX, path)
     assert probe(form.format(path=path)).returncode == 0
-    assert server.requests[0].startswith(b"GET /health HTTP/1.1\r\nHost: localhost\r\n" if "health" in form else b"GET / ")
+    assert server.requests[0].startswith(
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n" if "health" in form else b"GET / "
+    )
     assert "No such file" in probe(f"unix://{path}.missing").stdout
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        [], ["https://127.0.0.1/"], ["ftp://x/"], ["127.0.0.1:80"], ["http://"], ["http://:80/"], ["http://127.0.0.1:0/"], ["http://127.0.0.1:65536/"],
-        ["http://[::1/"], ["http://[::1]x/"], ["tcp://127.0.0.1"], ["unix://"], ["unix:///" + "x" * 200], ["http://127.0.0.1/a b"], ["http://127.0.0.1/\r\nX: y"],
-        ["http://256.0.0.1/"], ["http://no.such.name.invalid/"], ["http://127.0.0.1/", "http://127.0.0.1/"], ["exec"], ["exec", "--"], ["--timeout", "0", "tcp://127.0.0.1:1"],
-        ["--status", "99", "x"], ["--status", "300-200", "x"], ["--header", "no colon", "x"], ["--header", "A: b\nC: d", "x"], ["--contains", "x" * 9000, "x"], ["--what", "x"],
+        [], ["https://127.0.0.1/"], ["ftp://x/"], ["127.0.0.1:80"], ["http://"], ["http://:80/"], ["http://127.0.0.1:0/"],
+        ["http://127.0.0.1:65536/"], ["http://[::1/"], ["http://[::1]x/"], ["tcp://127.0.0.1"], ["unix://"],
+        ["unix:///" + "x" * 200], ["http://127.0.0.1/a b"], ["http://127.0.0.1/\r\nX: y"], ["http://256.0.0.1/"],
+        ["http://no.such.name.invalid/"], ["http://127.0.0.1/", "http://127.0.0.1/"], ["exec"], ["exec", "--"],
+        ["--timeout", "0", "tcp://127.0.0.1:1"], ["--status", "99", "x"], ["--status", "300-200", "x"],
+        ["--header", "no colon", "x"], ["--header", "A: b\nC: d", "x"], ["--contains", "x" * 9000, "x"], ["--what", "x"],  # noqa: E501 - a table's row
     ],
 )  # fmt: skip
 def test_what_cannot_be_checked_is_1_with_a_hint(probe, arguments):
@@ -279,7 +289,14 @@ def test_there_is_no_tls_and_it_says_so(probe):
     assert "no TLS" in probe("--help").stdout
 
 
-@pytest.mark.parametrize(("script", "code", "line"), [("exit 0", 0, "healthy: sh ended with 0"), ("exit 2", 1, "unhealthy: sh ended with 2"), ("kill -9 $$", 1, "unhealthy: sh was ended by SIGKILL")])
+@pytest.mark.parametrize(
+    ("script", "code", "line"),
+    [
+        ("exit 0", 0, "healthy: sh ended with 0"),
+        ("exit 2", 1, "unhealthy: sh ended with 2"),
+        ("kill -9 $$", 1, "unhealthy: sh was ended by SIGKILL"),
+    ],
+)
 def test_a_command_is_healthy_when_it_ends_with_0(probe, script, code, line):
     result = probe("exec", "--", "sh", "-c", script)
     assert result.returncode == code and result.stdout.startswith(line)
@@ -319,7 +336,14 @@ def test_a_closed_standard_output_is_no_other_code(start, peer):
     read, write = os.pipe()
     os.close(read)
     command = [*start.command("seatrial-probe"), f"tcp://127.0.0.1:{peer(b'').port}"]
-    result = subprocess.run(command, stdout=write, env=start.environment(), timeout=30, preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL))
+    result = subprocess.run(
+        command,
+        check=False,
+        stdout=write,
+        env=start.environment(),
+        timeout=30,
+        preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL),
+    )
     os.close(write)
     assert result.returncode == 0
 
@@ -333,7 +357,20 @@ def test_every_option_of_the_help_is_in_the_manual_and_in_the_documentation(prob
 
 
 PIECES = st.one_of(
-    st.sampled_from([OK, b"HTTP/1.1 200 OK\n", b"\r\n", b"\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"HTTP/1.1 100 \r\n\r\n", b"\x00"]),
+    st.sampled_from(
+        [
+            OK,
+            b"HTTP/1.1 200 OK\n",
+            b"\r\n",
+            b"\n",
+            b"Content-Length: 5\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"5\r\nhello\r\n",
+            b"0\r\n\r\n",
+            b"HTTP/1.1 100 \r\n\r\n",
+            b"\x00",
+        ]
+    ),
     st.binary(max_size=40),
     st.from_regex(rb"[A-Za-z-]{1,20}: [ -~]{0,30}\r\n", fullmatch=True),
     st.builds(lambda size: b"x" * size, st.integers(1, 20000)),
@@ -347,23 +384,40 @@ PIECES = st.one_of(
 @example(pieces=[OK, b"Transfer-Encoding: chunked\r\n\r\n", b"ffffffffff\r\nhello"], contains="hello")
 def test_whatever_a_peer_answers_the_code_is_0_or_1(native_build, peer, pieces, contains):
     server = peer(b"".join(pieces))
-    command = [*RUNNER, str(native_build / "seatrial-probe"), f"http://127.0.0.1:{server.port}/", "-t", "10", *(["-c", contains] if contains else [])]
-    result = subprocess.run(command, capture_output=True, timeout=30, env={"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"})
+    command = [
+        *RUNNER,
+        str(native_build / "seatrial-probe"),
+        f"http://127.0.0.1:{server.port}/",
+        "-t",
+        "10",
+        *(["-c", contains] if contains else []),
+    ]
+    result = subprocess.run(
+        command, check=False, capture_output=True, timeout=30, env={"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"}
+    )
     server.end()
     assert result.returncode in (0, 1), result
     assert result.stdout.count(b"\n") == 1 and result.stderr == b""
 
 
 URLS = st.one_of(
-    st.from_regex(r"(http|tcp|unix|https?\+unix)?(://)?\[?[0-9a-fA-F:.]{0,45}\]?(:[0-9]{0,6})?(/[!-~]{0,10})?", fullmatch=True),
+    st.from_regex(
+        r"(http|tcp|unix|https?\+unix)?(://)?\[?[0-9a-fA-F:.]{0,45}\]?(:[0-9]{0,6})?(/[!-~]{0,10})?", fullmatch=True
+    ),
     st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF), max_size=40),
 )
 
 
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
-@given(url=URLS.filter(lambda url: url not in ("-h", "-V", "--help", "--version")), option=st.sampled_from(["--status", "--header", "--contains", "-t"]), value=st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF), max_size=20))
+@given(
+    url=URLS.filter(lambda url: url not in ("-h", "-V", "--help", "--version")),
+    option=st.sampled_from(["--status", "--header", "--contains", "-t"]),
+    value=st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF), max_size=20),
+)
 def test_whatever_the_arguments_are_the_code_is_0_or_1(native_build, url, option, value):
     command = [*RUNNER, str(native_build / "seatrial-probe"), "-t", "20ms", url, option, value]
-    result = subprocess.run(command, capture_output=True, timeout=30, env={"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"})
+    result = subprocess.run(
+        command, check=False, capture_output=True, timeout=30, env={"ASAN_OPTIONS": "detect_leaks=0:exitcode=99"}
+    )
     assert result.returncode in (0, 1), result

@@ -142,6 +142,21 @@ def is_service(unit: Unit) -> bool:
     return bool(unit.stages) and argv is not None and argv.place is not None and not launch.is_for_development(unit)
 
 
+_DEVELOPMENT = frozenset({"dev", "development", "devcontainer", "test", "tests", "testing", "ci", "e2e", "examples"})
+
+
+def files_for_development(context: Context) -> frozenset[str]:
+    """The compose files that are plainly for a developer's machine or a test, by a service of theirs or by the name of
+    the directory that they lie in."""
+    documents = context.documents
+    name = documents.directory.rstrip("/").rpartition("/")[2].lower().strip(".")
+    return frozenset(
+        unit.compose.file
+        for unit in context.units
+        if unit.compose and (name in _DEVELOPMENT or launch.is_for_development(unit))
+    )
+
+
 def last_place(unit: Unit) -> Place | None:
     """Where to speak of the image as a whole: at its own CMD, else its ENTRYPOINT, else its FROM."""
     for keyword in ("CMD", "ENTRYPOINT"):

@@ -41,7 +41,7 @@ _NO_SECRET_NAME = re.compile(
 _PLACEHOLDER = re.compile(
     r"change.?(?:me|this|it)|changeit|example|your|placeholder|dummy|replace|todo|fixme|insert|fake|sample|xxx|\.\.\.|<.*>"
     r"|^\*+$|not.?(?:a|used|needed|set|secure|real)|unused|precompile|build.?time|temp|^n/?a$|none|null|undefined|redacted"
-    r"|default|^\{\{|^%|^@|notasecret|throwaway|ignored|will.?be|generate|fill",
+    r"|default|cafebabe|deadbeef|^\{\{|^%|^@|notasecret|throwaway|ignored|will.?be|generate|fill",
     re.I,
 )
 _NO_VALUE = re.compile(

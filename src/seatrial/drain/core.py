@@ -297,7 +297,9 @@ class Core(ABC):
     def _pass_on(self) -> None:
         """Give the server the signal that it waits for, in the main thread and with its wake-up descriptor."""
         self._passing = True
-        os.kill(os.getpid(), signal.SIGTERM)
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGTERM)  # kill(2) may choose another thread, and leave a sleeping one asleep
 
     def _arm(self, seconds: float) -> None:
         """The last resort: a thread that ends the process if the stop itself is stuck, say in a blocked event loop."""

@@ -16,7 +16,7 @@ from typing import Any
 from seatrial.drain.core import deadline_from
 from seatrial.drain.wrapped import health_from_environment
 
-__all__ = ["graceful_timeout", "post_worker_init", "pre_request", "when_ready", "worker_exit"]
+__all__ = ["graceful_timeout", "post_worker_init", "when_ready", "worker_exit"]
 
 graceful_timeout = math.ceil(deadline_from(os.environ.get("SEATRIAL_GRACE"))) + 1
 """gunicorn's own limit, just above the stop's."""
@@ -39,7 +39,8 @@ def post_worker_init(worker: Any) -> None:
     from seatrial.drain import threads, wsgi
 
     life = threads.Life()
-    worker.wsgi = wsgi.Middleware(worker.wsgi, life, health=health_from_environment(), announce=False)
+    served = wsgi.Middleware(worker.wsgi, life, health=health_from_environment(), announce=False)
+    worker.wsgi = _announcing(served, life)
     gunicorns = signal.getsignal(signal.SIGTERM)
 
     def stop_worker(number: int, frame: Any) -> None:
@@ -52,12 +53,19 @@ def post_worker_init(worker: Any) -> None:
     _workers[os.getpid()] = (life, life.enter("the gunicorn worker"))
 
 
-def pre_request(worker: Any, request: Any) -> None:
-    """Announce the close: gunicorn drops the header from an application and asks what the client wanted."""
-    worker.log.debug("%s %s", request.method, request.path)  # what gunicorn's own hook of this name does
-    life, _ = _workers.get(os.getpid(), (None, 0))
-    if life is not None and life.stopping:
-        request.headers.append(("CONNECTION", "close"))
+def _announcing(app: Any, life: Any) -> Any:
+    """Announce the close: gunicorn drops the header from an application, but its response can be told."""
+
+    def announcing(environ: dict[str, Any], start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            response = getattr(start_response, "__self__", None)
+            if life.stopping and hasattr(response, "force_close"):
+                response.force_close()
+            return start_response(status, headers, *error)
+
+        return app(environ, start)
+
+    return announcing
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:

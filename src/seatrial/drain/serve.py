@@ -93,12 +93,23 @@ def aiohttp(
     life = life or aio.Life()
     sockets = _prepare_aiohttp(web, app, life, health)
     runner = web.AppRunner(app, handle_signals=False, **options)
+    finishing: list[asyncio.Task[None]] = []
 
     async def close() -> None:
         for site in list(runner.sites):
             await site.stop()
-        runner.server.pre_shutdown()  # idle connections; busy ones after their response
-        await asyncio.gather(*(socket.close(code=asgi.SERVICE_RESTART) for socket in set(sockets)))
+        key = life.enter("aiohttp's connections")
+        finishing.append(asyncio.create_task(finish(key)))
+
+    async def finish(key: int) -> None:
+        """Idle connections end at once, busy ones with their response."""
+        try:
+            await asyncio.gather(
+                runner.server.shutdown(life.machine.plan.deadline),
+                *(socket.close(code=asgi.SERVICE_RESTART) for socket in set(sockets)),
+            )
+        finally:
+            life.leave(key)
 
     async def main() -> None:
         await runner.setup()

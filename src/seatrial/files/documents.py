@@ -45,7 +45,7 @@ from seatrial.model.documents import (
     Unit,
 )
 from seatrial.model.errors import InputError
-from seatrial.model.finding import Finding
+from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 from seatrial.model.project import Project
 from seatrial.model.service import Service
@@ -102,8 +102,13 @@ def _compose_entries(path: Path, environment: Mapping[str, str]) -> Mapping[str,
 def _of_the_files(documents: Documents) -> Iterator[Finding]:
     """What reading found, without what a repository leaves to the machine: variables and `.env` files that git doesn't
     have, and values that are wrong only for want of them."""
+    binary = {file for file, text in documents.texts.items() if "\0" in text}
+    for file in sorted(binary):
+        yield Finding("syntax", Severity.ERROR, "is no text: it holds NUL bytes", Place(file, 1), "take the file away")
     unset = {finding.place.file for finding in documents.findings if _UNSET.match(finding.message)}
     for finding in documents.findings:
+        if finding.requirement == "syntax" and finding.place.file in binary:
+            continue
         is_missing = "env" in finding.message and finding.message.endswith("cannot be read: No such file or directory")
         text = documents.texts.get(finding.place.file, "") if finding.place.file in unset else ""
         lines = text.split("\n")[finding.place.line - 1 : finding.place.line]

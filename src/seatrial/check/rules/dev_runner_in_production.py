@@ -61,7 +61,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
 
 
 def _name(argv: tuple[str, ...]) -> str:
-    return " ".join(argv[:3])[:60]
+    return " ".join(argv[: 4 if "-m" in argv[:2] else 3])[:60]
 
 
 def _why(argv: tuple[str, ...]) -> str:

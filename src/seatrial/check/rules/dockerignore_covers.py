@@ -12,9 +12,10 @@ from seatrial.model.finding import Severity
 
 NAME = "dockerignore-covers"
 _SECRET = re.compile(
-    r"(?:^|/)(?:\.env(?:\.(?:local|production|prod|staging|development))?|id_(?:rsa|ed25519|ecdsa)|\.npmrc|\.netrc|\.pypirc"
+    r"(?:^|/)(?:\.env(?:\.(?:local|production|prod|staging|development))?|id_(?:rsa|ed25519|ecdsa)|\.netrc|\.pypirc"
     r"|[^/]*\.(?:p12|pfx|keystore))$"
 )
+_SAMPLE = re.compile(r"example|sample|test|fixture|mock", re.I)
 _BAGGAGE = re.compile(r"(?:^|/)(?:\.git/|\.hg/|\.svn/|npm-debug\.log|yarn-error\.log|\.DS_Store|\.terraform/)$|\.log$")
 
 
@@ -24,16 +25,18 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     if dockerfile is None or copy is None or launch.is_for_development(unit):
         return
     entries = dockerfile.context.list_entries()
-    secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2]
+    secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2 and not _SAMPLE.search(path)]
     baggage = [path for path in entries if _BAGGAGE.search(path) and path.count("/") < 2]
     is_final = any(copy is each for each in builds.instructions(unit))
+    if any(".git" in text or re.search(r"\bgit\s", text) for text in _runs(unit)):
+        baggage = [path for path in baggage if not path.endswith(".git/")]  # the build asks git for the version
     if not is_final:
         secrets = []  # a build may well need them, and they stay behind
     if not secrets and not baggage:
         return
     taken = [path.rstrip("/") for path in (*secrets, *baggage)]
     shown = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if taken[3:] else "")
-    ignore = dockerfile.context.ignore_file
+    ignore = dockerfile.context.ignore_file.rpartition("/")[2]
     why = f"{ignore} does not leave them out" if ignore else "there is no .dockerignore"
     severity = Severity.WARNING if secrets and is_final else Severity.INFO
     where = "into the image" if is_final else "into the build"
@@ -41,6 +44,11 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     yield Wrong(
         message, copy.place, f"add to {ignore or '.dockerignore'}: {', '.join(sorted(set(taken))[:4])}", severity
     )
+
+
+def _runs(unit: Unit) -> Iterator[str]:
+    stages = unit.dockerfile.stages if unit.dockerfile else ()
+    yield from (builds.script(each) for stage in stages for each in stage.instructions if each.keyword == "RUN")
 
 
 def _whole_copy(unit: Unit) -> Instruction | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from seatrial.check import images, launch, services
@@ -11,6 +12,8 @@ from seatrial.model.finding import Severity
 from seatrial.model.place import Sourced
 
 NAME = "exec-form-command"
+_ASSIGNMENTS = re.compile(r"(?:[A-Za-z_]\w*=\S*\s+)*")
+"""`A=b program`: exec takes no assignments behind it."""
 _HARMLESS = launch.SHELLS | {"echo", "true", "false", "ls", "cat", "sleep", "tail", "printf", ":", "pwd", "date", "env"}
 _HARMLESS |= {"[", "test", "mkdir", "--help"}
 """Commands that have nothing to lose at a stop, or that are a shell for a person."""
@@ -80,7 +83,9 @@ def _remedy(line: str, *, is_simple: bool) -> str:
     if is_simple and not any(character in line for character in "$`\"'\\*?~()={}[]"):
         return "write [" + ", ".join(f'"{word}"' for word in words) + "]"
     if is_simple:
-        return f"begin the line with exec: exec {line.strip()[:120]}"
+        assigned = _ASSIGNMENTS.match(line.strip())
+        before = assigned.group() if assigned else ""
+        return f"put exec in front of the program: {before}exec {line.strip()[len(before) :]}"[:200]
     return "put `exec` before the last command of the line, so that it takes the shell's place"
 
 

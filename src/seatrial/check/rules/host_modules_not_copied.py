@@ -32,7 +32,7 @@ def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
             continue  # who has no such directory loses nothing, and .venv is one name of many
         verb = "is" if is_there else "of a developer's machine would be"
         message = f"{directory} {verb} copied over what is installed in the image: built for another platform"
-        ignore = dockerfile.context.ignore_file or ".dockerignore"
+        ignore = dockerfile.context.ignore_file.rpartition("/")[2] or ".dockerignore"
         confidence = Confidence.HIGH if is_there else Confidence.MEDIUM
         yield Wrong(message, copy.place, f"add a line `{directory}` to {ignore}", confidence=confidence)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import images, launch, services
+from seatrial.check import builds, images, services
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
@@ -15,7 +15,7 @@ NAME = "image-tag-unique"
 def _check(context: Context) -> Iterator[Finding]:
     entries = [unit.compose for unit in context.units if unit.compose]
     built = {entry.image.value for entry in entries if entry.has_build and entry.image}
-    dev_files = {unit.compose.file for unit in context.units if unit.compose and launch.is_for_development(unit)}
+    dev_files = builds.files_for_development(context)
     for unit in services.production(context.units):
         wrong = _look(unit, built, dev_files)
         made = finding(NAME, Severity.WARNING, wrong, unit.service.name) if wrong else None
@@ -23,7 +23,7 @@ def _check(context: Context) -> Iterator[Finding]:
             yield made
 
 
-def _look(unit: Unit, built: set[str], dev_files: set[str]) -> Wrong | None:
+def _look(unit: Unit, built: set[str], dev_files: frozenset[str]) -> Wrong | None:
     entry = unit.compose
     if entry is None or entry.image is None or "$" in entry.image.value or not entry.image.value:
         return None

@@ -26,7 +26,7 @@ _AT_RUN = "give it when the container is run: a secret file, or the environment 
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    dev_files = {unit.compose.file for unit in context.units if unit.compose and launch.is_for_development(unit)}
+    dev_files = builds.files_for_development(context)
     for unit in context.units:
         for wrong in (*_in_dockerfile(unit), *_in_compose(unit, context.documents.texts, dev_files)):
             made = finding(NAME, Severity.WARNING, wrong, unit.service.name)
@@ -86,7 +86,7 @@ def _run(instruction: Instruction) -> Iterator[Wrong]:
         yield Wrong(f"this RUN holds {what}, which stays in the image's history", place, _IN_BUILD, severity)
 
 
-def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: set[str]) -> Iterator[Wrong]:
+def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str]) -> Iterator[Wrong]:
     entry = unit.compose
     if entry is None:
         return

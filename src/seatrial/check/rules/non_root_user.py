@@ -80,7 +80,7 @@ def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
 def _serves(unit: Unit, base: str) -> bool:
     """Whether it is surely run as a service, and no tool that somebody starts by hand."""
     service = unit.service
-    is_runtime = base in _RUNTIMES and not (service.entrypoint and not service.command)
+    is_runtime = base in _RUNTIMES and not service.entrypoint  # ENTRYPOINT ["tool"] is what tools have
     return unit.compose is not None or bool(service.ports) or service.healthcheck is not None or is_runtime
 
 
@@ -99,7 +99,9 @@ def _repository(unit: Unit, base: builds.Base | None) -> str:
 
 def _drops(unit: Unit) -> bool:
     """Whether somebody on the way from PID 1 to the program gives up root, or has to keep it."""
-    if any(link.program in _NEEDS_ROOT for link in launch.chain(unit)):
+    if any(link.program in _NEEDS_ROOT or _is_told_its_user(link.argv) for link in launch.chain(unit)):
+        return True
+    if "UWSGI_UID" in unit.service.environment:
         return True
     texts = [" ".join(link.argv) for link in launch.chain(unit)]
     script = unit.entrypoint_script
@@ -111,6 +113,21 @@ def _drops(unit: Unit) -> bool:
         return True
     unknown = unit.service.entrypoint is not None and script is None and _is_script(unit)
     return unknown or _installs_a_daemon(installed)
+
+
+def _is_told_its_user(argv: tuple[str, ...]) -> bool:
+    """Whether an option says whom the server becomes: gunicorn --user, uwsgi --uid or its own file."""
+    options = {word.partition("=")[0] for word in argv}
+    if options & {"--user", "--uid", "-u"} and argv[0].rpartition("/")[2] in (
+        "gunicorn",
+        "uwsgi",
+        "hypercorn",
+        "celery",
+    ):
+        return True
+    return argv[0].rpartition("/")[2] == "uwsgi" and any(
+        word.endswith((".ini", ".yaml", ".yml", ".xml")) for word in argv
+    )
 
 
 def _is_script(unit: Unit) -> bool:

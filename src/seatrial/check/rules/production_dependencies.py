@@ -51,6 +51,8 @@ def _lock(install: packages.Install, there: frozenset[str]) -> Wrong | None:
 
 def _development(install: packages.Install, unit: Unit) -> Wrong | None:
     """What installs dependencies for development, too, and leaves them there."""
+    if any("$" in word for word in install.words):
+        return None  # whoever builds it says the flags
     what = _MANAGERS[install.manager](install, unit) if install.manager in _MANAGERS else ""
     if not what:
         return None
@@ -175,6 +177,7 @@ RULE = Rule(
         Good({"Dockerfile": "FROM node:22\nENV NODE_ENV=production\nRUN npm ci\n" + _END, **_NPM}),
         Good({"Dockerfile": "FROM node:22\nRUN npm ci && npm run x && npm prune --omit=dev\n" + _END, **_NPM}),
         Good({"Dockerfile": "FROM node:22 AS b\nRUN npm ci\nFROM node:22\n" + _END, **_NPM}, "an earlier stage"),
+        Good({"Dockerfile": "FROM node:22\nARG HOW\nRUN npm ci $HOW\n" + _END, **_NPM}, "who builds it says how"),
         Good({"Dockerfile": "FROM node:22\nRUN npm install -g pm2\n" + _END, **_NPM}, "a tool"),
         Good({"Dockerfile": 'FROM python:3\nRUN pip install -r requirements.txt\nCMD ["a"]\n'}),
     ),

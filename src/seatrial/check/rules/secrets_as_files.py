@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seatrial.check import builds, credentials, images, launch, services
+from seatrial.check import builds, credentials, images, services
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
@@ -24,7 +24,7 @@ _FILES = {
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    dev_files = {unit.compose.file for unit in context.units if unit.compose and launch.is_for_development(unit)}
+    dev_files = builds.files_for_development(context)
     for unit in context.units:
         for wrong in _arguments(unit):
             made = finding(NAME, Severity.WARNING, wrong, unit.service.name)

@@ -64,6 +64,8 @@ def _program(unit: Unit) -> str:
         return _OWN_PROGRAMS.get(repository, "")
     if any("rewrite" in word or word == "-r" for word in links[0].argv[1:4]):
         return ""
+    if any(link.by_shell and not link.execs for link in links):
+        return ""  # a shell may be in front, and then no signal gets to the program at all
     program = launch.behind_inits(links)[-1].program
     return "php-fpm" if program.startswith("php-fpm") else program
 
@@ -82,6 +84,7 @@ RULE = Rule(
     fix_safety=FixSafety.SAFE,
     fix_note="A STOPSIGNAL line is added, or the signal replaced.",
     sources=("https://nginx.org/en/docs/control.html", "https://www.postgresql.org/docs/current/server-shutdown.html"),
+    consequence_of=("exec-form-command", "entrypoint-hands-over", "package-manager-as-pid1"),
     bad=(
         Bad({"Dockerfile": _NGINX}, "Dockerfile:3:5", "SIGQUIT"),
         Bad({"Dockerfile": "FROM nginx:1.27\nSTOPSIGNAL SIGTERM\n"}, "Dockerfile:2:12", "nginx"),

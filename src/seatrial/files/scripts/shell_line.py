@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-_OPERATORS = ("&&", "||", ";;", "|&", ";", "|", "&", "(", ")", "\n")
+_OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;|&()\n]")
+_REDIRECTION = re.compile(r"(?:\d*|&)(?:>>|>\||>&|<<<|<<-?|<&|<>|>|<)")
 _KEYWORDS = frozenset({"then", "else", "do", "{", "!", "time", "if", "elif", "while", "until"})
 _ENDINGS = frozenset({"fi", "done", "esac", "}", "case", "for", "function", "return", "exit", "set", "export", "trap"})
 _QUIET = _ENDINGS | {"wait", "true", ":", "local", "unset", "shift", "readonly", "in", "break", "continue", "echo"}
@@ -137,10 +138,10 @@ class _Tokens:
         found: list[tuple[str, int, bool]] = []
         while self.at < len(self.line):
             start = self.at
-            operator = next((sign for sign in _OPERATORS if self.line.startswith(sign, start)), None)
+            operator = _OPERATOR.match(self.line, start)
             if operator is not None and not self._redirects():
-                self.at += len(operator)
-                found.append((operator, start, True))
+                self.at = operator.end()
+                found.append((operator.group(), start, True))
             elif self.line[start] in " \t\r":
                 self.at += 1
             elif self.line[start] == "#":
@@ -155,7 +156,7 @@ class _Tokens:
         return found
 
     def _redirects(self) -> re.Match[str] | None:
-        return re.compile(r"(?:\d*|&)(?:>>|>\||>&|<<<|<<-?|<&|<>|>|<)").match(self.line, self.at)
+        return _REDIRECTION.match(self.line, self.at)
 
     def _skip_redirection(self) -> None:
         found = self._redirects()

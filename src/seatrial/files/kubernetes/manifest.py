@@ -1,0 +1,65 @@
+"""Reads one file of manifests: which of its documents matter, and what stands in the way of reading it.
+
+Documents of other kinds are blanked before the parser sees them: a file of custom resource definitions may have
+fifty thousand lines, of which none is about a workload. Pure; never raises for what a file holds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seatrial.files.compose.yaml_tree import YamlError, read_documents
+from seatrial.files.kubernetes.objects import KINDS, Objects
+from seatrial.model.finding import Finding, Severity
+from seatrial.model.place import Place, Sourced
+
+_KIND = re.compile(r"""["']?\bkind["']?[ \t]*:[ \t]*["']?(?:\w*List|%s)\b""" % "|".join(KINDS))
+_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_TEMPLATED = re.compile(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+
+
+def looks_like_manifest(data: bytes) -> bool:
+    """Whether this may be a manifest; costs next to nothing."""
+    return b"apiVersion" in data and b"kind" in data and b"\0" not in data[:64]
+
+
+def read_manifest(data: bytes, file: str, objects: Objects) -> Sourced[str] | None:
+    """Read a file into `objects`; what is wrong becomes findings there. Gives the reason if it is left out."""
+    if not looks_like_manifest(data):
+        return None
+    text = _relevant(data.decode("utf-8", "replace").removeprefix("\ufeff"))
+    if text is None:
+        return None
+    try:
+        roots = read_documents(data if b"\xff" in data or b"\xfe" in data else text.encode(), file, "")
+    except YamlError as error:
+        place = error.place
+        if _TEMPLATED.search(text):
+            return Sourced("is a template, and not read", Place(file, 1))
+        objects.findings.append(Finding("syntax", Severity.ERROR, error.message, place, error.remedy or _HINT))
+        return None
+    for root in roots:
+        objects.add(root)
+    return None
+
+
+_HINT = "`kubectl apply --dry-run=client -f` says what it makes of the file"
+
+
+def _relevant(text: str) -> str | None:
+    """The text with all documents blanked that hold nothing of interest, None if none does."""
+    if not _KIND.search(text):
+        return None
+    if _DIRECTIVE.search(text):
+        return text
+    starts = [match.start() for match in _SEPARATOR.finditer(text)]
+    edges = [0, *(start for start in starts if start), len(text)]
+    parts = [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return "".join(part if _KIND.search(part) else _blank(part) for part in parts)
+
+
+def _blank(part: str) -> str:
+    # Lines are what places need. A separator has to stay one, for the document before it ends there.
+    separator = "---" if part.startswith("---") else ""
+    return separator + "".join(character for character in part if character in "\r\n")

@@ -1,0 +1,310 @@
+"""What Kubernetes manifests say together: workloads with their containers, and the objects that concern them.
+
+Values as written, each with its place; None means that nothing was said, and the `effective_…` properties fill in what
+Kubernetes' API does then. Nothing here is judged. Patches are not applied: `patched` names what they touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from seatrial.model.place import Place, Sourced
+
+DEFAULT_GRACE = 30
+"""Seconds of `terminationGracePeriodSeconds` where nothing is said."""
+LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
+"""Kinds whose pods are to run for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What a probe or a lifecycle hook does. `kind` is the field's name: exec, httpGet, tcpSocket, grpc or sleep.
+
+    `port` is a number or a port's name, as written; `seconds` belongs to sleep.
+    """
+
+    kind: str
+    place: Place
+    command: tuple[str, ...] = ()
+    port: Sourced[str] | None = None
+    path: str = ""
+    scheme: str = "HTTP"
+    host: str = ""
+    seconds: int = 0
+
+    @property
+    def what(self) -> tuple[object, ...]:
+        """What it asks, without where it is written: equal for two probes that ask the same."""
+        port = self.port.value if self.port else ""
+        return self.kind, self.command, port, self.path or "/", self.scheme, self.host
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A probe. Times in seconds; `place` is its key's."""
+
+    handler: Handler
+    place: Place
+    initial_delay: Sourced[int] | None = None
+    period: Sourced[int] | None = None
+    timeout: Sourced[int] | None = None
+    successes: Sourced[int] | None = None
+    failures: Sourced[int] | None = None
+
+    @property
+    def effective_delay(self) -> int:
+        """Seconds before the first try."""
+        return self.initial_delay.value if self.initial_delay else 0
+
+    @property
+    def effective_period(self) -> int:
+        """Seconds between tries."""
+        return (self.period.value if self.period else 0) or 10
+
+    @property
+    def effective_failures(self) -> int:
+        """Failures in a row that count."""
+        return (self.failures.value if self.failures else 0) or 3
+
+    @property
+    def patience(self) -> int:
+        """About how many seconds a hang lasts before it counts."""
+        return self.effective_period * self.effective_failures
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One of a container's `env`: a literal `value`, or the kind of what it comes from (`secretKeyRef`, …)."""
+
+    name: str
+    place: Place
+    value: Sourced[str] | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """One of a container's `ports`."""
+
+    number: Sourced[int]
+    name: str = ""
+    protocol: str = "TCP"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """`resources` as written: exact amounts by name, cores for cpu and bytes for memory. `place` is its key's."""
+
+    requests: Mapping[str, Sourced[Fraction]] = field(default_factory=dict)
+    limits: Mapping[str, Sourced[Fraction]] = field(default_factory=dict)
+    place: Place | None = None
+
+    def request(self, name: str) -> Sourced[Fraction] | None:
+        """What is requested; a limit without a request is one, too."""
+        return self.requests.get(name) or self.limits.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """A `securityContext`, of a pod or of a container. `place` is its key's."""
+
+    place: Place | None = None
+    run_as_non_root: Sourced[bool] | None = None
+    run_as_user: Sourced[int] | None = None
+    privileged: Sourced[bool] | None = None
+    allow_escalation: Sourced[bool] | None = None
+    read_only_root: Sourced[bool] | None = None
+    added: tuple[Sourced[str], ...] = ()
+    dropped: tuple[Sourced[str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a pod. `place` is that of its name. `is_init` ones run before the others and end, except those
+    with `restartPolicy: Always`, which are `is_sidecar`."""
+
+    name: str
+    place: Place
+    image: Sourced[str] | None = None
+    pull_policy: str = ""
+    command: Sourced[tuple[str, ...]] | None = None
+    arguments: Sourced[tuple[str, ...]] | None = None
+    environment: tuple[Variable, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
+    liveness: Probe | None = None
+    readiness: Probe | None = None
+    startup: Probe | None = None
+    resources: Resources = field(default_factory=Resources)
+    security: Security = field(default_factory=Security)
+    pre_stop: Handler | None = None
+    post_start: Handler | None = None
+    is_init: bool = False
+    is_sidecar: bool = False
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """What the manifest says that runs: command and args, without what the image adds."""
+        return (self.command.value if self.command else ()) + (self.arguments.value if self.arguments else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One of a pod's `volumes`: its name and the field that says its kind (`emptyDir`, `hostPath`, …)."""
+
+    name: str
+    kind: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What a workload's pods are made of."""
+
+    containers: tuple[Container, ...] = ()
+    grace: Sourced[int] | None = None
+    restart_policy: Sourced[str] | None = None
+    security: Security = field(default_factory=Security)
+    volumes: tuple[Volume, ...] = ()
+    host_network: Sourced[bool] | None = None
+    host_pid: Sourced[bool] | None = None
+    priority_class: str = ""
+    is_windows: bool = False
+    place: Place | None = None
+
+    @property
+    def effective_grace(self) -> int:
+        """Seconds from the stop to SIGKILL, the preStop hook included."""
+        return DEFAULT_GRACE if self.grace is None else self.grace.value
+
+    @property
+    def mains(self) -> tuple[Container, ...]:
+        """The containers that run as long as the pod does."""
+        return tuple(each for each in self.containers if not each.is_init)
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a workload is replaced: `kind` is Recreate, RollingUpdate, OnDelete. A bound is a count or a percentage as
+    written ("25%")."""
+
+    kind: Sourced[str] | None = None
+    max_unavailable: Sourced[str] | None = None
+    max_surge: Sourced[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Something that makes pods. `place` is that of its name; `labels` are its pods'.
+
+    `patched` are the names of all fields that kustomize patches of it touch; patches are not applied.
+    """
+
+    kind: str
+    name: str
+    place: Place
+    pod: Pod
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    replicas: Sourced[int] | None = None
+    strategy: Strategy = field(default_factory=Strategy)
+    claims: bool = False
+    """Whether it has volume claim templates of its own."""
+    patched: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    """The directories and kustomizations that it is part of: what shares one belongs together."""
+
+    @property
+    def is_long_running(self) -> bool:
+        """Whether its pods are to run for ever."""
+        return self.kind in LONG_RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesService:
+    """A Service. `ports` are its target ports as written; `is_headless` says `clusterIP: None`."""
+
+    name: str
+    place: Place
+    namespace: str = ""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[Sourced[str], ...] = ()
+    protocols: frozenset[str] = frozenset()
+    kind: str = "ClusterIP"
+    is_headless: bool = False
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DisruptionBudget:
+    """A PodDisruptionBudget; bounds as written."""
+
+    name: str
+    place: Place
+    namespace: str = ""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    min_available: Sourced[str] | None = None
+    max_unavailable: Sourced[str] | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler and the workload that it scales."""
+
+    name: str
+    place: Place
+    target_kind: str
+    target_name: str
+    namespace: str = ""
+    minimum: Sourced[int] | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A Secret written into a manifest: its `values`, decoded. They must never be shown."""
+
+    name: str
+    place: Place
+    namespace: str = ""
+    values: Mapping[str, Sourced[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """All that the manifests of a project say. `texts` are those of the files; `overridden_images` the names whose tag
+    a kustomization or skaffold sets; `defaulted` the namespaces (with their groups) where a LimitRange fills in
+    resources. `not_read` says of a file why it was left out."""
+
+    workloads: tuple[Workload, ...] = ()
+    services: tuple[KubernetesService, ...] = ()
+    budgets: tuple[DisruptionBudget, ...] = ()
+    autoscalers: tuple[Autoscaler, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    overridden_images: frozenset[str] = frozenset()
+    defaulted: tuple[tuple[str, frozenset[str]], ...] = ()
+    not_read: tuple[Sourced[str], ...] = ()
+
+    def services_of(self, workload: Workload) -> tuple[KubernetesService, ...]:
+        """The Services that send to its pods."""
+        return tuple(each for each in self.services if _selects(each, workload))
+
+    def budgets_of(self, workload: Workload) -> tuple[DisruptionBudget, ...]:
+        """The disruption budgets of its pods."""
+        return tuple(each for each in self.budgets if _selects(each, workload))
+
+    def autoscaler_of(self, workload: Workload) -> Autoscaler | None:
+        """What scales it."""
+        for each in self.autoscalers:
+            names = (each.target_kind, each.target_name) == (workload.kind, workload.name)
+            if names and each.namespace == workload.namespace and each.groups & workload.groups:
+                return each
+        return None
+
+
+def _selects(chooser: KubernetesService | DisruptionBudget, workload: Workload) -> bool:
+    if not chooser.selector or chooser.namespace != workload.namespace or not chooser.groups & workload.groups:
+        return False
+    return all(workload.labels.get(key) == value for key, value in chooser.selector.items())
