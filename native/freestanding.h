@@ -65,7 +65,9 @@ static inline long system_call(long number, long a, long b, long c, long d, long
 static int program(int argc, char **argv, char **environment);
 
 #ifdef HOSTED
-extern void flush_coverage(void) __asm__("__gcov_dump") __attribute__((weak));
+#ifdef COVERAGE
+void __gcov_dump(void);
+#endif
 int main(int argc, char **argv, char **environment) { return program(argc, argv, environment); }
 void *memset(void *to, int byte, size_t length);
 void *memcpy(void *to, const void *from, size_t length);
@@ -89,8 +91,8 @@ void *memcpy(void *to, const void *from, size_t length) {
 #endif
 
 __attribute__((noreturn)) static void leave(int code) {
-#ifdef HOSTED
-    if (flush_coverage) flush_coverage();
+#ifdef COVERAGE
+    __gcov_dump();
 #endif
     for (;;) SYSCALL(exit_group, code);
 }

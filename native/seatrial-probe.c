@@ -86,6 +86,7 @@ static bool parse_v4(const char *at, size_t length, unsigned char *bytes) {
 static bool parse_v6(const char *at, size_t length, unsigned char *bytes) {
     const char *end = at + length;
     unsigned char tail[16] = {0};
+    memset(bytes, 0, 16);
     int head_length = 0, tail_length = 0;
     bool gap = false;
     if (length >= 2 && at[0] == ':' && at[1] == ':') gap = true, at += 2;
@@ -122,7 +123,6 @@ static bool find_host(const struct target *target, unsigned char *v6, unsigned c
     static char hosts[16384];
     long file = SYSCALL(openat, AT_FDCWD, "/etc/hosts", O_RDONLY | O_CLOEXEC);
     long length = file < 0 ? 0 : SYSCALL(read, file, hosts, sizeof hosts - 1);
-    if (file >= 0) SYSCALL(close, file);
     hosts[length > 0 ? length : 0] = 0;
     for (const char *line = hosts; *line; line += *line == '\n') {
         const char *word = line, *address = NULL;
@@ -131,10 +131,7 @@ static bool find_host(const struct target *target, unsigned char *v6, unsigned c
             while (*line == ' ' || *line == '\t' || *line == '\r') line++;
             for (word = line; (unsigned char)*line > ' ' && *line != '#';) line++;
             size_t word_length = (size_t)(line - word), at = 0;
-            if (!address) {
-                address = word, address_length = word_length;
-                continue;
-            }
+            if (!address && (address = word, address_length = word_length, true)) continue;
             while (at < word_length && at < target->host_length && word[at] == target->host[at]) at++;
             if (!word_length || at != word_length || at != target->host_length) continue;
             if (parse_v4(address, address_length, v4)) return true;
@@ -146,13 +143,11 @@ static bool find_host(const struct target *target, unsigned char *v6, unsigned c
 }
 
 static size_t resolve(const struct target *target, union address *address) {
-    unsigned char v4[4], v6[16] = {0};
+    unsigned char v4[4], v6[16];
     unsigned short port = (unsigned short)__builtin_bswap16((unsigned short)target->port);
     bool is_v6 = parse_v6(target->host, target->host_length, v6);
-    if (!is_v6 && !parse_v4(target->host, target->host_length, v4)) {
-        memset(v6, 0, sizeof v6);
-        if (!find_host(target, v6, v4, &is_v6)) refuse("not an address, and not in /etc/hosts: ", target->host);
-    }
+    if (!is_v6 && !parse_v4(target->host, target->host_length, v4) && !find_host(target, v6, v4, &is_v6))
+        refuse("not an address, and not in /etc/hosts: ", target->host);
     if (is_v6) {
         address->v6 = (struct sockaddr_in6){.sin6_family = 10, .sin6_port = port};
         memcpy(&address->v6.sin6_addr, v6, sizeof v6);
@@ -328,7 +323,14 @@ static void send_all(long connection, const char *bytes, size_t length) {
     }
 }
 
-static void send_text(long connection, const char *text) { send_all(connection, text, length_of(text)); }
+/* The request goes out in one piece where it fits: a simple server reads once. */
+static char request[4096];
+static size_t request_length;
+static void send_part(long connection, const char *text, size_t length) {
+    for (; length; length--, request[request_length++] = *text++)
+        if (request_length == sizeof request) send_all(connection, request, request_length), request_length = 0;
+}
+static void send_text(long connection, const char *text) { send_part(connection, text, length_of(text)); }
 static void send_request(long connection, const struct target *target) {
     bool host_given = false;
     for (size_t at = 0; at < option.header_count; at++) host_given |= after_any_case(option.headers[at], "host:") != NULL;
@@ -341,12 +343,13 @@ static void send_request(long connection, const struct target *target) {
         static struct text port;
         put_format(&port, target->port == 80 ? "\r\n" : ":%d\r\n", target->port);
         send_text(connection, target->host[-1] == '[' ? "Host: [" : "Host: ");
-        send_all(connection, target->host, target->host_length);
+        send_part(connection, target->host, target->host_length);
         send_text(connection, target->host[-1] == '[' ? "]" : "");
         send_text(connection, port.bytes);
     }
     for (size_t at = 0; at < option.header_count; at++) send_text(connection, option.headers[at]), send_text(connection, "\r\n");
     send_text(connection, "User-Agent: seatrial-probe/" VERSION "\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+    send_all(connection, request, request_length);
 }
 
 /* The answer up to where the verdict is clear; a peer that closes early has given no answer. */
@@ -437,7 +440,6 @@ static const char usage[] =
     "  -h, --help   -V, --version\n\n"
     "TIME is 5, 5s, 500ms or 1m. Each option can be set in the environment: SEATRIAL_PROBE_TIMEOUT=2s.\n";
 static const char version[] = "seatrial-probe " VERSION "\n";
-
 static bool take_status(const char *value) {
     long from = take_number(&value, STATUSES - 1), to = *value == '-' ? (value++, take_number(&value, STATUSES - 1)) : from;
     if (!option.status_given) memset(option.status, 0, sizeof option.status);
@@ -489,10 +491,8 @@ static int program(int argc, char **argv, char **environment) {
     if (option.timeout <= 0) refuse("--timeout has to be more than nothing", "");
     probe.begin = now_ms();
     probe.deadline = probe.begin + option.timeout;
-    if (same(*what, "exec")) {
-        if (!*probe.command) refuse("exec wants a command: exec -- COMMAND", "");
-        check_command();
-    }
+    if (same(*what, "exec") && !*probe.command) refuse("exec wants a command: exec -- COMMAND", "");
+    if (same(*what, "exec")) check_command();
     if (*probe.command) refuse("one URL only, what is this: ", *probe.command);
     check_connection(*what);
     return 1;

@@ -123,7 +123,8 @@ def main() -> None:
             for lag in (0.0, 3.0):
                 got = tried(argv, name, lag=lag)
                 print(
-                    f"| {name} | {how} | {lag:g} | {got.lost} | {got.code} | {got.seconds:.1f} | {' '.join(got.failed)} |"
+                    f"| {name} | {how} | {lag:g} | {got.lost} | {got.code} | {got.seconds:.1f} "
+                    f"| {', '.join(got.failed)} |",
                 )
                 if "-v" in sys.argv:
                     print("\n".join(f"    {line}" for line in got.told))

@@ -41,4 +41,6 @@ def test_a_repository_inside_another_ends_the_search(tmp_path: Path) -> None:
 
 def test_their_texts_are_there_for_excerpts(tmp_path: Path) -> None:
     write(tmp_path, "Dockerfile", ".github/workflows/ci.yml")
-    assert read_documents(tmp_path, environment={}).texts[".github/workflows/ci.yml"] == CI
+    documents = read_documents(tmp_path, environment={})
+    assert documents.pipelines == {".github/workflows/ci.yml": CI}
+    assert documents.texts[".github/workflows/ci.yml"] == CI

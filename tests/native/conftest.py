@@ -47,7 +47,7 @@ def start(native_build: Path, speaker: Path) -> Iterator[Starter]:
         program.end()
 
 
-@pytest.fixture(params=["plain", "PID 1"])
+@pytest.fixture(params=["plain", pytest.param("PID 1", marks=pytest.mark.slow)])
 def as_pid_1(request: pytest.FixtureRequest) -> bool:
     """Both ways of running an init."""
     if request.param == "plain":

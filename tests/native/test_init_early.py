@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .native_programs import NAMESPACE
+
 DRIVER = Path(__file__).resolve().parents[2] / "bench" / "init_driver.c"
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("needs_pid_1")]
@@ -22,6 +24,17 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("how", ["pid1+held", "plain+held", "plain+open", "pid1+child"])
 @pytest.mark.parametrize("options", [["-s"], ["-s", "-g"], ["-c"], ["--setsid"]], ids=" ".join)
 def test_no_early_stop_is_lost(start, driver, how, options):
-    command = [driver, "early", "100", "2000", how, *start.command("seatrial-init"), *options, driver, "obey"]
+    command = [
+        *NAMESPACE,
+        driver,
+        "early",
+        "100",
+        "2000",
+        how,
+        *start.command("seatrial-init"),
+        *options,
+        driver,
+        "obey",
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=110, env=start.environment(), check=False)
     assert result.stdout == "100 honoured, 0 lost, 0 failed\n", result

@@ -275,7 +275,8 @@ def test_unix_sockets(peer, probe, tmp_path, form):
         ["unix:///" + "x" * 200], ["http://127.0.0.1/a b"], ["http://127.0.0.1/\r\nX: y"], ["http://256.0.0.1/"],
         ["http://no.such.name.invalid/"], ["http://127.0.0.1/", "http://127.0.0.1/"], ["exec"], ["exec", "--"],
         ["--timeout", "0", "tcp://127.0.0.1:1"], ["--status", "99", "x"], ["--status", "300-200", "x"],
-        ["--header", "no colon", "x"], ["--header", "A: b\nC: d", "x"], ["--contains", "x" * 9000, "x"], ["--what", "x"],  # noqa: E501 - a table's row
+        ["--header", "no colon", "x"], ["--header", "A: b\nC: d", "x"], ["--contains", "x" * 9000, "x"],
+        ["--what", "x"],
     ],
 )  # fmt: skip
 def test_what_cannot_be_checked_is_1_with_a_hint(probe, arguments):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from seatrial.check import images, launch
@@ -155,6 +155,12 @@ def files_for_development(context: Context) -> frozenset[str]:
         for unit in context.units
         if unit.compose and (name in _DEVELOPMENT or launch.is_for_development(unit))
     )
+
+
+def written_line(texts: Mapping[str, str], place: Place) -> str:
+    """The lines of this place as they stand in the file: a variable there was filled in before its value came here."""
+    lines = texts.get(place.file, "").split("\n")
+    return "\n".join(lines[place.line - 1 : max(place.end_line, place.line)])
 
 
 def last_place(unit: Unit) -> Place | None:

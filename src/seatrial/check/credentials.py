@@ -6,19 +6,20 @@ Nothing here gives a value back, and no caller may put one into a message: a rep
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _SHAPES = (
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b")),
-    ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_\-]{20,}")),
-    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a Slack token", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}")),
-    ("a Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
-    ("a Google API key", re.compile(r"\bAIza[0-9A-Za-z_\-]{35}\b")),
-    ("a SendGrid key", re.compile(r"\bSG\.[A-Za-z0-9_\-]{16,}\.[A-Za-z0-9_\-]{16,}")),
-    ("a PyPI token", re.compile(r"\bpypi-[A-Za-z0-9_\-]{50,}")),
-    ("an OpenAI key", re.compile(r"\bsk-(?:proj-)?[A-Za-z0-9_\-]{32,}")),
+    ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
+    ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    ("a GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b"),
+    ("a GitLab token", r"\bglpat-[A-Za-z0-9_\-]{20,}"),
+    ("an npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("a Slack token", r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+    ("a Stripe key", r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
+    ("a Google API key", r"\bAIza[0-9A-Za-z_\-]{35}\b"),
+    ("a SendGrid key", r"\bSG\.[A-Za-z0-9_\-]{16,}\.[A-Za-z0-9_\-]{16,}"),
+    ("a PyPI token", r"\bpypi-[A-Za-z0-9_\-]{50,}"),
+    ("an OpenAI key", r"\bsk-(?:proj-)?[A-Za-z0-9_\-]{32,}"),
 )
 _USERINFO = re.compile(r"\b[a-z][a-z0-9+.\-]*://([^\s/@:\"']*):([^\s/@\"']+)@([^\s/:\"'@]*)", re.I)
 _HERE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "host", "hostname", "example.com", "example.org"})
@@ -51,7 +52,13 @@ _NO_VALUE = re.compile(
 
 def shape(text: str) -> str:
     """What kind of credential the text holds, by its form alone; "" if none."""
-    return next((what for what, pattern in _SHAPES if pattern.search(text) and not _is_sample(text)), "")
+    return next((what for what, pattern in _shapes() if pattern.search(text) and not _is_sample(text)), "")
+
+
+@cache
+def _shapes() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Compiled when first asked for: that takes longer than reading a file."""
+    return tuple((what, re.compile(pattern)) for what, pattern in _SHAPES)
 
 
 def _is_sample(text: str) -> bool:

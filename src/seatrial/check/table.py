@@ -1,7 +1,8 @@
 """All rules in the order of the catalogue. A rule's module is imported when it is first asked for.
 
 To add a rule: write `check/rules/<name with underscores>.py` with `RULE`, and add its line here. `needs` names what
-must have been read for the rule to have anything to say: "compose", "dockerfile", or "" for any service.
+must have been read for the rule to have anything to say: "compose", "dockerfile", "kubernetes", more than one of them
+with spaces between, or "" for any service.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("image-labels", "dockerfile"),
     Entry("image-tag-unique", "compose"),
     Entry("dependencies-audited"),
-    Entry("grace-period-fits", "compose"),
+    Entry("grace-period-fits", "compose kubernetes"),
 )
 
 NAMES = tuple(entry.name for entry in ENTRIES)
@@ -83,6 +84,8 @@ def rules_for(documents: Documents, names: Collection[str] = NAMES) -> Iterator[
         there.add("dockerfile")
     if any(unit.compose for unit in documents.units):
         there.add("compose")
+    if documents.cluster is not None:
+        there.add("kubernetes")
     for entry in ENTRIES:
-        if entry.name in names and entry.needs in there:
+        if entry.name in names and there.intersection(entry.needs.split() or ("",)):
             yield rule(entry.name)

@@ -1,8 +1,8 @@
 """`python -m seatrial.drain -- gunicorn …`: an unchanged command with the order of the stop.
 
 gunicorn, uvicorn and waitress-serve get the middleware around their application and stay this one process (PID 1, where
-it is). For any other program the signal is held back for the lag and then handed on. Settings come from the environment:
-SEATRIAL_LAG, SEATRIAL_GRACE, SEATRIAL_READY (a readiness path), SEATRIAL_READY_FILE.
+it is). For any other program the signal is held back for the lag and then handed on. Settings come from the
+environment: SEATRIAL_LAG, SEATRIAL_GRACE, SEATRIAL_READY (a readiness path), SEATRIAL_READY_FILE.
 """
 
 from __future__ import annotations

@@ -111,8 +111,9 @@ class Core(ABC):
 
     def stop(self, *, skip_lag: bool = False) -> None:
         """Begin the stop, as a signal would. From any thread. `skip_lag` where nothing can be served any more."""
-        self._skips_lag = self._skips_lag or (skip_lag and self.phase is Phase.SERVING)
-        self._post(Event.STOP)
+        if self.phase is Phase.SERVING:
+            self._skips_lag = self._skips_lag or skip_lag
+            self._post(Event.STOP)
 
     def fail(self, error: BaseException, where: str = "main") -> None:
         """Log an exception that nothing caught, then stop with exit code 1. From any thread."""

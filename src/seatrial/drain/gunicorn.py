@@ -59,7 +59,7 @@ def _announcing(app: Any, life: Any) -> Any:
     def announcing(environ: dict[str, Any], start_response: Any) -> Any:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             response = getattr(start_response, "__self__", None)
-            if life.stopping and hasattr(response, "force_close"):
+            if life.stopping and response is not None and hasattr(response, "force_close"):
                 response.force_close()
             return start_response(status, headers, *error)
 

@@ -98,7 +98,9 @@ def aiohttp(
     async def close() -> None:
         for site in list(runner.sites):
             await site.stop()
+        await asyncio.sleep(0)  # what has been read is given to its handler
         key = life.enter("aiohttp's connections")
+        runner.server.pre_shutdown()
         finishing.append(asyncio.create_task(finish(key)))
 
     async def finish(key: int) -> None:

@@ -61,7 +61,7 @@ class Life(Core):
         self.take_signals()
         self.catch_thread_errors()
         self.attach(signals=False)
-        asked: object = None
+        asked: object = 0
         try:
             main()
         except SystemExit as leaving:

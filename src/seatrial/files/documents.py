@@ -28,7 +28,7 @@ from seatrial.files.instructions import neutral
 from seatrial.files.join.building import shown_path
 from seatrial.files.join.locate import locate
 from seatrial.files.json_positions import JsonError, Lines, Node, parse
-from seatrial.files.pipelines import read_pipelines
+from seatrial.files.pipelines import read_pipelines, repository
 from seatrial.files.project import read_project
 from seatrial.files.reading import read_text
 from seatrial.files.scripts.tree import Tree
@@ -44,7 +44,7 @@ from seatrial.model.documents import (
     Stage,
     Unit,
 )
-from seatrial.model.errors import InputError
+from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 from seatrial.model.project import Project
@@ -79,11 +79,30 @@ _BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
 
-def read_documents(path: Path, *, environment: Mapping[str, str], origin: str = "") -> Documents:
-    """Everything that `seatrial check` looks at, for a directory, a Dockerfile or a compose file.
+def read_documents(
+    path: Path, *, environment: Mapping[str, str], origin: str = "", manifests: bool = True
+) -> Documents:
+    """Everything that `seatrial check` looks at, for a directory, a Dockerfile, a compose file or a manifest.
 
-    `origin` is where the project lies as seen from where the check began.
+    `origin` is where the project lies as seen from where the check began. `manifests` says whether the Kubernetes
+    manifests below a directory are read with it.
     """
+    if not manifests:
+        return _read_documents(path, environment, origin)
+    from seatrial.files.kubernetes.project import manifests_at, with_manifests
+
+    found = manifests_at(path)
+    try:
+        documents = None if found and path.is_file() else _read_documents(path, environment, origin)
+    except NothingFoundError:
+        if found is None:
+            raise
+        documents = None
+    directory = path.absolute() if path.is_dir() else path.absolute().parent
+    return with_manifests(documents or Documents(str(directory)), found)
+
+
+def _read_documents(path: Path, environment: Mapping[str, str], origin: str) -> Documents:
     project = read_project(path, environment=environment, profiles=_ALL_PROFILES)
     documents = _Reader(Path(project.directory), project, origin).read(_compose_entries(path, environment))
     return replace(documents, findings=tuple(_of_the_files(documents)))
@@ -157,7 +176,12 @@ class _Reader:
         for file in self.project.files:
             self._text(self.directory / file, file)
         units = tuple(self._unit(service, entries.get(service.name)) for service in self.project.services)
-        pipelines = read_pipelines(self.directory, self._text)
+        root = repository(self.directory)
+
+        @cache
+        def pipelines() -> dict[str, str]:
+            return read_pipelines(root, self.directory, self._text)
+
         return Documents(
             str(self.directory),
             units,
@@ -167,6 +191,7 @@ class _Reader:
             tuple(self.lockfiles),
             self.texts,
             self.project.findings,
+            str(root),
             pipelines,
         )
 

@@ -18,6 +18,7 @@ from seatrial.model import documents
 from seatrial.model.place import Place, Sourced
 
 _SHELL_KEYWORDS = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
+_REFERENCE = re.compile(r"\$(?:\{(\w+)(:?-)?|(\w+))", re.ASCII)
 _GAPS = {
     escape: re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
     for escape in "\\`"
@@ -52,11 +53,13 @@ def _argument_defaults(dockerfile: Dockerfile, escape: str) -> dict[str, str]:
 
 def _expanded(text: str, values: dict[str, str], escape: str) -> str:
     """The text with the variables filled in, "" where one isn't known."""
+    for braced, default, plain in _REFERENCE.findall(text):
+        if (braced or plain) not in values and not default:
+            return ""
     try:
-        value = expand(text, values, Options(escape=escape, skip_unset=True))
+        return expand(text, values, Options(escape=escape))
     except ExpansionError:
         return ""
-    return "" if "$" in value else value
 
 
 def _stage(

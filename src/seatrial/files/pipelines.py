@@ -20,7 +20,6 @@ _SINGLE = (
     ".woodpecker.yml",
     "azure-pipelines.yml",
     "bitbucket-pipelines.yml",
-    "cloudbuild.yaml",
     "Jenkinsfile",
     ".github/dependabot.yml",
     ".github/dependabot.yaml",
@@ -40,9 +39,8 @@ ReadText = Callable[[Path, str, int], str | None]
 """Reads a file by its path, the name that places use, and the most bytes that it may have; None if that fails."""
 
 
-def read_pipelines(directory: Path, read: ReadText) -> dict[str, str]:
-    """The texts by the name that places use."""
-    root = _repository(directory)
+def read_pipelines(root: Path, directory: Path, read: ReadText) -> dict[str, str]:
+    """The texts of those in `root`, by the name that places use in the project at `directory`."""
     texts: dict[str, str] = {}
     for path in _files(root):
         shown = shown_path(path, directory)
@@ -52,7 +50,8 @@ def read_pipelines(directory: Path, read: ReadText) -> dict[str, str]:
     return texts
 
 
-def _repository(directory: Path) -> Path:
+def repository(directory: Path) -> Path:
+    """The directory of the repository around a project, the project's own where there is none."""
     for parent in (directory, *directory.parents[:MAX_DEPTH]):
         if os.path.lexists(parent / ".git"):
             return parent

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Service
+
+if TYPE_CHECKING:
+    from seatrial.model.kubernetes import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,14 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A service of another project of the same repository. `prefix` leads from here to its places ("web/", or "")."""
+
+    prefix: str
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class Documents:
     """All that was read of one project. `texts` are the files' texts by the name that places use, for excerpts and
     inline ignores; `lockfiles` the names of the package managers' lock files (and of manifests) that lie there."""
@@ -224,5 +236,16 @@ class Documents:
     texts: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     """What reading itself found wrong (requirement `syntax` and the like)."""
-    pipelines: Mapping[str, str] = field(default_factory=dict)
-    """The texts of the CI files of the repository, and of its Dependabot and Renovate settings; also in `texts`."""
+    repository: str = ""
+    """The directory (absolute) of the repository that the project lies in; its own where there is none."""
+    read_pipelines: Callable[[], Mapping[str, str]] = dict
+    """Gives `pipelines`; remembers its answer, and puts them into `texts`, too."""
+    cluster: Cluster | None = None
+    """What the Kubernetes manifests of the project say; None where there are none."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """Services of other projects, whose images the manifests may run."""
+
+    @property
+    def pipelines(self) -> Mapping[str, str]:
+        """The texts of the CI files of the repository, and of its Dependabot and Renovate settings."""
+        return self.read_pipelines()

@@ -14,7 +14,7 @@ from seatrial.model.place import Place, Sourced
 
 DEFAULT_GRACE = 30
 """Seconds of `terminationGracePeriodSeconds` where nothing is said."""
-LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
+LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"})
 """Kinds whose pods are to run for ever."""
 
 
@@ -274,9 +274,12 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """All that the manifests of a project say. `texts` are those of the files; `overridden_images` the names whose tag
-    a kustomization or skaffold sets; `defaulted` the namespaces (with their groups) where a LimitRange fills in
-    resources. `not_read` says of a file why it was left out."""
+    """All that the manifests of a project say.
+
+    `overridden_images` are the names whose tag a kustomization or skaffold sets, `built_images` the directories (from
+    the root) that skaffold builds images from; `defaulted` the namespaces, each with its groups, where a LimitRange
+    fills in resources. `not_read` says of a file why it was left out.
+    """
 
     workloads: tuple[Workload, ...] = ()
     services: tuple[KubernetesService, ...] = ()
@@ -284,6 +287,7 @@ class Cluster:
     autoscalers: tuple[Autoscaler, ...] = ()
     secrets: tuple[Secret, ...] = ()
     overridden_images: frozenset[str] = frozenset()
+    built_images: Mapping[str, str] = field(default_factory=dict)
     defaulted: tuple[tuple[str, frozenset[str]], ...] = ()
     not_read: tuple[Sourced[str], ...] = ()
 

@@ -18,6 +18,10 @@ _MOVING = frozenset(
 _FEATURES_IN_MINORS = frozenset({"python", "golang", "ruby", "php", "rust", "alpine", "elixir", "perl"})
 """Images whose major version alone goes on to new feature releases: python:3 was 3.12, then 3.13."""
 _PATCHES_IN_MAJORS = frozenset({"node", "postgres", "nginx", "redis", "mysql", "mariadb", "mongo", "haproxy"})
+_VARIANTS = frozenset(
+    {"alpine", "slim", "bookworm", "bullseye", "buster", "trixie", "fpm", "cli", "apache", "jdk", "jre", "latest-slim"}
+)
+"""What stands in a tag beside the version; alone it means the newest version: node:alpine."""
 _NO_LONGER_MOVE = frozenset({"python:2", "php:5", "php:7", "ruby:2", "ruby:1"})
 _ALL_VARIABLE = re.compile(r"[\"']?\$(?:\w+|\{[^}]*\})[\"']?")
 _ONLY_MOVING = ("gcr.io/distroless/", "cgr.dev/chainguard/")
@@ -43,7 +47,8 @@ def _judge(reference: images.Reference) -> tuple[Severity, str]:
     if not tag:
         return Severity.WARNING, "has no tag, which means latest: another build can get another image"
     word = tag.split("-")[0].lower()
-    if word in _MOVING:
+    is_variant = word in _VARIANTS and name in _FEATURES_IN_MINORS | _PATCHES_IN_MAJORS
+    if word in _MOVING or is_variant:
         return Severity.WARNING, "names whatever is newest: another build can get another major version"
     number = builds.version(tag)
     if f"{name}:{number}" in _NO_LONGER_MOVE:
@@ -83,6 +88,7 @@ RULE = Rule(
         Bad({"Dockerfile": "FROM node\n" + _END}, "Dockerfile:1:6", "no tag"),
         Bad({"Dockerfile": "FROM node:latest\n" + _END}, "Dockerfile:1:6", "newest"),
         Bad({"Dockerfile": "FROM node:lts-alpine\n" + _END}, "Dockerfile:1:6", "newest"),
+        Bad({"Dockerfile": "FROM node:alpine\n" + _END}, "Dockerfile:1:6", "newest"),
         Bad({"Dockerfile": "FROM python:3-slim\n" + _END}, "Dockerfile:1:6", "feature release"),
         Bad({"Dockerfile": "FROM node:22-slim\n" + _END}, "Dockerfile:1:6", "floating major"),
         Bad({"Dockerfile": "ARG V=latest\nFROM ruby:$V\n" + _END}, "Dockerfile:2:6", "ruby:latest (ruby:$V)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, images
@@ -30,9 +31,10 @@ _NEED_TOOLS = frozenset(
         "cpanm",
         "unzip",
     }
-    | {"node-gyp", "configure", "pg_config", "mysql_config", "convert", "xz", "ssh", "autoconf", "apt-get", "apt"}
+    | {"node-gyp", "configure", "pg_config", "mysql_config", "convert", "xz", "ssh", "autoconf"}
 )
 """Programs of the full images whose use says that somebody needs more than the slim one."""
+_SYSTEM_LIBRARIES = re.compile(r"build-essential|\b[a-z0-9.+-]+-dev\b|\b(?:git|gcc|make)\b")
 _NO_MUSL = {
     "canvas": "has no prebuilt binary for musl and is compiled",
     "node-sass": "has no prebuilt binary for newer Node on musl and is compiled",
@@ -77,7 +79,10 @@ def _is_full(base: builds.Base) -> bool:
 
 
 def _uses_tools(unit: Unit) -> bool:
-    return any(command.program in _NEED_TOOLS for _instruction, command in builds.runs(unit))
+    texts = (builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN")
+    return any(command.program in _NEED_TOOLS for _instruction, command in builds.runs(unit)) or any(
+        _SYSTEM_LIBRARIES.search(text) for text in texts
+    )
 
 
 def _on_musl(unit: Unit, base: builds.Base) -> Iterator[Wrong]:
@@ -126,6 +131,7 @@ RULE = Rule(
     sources=("https://github.com/docker-library/docs/tree/master/node#image-variants",),
     bad=(
         Bad({"Dockerfile": "FROM node:22.3.0\n" + _END}, "Dockerfile:1:6", "full image"),
+        Bad({"Dockerfile": "FROM node:22.3.0\nRUN apt-get install -y tini\n" + _END}, "Dockerfile:1:6", "full image"),
         Bad({"Dockerfile": "FROM python:3.13-bookworm\n" + _END}, "Dockerfile:1:6", "full image"),
         Bad(
             {"Dockerfile": "FROM node:22-alpine\n" + _END, "package.json": '{"dependencies": {"canvas": "^2"}}'},

@@ -25,9 +25,9 @@ _LOCKS = frozenset(
 
 
 def _check(context: Context) -> Iterator[Finding]:
-    pipelines = context.documents.pipelines
     locks = [file for file in context.documents.lockfiles if file.rpartition("/")[2] in _LOCKS]
-    if not locks or any(_BOTS.search(file) or _AUDITS.search(text) for file, text in pipelines.items()):
+    pipelines = context.documents.pipelines if locks else {}
+    if any(_BOTS.search(file) or _AUDITS.search(text) for file, text in pipelines.items()):
         return
     first = next((file for file, text in sorted(pipelines.items()) if _BUILDS.search(text)), None)
     if first is None:

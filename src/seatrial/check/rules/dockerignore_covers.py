@@ -34,7 +34,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         secrets = []  # a build may well need them, and they stay behind
     if not secrets and not baggage:
         return
-    taken = [path.rstrip("/") for path in (*secrets, *baggage)]
+    modules = [path for path in entries if path in ("node_modules/", ".venv/")]
+    taken = [path.rstrip("/") for path in (*secrets, *baggage, *modules)]
     shown = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if taken[3:] else "")
     ignore = dockerfile.context.ignore_file.rpartition("/")[2]
     why = f"{ignore} does not leave them out" if ignore else "there is no .dockerignore"

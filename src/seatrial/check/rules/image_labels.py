@@ -37,7 +37,7 @@ def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
 def _is_published(documents: Documents) -> bool:
     """Whether CI pushes the one image that is built here."""
     built = [unit for unit in documents.units if unit.dockerfile and not launch.is_for_development(unit)]
-    is_root = not any(file.startswith(("../", "/")) for file in documents.pipelines)
+    is_root = documents.repository == documents.directory
     return len(built) == 1 and is_root and any(_PUSHES.search(text) for text in documents.pipelines.values())
 
 

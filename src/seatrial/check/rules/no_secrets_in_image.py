@@ -96,7 +96,7 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
         place = value.place
         if value.value is None or place is None or place.file != entry.file:
             continue
-        written = _written(texts, place)
+        written = builds.written_line(texts, place)
         if "$" in written or value.value not in written:
             continue  # filled in from outside
         what = _what(Assignment(name, value.value, place))
@@ -109,12 +109,6 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
         message += "" if found[1:] else " the file itself"
         remedy = "write ${NAME:?} and keep the value out of the repository, or use compose's `secrets:`"
         yield Wrong(message, found[0].place, remedy, severity, related=tuple(found[1:]))
-
-
-def _written(texts: Mapping[str, str], place: Place) -> str:
-    """What stands at this place: a variable there was filled in before the value came here."""
-    lines = texts.get(place.file, "").split("\n")
-    return "\n".join(lines[place.line - 1 : max(place.end_line, place.line)])
 
 
 _FROM = "FROM node:22-slim\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, credentials, images, services
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
@@ -31,7 +31,9 @@ def _check(context: Context) -> Iterator[Finding]:
             if made is not None:
                 yield made
     for unit in services.production(context.units):
-        wrong_variable = _variable(unit) if unit.compose and unit.compose.file not in dev_files else None
+        wrong_variable = (
+            _variable(unit, context.documents.texts) if unit.compose and unit.compose.file not in dev_files else None
+        )
         made = finding(NAME, Severity.INFO, wrong_variable, unit.service.name) if wrong_variable else None
         if made is not None:
             yield made
@@ -52,7 +54,9 @@ def _arguments(unit: Unit) -> Iterator[Wrong]:
                 yield Wrong(message, each.place, remedy)
 
 
-def _variable(unit: Unit) -> Wrong | None:
+def _variable(unit: Unit, texts: Mapping[str, str]) -> Wrong | None:
+    """A password that comes from outside, for an image that would take a file. One in the file itself is a finding of
+    no-secrets-in-image, or a placeholder."""
     entry = unit.compose
     if entry is None or entry.has_build or entry.image is None:
         return None
@@ -60,10 +64,11 @@ def _variable(unit: Unit) -> Wrong | None:
     names = _FILES.get(reference.repository, ()) if reference.is_official else ()
     for name in names:
         value = entry.environment.get(name)
-        if value is not None and value.value and value.place is not None and value.place.file == entry.file:
+        place = value.place if value is not None and value.value else None
+        if place is not None and place.file == entry.file and "$" in builds.written_line(texts, place):
             message = f"{entry.name}: {name} is a variable, which `docker inspect` and every child process can read"
             remedy = f"{name}_FILE: /run/secrets/{name.lower()}, with that secret under `secrets:`"
-            return Wrong(message, value.place, remedy, Severity.INFO)
+            return Wrong(message, place, remedy, Severity.INFO)
     return None
 
 
@@ -78,7 +83,6 @@ RULE = Rule(
     instead="FROM node:22-slim\nRUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci\n",
     check=_check,
     sources=("https://docs.docker.com/build/building/secrets/",),
-    consequence_of=("no-secrets-in-image",),
     bad=(
         Bad({"Dockerfile": "FROM node:22\nARG NPM_TOKEN\nRUN echo $NPM_TOKEN > .npmrc\n"}, "Dockerfile:2:5", "history"),
         Bad({"compose.yaml": _COMPOSE}, "compose.yaml:5:26", "docker inspect"),

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from seatrial.files.compose.nodes import Scalar, is_null, kind_of, text_of
 from seatrial.files.kubernetes.fields import Fields, is_filled_in
-from seatrial.model.kubernetes import Container, ContainerPort, Handler, Pod, Probe, Resources, Security, Variable, Volume
+from seatrial.model.kubernetes import (
+    Container,
+    ContainerPort,
+    Handler,
+    Pod,
+    Probe,
+    Resources,
+    Security,
+    Variable,
+    Volume,
+)
 from seatrial.model.place import Sourced
 
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")

@@ -7,21 +7,28 @@ fifty thousand lines, of which none is about a workload. Pure; never raises for 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from seatrial.files.compose.yaml_tree import YamlError, read_documents
 from seatrial.files.kubernetes.objects import KINDS, Objects
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 
-_KIND = re.compile(r"""["']?\bkind["']?[ \t]*:[ \t]*["']?(?:\w*List|%s)\b""" % "|".join(KINDS))
+_KIND = re.compile(r"""["']?\bkind["']?[ \t]*:[ \t]*["']?(?:\w*List|{})\b""".format("|".join(KINDS)))
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
+_NO_LINE_END = re.compile(r"[^\r\n]+")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 
 
 def looks_like_manifest(data: bytes) -> bool:
     """Whether this may be a manifest; costs next to nothing."""
     return b"apiVersion" in data and b"kind" in data and b"\0" not in data[:64]
+
+
+def is_sure_manifest(data: bytes) -> bool:
+    """Whether the text says outright that it is one of the kinds that are read."""
+    return looks_like_manifest(data) and bool(_KIND.search(data.decode("utf-8", "replace")))
 
 
 def read_manifest(data: bytes, file: str, objects: Objects) -> Sourced[str] | None:
@@ -55,11 +62,11 @@ def _relevant(text: str) -> str | None:
         return text
     starts = [match.start() for match in _SEPARATOR.finditer(text)]
     edges = [0, *(start for start in starts if start), len(text)]
-    parts = [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [text[start:end] for start, end in pairwise(edges)]
     return "".join(part if _KIND.search(part) else _blank(part) for part in parts)
 
 
 def _blank(part: str) -> str:
     # Lines are what places need. A separator has to stay one, for the document before it ends there.
     separator = "---" if part.startswith("---") else ""
-    return separator + "".join(character for character in part if character in "\r\n")
+    return separator + _NO_LINE_END.sub("", part)

@@ -30,6 +30,7 @@ _GROUPS = {
     "StatefulSet": ("apps/",),
     "DaemonSet": ("apps/", "extensions/"),
     "ReplicaSet": ("apps/", "extensions/"),
+    "ReplicationController": ("v1",),
     "Job": ("batch/",),
     "CronJob": ("batch/",),
     "Pod": ("v1",),
@@ -52,8 +53,15 @@ class Objects:
     budgets: list[DisruptionBudget] = field(default_factory=list)
     autoscalers: list[Autoscaler] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
-    defaulted: list[str] = field(default_factory=list)
+    defaulted: list[Sourced[str]] = field(default_factory=list)
+    """The namespaces of LimitRanges."""
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        few = len(self.services) + len(self.budgets) + len(self.autoscalers)
+        return len(self.workloads) + few + len(self.secrets) + len(self.defaulted)
 
     def add(self, root: Node) -> None:
         """Read one document; a list has its items read."""
@@ -71,7 +79,7 @@ class Objects:
         readers: dict[str, Callable[[_Head, Fields], None]] = {
             "Service": self._service,
             "Secret": self._secret,
-            "LimitRange": lambda found, _fields: self.defaulted.append(found.namespace),
+            "LimitRange": lambda found, _fields: self.defaulted.append(Sourced(found.namespace, found.place)),
             "PodDisruptionBudget": self._budget,
             "HorizontalPodAutoscaler": self._autoscaler,
         }

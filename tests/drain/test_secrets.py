@@ -1,0 +1,92 @@
+"""Secrets: where they come from, and that they stay secret."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from pathlib import Path
+
+import pytest
+
+from seatrial.drain import Secret, SecretError, secret
+
+VALUE = "hunter2-very-secret"
+
+
+def test_the_file_that_the_variable_names_comes_first(tmp_path: Path) -> None:
+    named, mounted = tmp_path / "named", tmp_path / "db_password"
+    named.write_text(f"  {VALUE}\n")
+    mounted.write_text("other")
+    found = secret("DB_PASSWORD", folder=str(tmp_path), environ={"DB_PASSWORD_FILE": str(named)})
+    assert (found.value, found.source) == (VALUE, str(named))
+
+
+def test_a_mounted_secret_comes_before_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "db_password").write_text(VALUE)
+    assert secret("DB_PASSWORD", folder=str(tmp_path), environ={"DB_PASSWORD": "other"}).value == VALUE
+
+
+def test_the_environment_comes_last(tmp_path: Path) -> None:
+    found = secret("DB_PASSWORD", folder=str(tmp_path), environ={"DB_PASSWORD": f"{VALUE}\n"})
+    assert (found.value, found.source) == (VALUE, "environment")
+
+
+def test_a_missing_secret_says_where_it_could_be(tmp_path: Path) -> None:
+    with pytest.raises(SecretError) as caught:
+        secret("DB_PASSWORD", folder=str(tmp_path), environ={})
+    for part in ("DB_PASSWORD_FILE", f"{tmp_path}/db_password", "environment", "hint:"):
+        assert part in str(caught.value)
+
+
+def test_a_secret_given_twice_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SecretError, match="given twice"):
+        secret("A", folder=str(tmp_path), environ={"A": "x", "A_FILE": "/y"})
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_an_empty_secret_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SecretError, match="A is empty"):
+        secret("A", folder=str(tmp_path), environ={"A": text})
+
+
+def test_a_file_that_is_missing_is_an_error_and_not_skipped(tmp_path: Path) -> None:
+    with pytest.raises(SecretError, match="can't be read: No such file"):
+        secret("A", folder=str(tmp_path), environ={"A_FILE": str(tmp_path / "absent")})
+
+
+def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SecretError, match="not UTF-8"):
+        secret("A", folder=str(tmp_path), environ={})
+
+
+def test_a_secret_can_be_typed(tmp_path: Path) -> None:
+    found: Secret[int] = secret("PORT", int, folder=str(tmp_path), environ={"PORT": " 5432 "})
+    assert found.value == 5432
+
+
+def test_an_error_of_the_type_does_not_show_the_value(tmp_path: Path) -> None:
+    with pytest.raises(SecretError, match="is no int") as caught:
+        secret("PORT", int, folder=str(tmp_path), environ={"PORT": VALUE})
+    assert VALUE not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_default_stands_in_for_a_missing_secret(tmp_path: Path) -> None:
+    assert secret("PORT", int, default=1, folder=str(tmp_path), environ={}).value == 1
+
+
+def test_a_secret_is_not_shown_by_accident(caplog: pytest.LogCaptureFixture) -> None:
+    hidden = Secret("A", VALUE, "environment")
+    logging.getLogger("test").warning("it is %s and %r", hidden, hidden)
+    shown = f"{hidden} {hidden!r} {hidden:>40} {[hidden]} {caplog.text}"
+    assert VALUE not in shown
+    assert "<secret A from environment>" in shown
+    with pytest.raises(TypeError, match="can't be pickled"):
+        pickle.dumps(hidden)
+
+
+def test_secrets_compare_by_value() -> None:
+    assert Secret("A", VALUE, "x") == Secret("B", VALUE, "y")
+    assert Secret("A", VALUE, "x") != Secret("A", "other", "x")
+    assert Secret("A", VALUE, "x") != VALUE
