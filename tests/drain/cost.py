@@ -57,7 +57,13 @@ def imported(statement: str) -> float:
 def main() -> None:
     bare, wrapped = asyncio.run(requests())
     print(f"one request: {bare:.2f} us bare, {wrapped:.2f} us with the middleware, {wrapped - bare:.2f} us more")
-    for name in ("seatrial.drain", "seatrial.drain.secrets", "seatrial.drain.threads", "seatrial.drain.asgi", "asyncio"):
+    for name in (
+        "seatrial.drain",
+        "seatrial.drain.secrets",
+        "seatrial.drain.threads",
+        "seatrial.drain.asgi",
+        "asyncio",
+    ):
         print(f"import {name}: {imported(f'import {name}'):.1f} ms")
     tracemalloc.start()
     asyncio.run(requests())

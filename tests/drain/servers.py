@@ -116,19 +116,21 @@ def outcome(recording: Recording, verdicts: tuple[Verdict, ...]) -> Outcome:
 
 
 def main() -> None:
-    """Print the table: `python -m tests.drain.servers [NAME]… [--lag 3]`."""
+    """Print the table: `python -m tests.drain.servers [RUNS] [NAME]…`; what failed goes to stderr."""
+    runs = next((int(word) for word in sys.argv[1:] if word.isdigit()), 1)
     chosen = [name for name in sys.argv[1:] if name in SERVERS] or list(SERVERS)
+    print("| server | lag | bare: lost, exit | with drain: lost, exit, seconds |\n| --- | --- | --- | --- |")
     for name in chosen:
-        for how, argv in zip(("bare", "drain"), SERVERS[name], strict=True):
-            for lag in (0.0, 3.0):
-                got = tried(argv, name, lag=lag)
-                print(
-                    f"| {name} | {how} | {lag:g} | {got.lost} | {got.code} | {got.seconds:.1f} "
-                    f"| {', '.join(got.failed)} |",
-                )
-                if "-v" in sys.argv:
-                    print("\n".join(f"    {line}" for line in got.told))
-                sys.stdout.flush()
+        bare, drained = SERVERS[name]
+        for lag in (0.0, 3.0):
+            before = tried(bare, name, lag=lag, only=frozenset({Scenario.STOP}))
+            after = [tried(drained, name, lag=lag, only=frozenset({Scenario.STOP})) for _ in range(runs)]
+            codes = "/".join(sorted({str(got.code) for got in after}))
+            lost, took = "+".join(str(got.lost) for got in after), max(got.seconds for got in after)
+            lost = lost if any(got.lost for got in after) else "0"
+            print(f"| {name} | {lag:g} s | {before.lost}, {before.code} | {lost}, {codes}, {took:.1f} |", flush=True)
+            for got in (got for got in after if got.failed):
+                print(name, lag, *got.told, sep="\n    ", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

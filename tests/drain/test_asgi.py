@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -259,15 +258,3 @@ def test_other_protocols_are_passed_on() -> None:
 
 def test_what_headers_said_about_the_connection_is_replaced() -> None:
     assert announced([(b"Connection", b"keep-alive"), (b"x", b"y")]) == [(b"x", b"y"), CLOSE]
-
-
-def test_the_cost_of_a_request_is_small() -> None:
-    """Measured for the docs by `python -m tests.drain.cost`; here only that it is no hundredfold of what is promised."""
-
-    async def story(life: AsyncLife) -> None:
-        app, begun = Middleware(hello, life), time.perf_counter()
-        for _ in range(200):
-            await requested(app, scope())
-        assert (time.perf_counter() - begun) / 200 < 300e-6
-
-    played(story)

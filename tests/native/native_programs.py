@@ -45,6 +45,11 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def descendants_of(pid: int) -> list[int]:
+    children = children_of(pid)
+    return [*children, *(each for child in children for each in descendants_of(child))]
+
+
 def status_of(pid: int, name: str) -> str:
     """One line of /proc/PID/status."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -128,7 +133,7 @@ class Program:
         return status_of(self.pid, "State")[0]
 
     def end(self) -> None:
-        for pid in [*children_of(self.pid), self.pid, self.process.pid]:
+        for pid in [*descendants_of(self.process.pid), self.process.pid]:
             if pid != self.process.pid or self.process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

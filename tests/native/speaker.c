@@ -2,7 +2,7 @@
  * A child that speaks: "ready PID PPID PGRP SID" first, then every signal that it gets, by number. It takes signals with
  * sigwaitinfo(2), so that none is missed between two of its steps.
  *
- *   speaker [SIGNAL=CODE]...   ends with CODE at SIGNAL (default: only SIGKILL ends it)
+ *   speaker [SIGNAL=CODE]...   ends with CODE at SIGNAL (default: only SIGKILL ends it, or 90 s of silence)
  *   speaker orphans N          leaves N orphans that end at once, then goes on as above
  *   speaker early              says nothing: waits for SIGTERM and ends with 42 (a stop that came before ends it with 143)
  */
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void leave_orphans(int count) {
@@ -40,8 +41,8 @@ int main(int argc, char **argv) {
     printf("ready %d %d %d %d\n", getpid(), getppid(), getpgrp(), getsid(0));
     for (;;) {
         fflush(stdout);
-        number = sigwaitinfo(&all, NULL);
-        if (number <= 0) continue;
+        number = sigtimedwait(&all, NULL, &(struct timespec){90, 0});
+        if (number <= 0) return 1; /* forgotten by its test */
         printf("%d\n", number);
         if (ends[number] >= 0) {
             fflush(stdout);

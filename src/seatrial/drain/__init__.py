@@ -6,8 +6,7 @@ imported: signals, logging and exception hooks are touched only by what you call
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing itself would cost more than all of this; type checkers know the name
 if TYPE_CHECKING:
     from seatrial.drain.health import Check, Health, Status
     from seatrial.drain.secrets import Secret, SecretError, secret
@@ -24,9 +23,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from hmac import compare_digest
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
@@ -46,6 +45,8 @@ class Secret(Generic[T]):
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
+        from hmac import compare_digest  # late: it brings OpenSSL along
+
         return isinstance(other, Secret) and compare_digest(str(self._value).encode(), str(other.value).encode())
 
     __hash__ = None  # type: ignore[assignment]  # a hash would tell something of the value

@@ -1,0 +1,27 @@
+"""What the fixes of CMD and ENTRYPOINT share: which words need no shell, and an argv in exec form. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
+_BUILTINS = frozenset(
+    {"cd", "exec", "export", "set", "eval", "source", ".", ":", "trap", "ulimit", "umask", "wait", "exit", "return"}
+    | {"if", "while", "for", "until", "case", "time", "command", "builtin", "read", "shift", "unset", "alias", "type"}
+)
+
+
+def plain_words(line: str) -> tuple[str, ...]:
+    """The words of a line that means the same without a shell; empty where it may not."""
+    words = tuple(line.split(" ")) if "\n" not in line else ()
+    words = tuple(word for word in words if word)
+    if not words or not all(PLAIN_WORD.fullmatch(word) for word in words):
+        return ()
+    return () if words[0] in _BUILTINS or "=" in words[0] else words
+
+
+def exec_form(argv: Sequence[str]) -> str:
+    """The JSON array."""
+    return json.dumps(list(argv), ensure_ascii=False)

@@ -1,0 +1,22 @@
+"""Fix for init-reaps-orphans: compose's own init, for each service that runs the command of the finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check import launch
+from seatrial.check.fixes.compose_block import with_key
+from seatrial.check.interface import Context
+from seatrial.model.edit import Edit
+from seatrial.model.finding import Finding
+
+
+def fix(context: Context, finding: Finding) -> Iterator[Edit]:
+    """Add `init: true`: unsafe, for a program without a handler then dies at once on the stop signal."""
+    for unit in context.units:
+        # A finding of a Dockerfile is told once, for all services that are built from it.
+        if launch.command_place(unit) != finding.place or unit.service.init is not None:
+            continue
+        edit = with_key(context, unit, finding.requirement, "init", ("true",), "add init: true", is_safe=False)
+        if edit is not None:
+            yield edit
