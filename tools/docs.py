@@ -2,6 +2,7 @@
 
 - docs/requirements.md: the catalogue, with what the drill does for each requirement
 - docs/report-json.md: the JSON report, from its schema
+- docs/drain.md: the diagram of the stop, from its table
 - README.md and docs/drill.md: the blocks of `--help`
 """
 
@@ -66,9 +67,18 @@ def report_json() -> str:
     return str(report_json_docs.page())
 
 
+def drain() -> str:
+    """The page of the library, with the diagram of its table."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    import drain_docs
+
+    return str(drain_docs.page((ROOT / "docs/drain.md").read_text(encoding="utf-8")))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/requirements.md": requirements,
     "docs/report-json.md": report_json,
+    "docs/drain.md": drain,
     "docs/drill.md": lambda: with_help("docs/drill.md", "drill"),
     "README.md": lambda: with_help("README.md"),
 }

@@ -1,14 +1,13 @@
 """The proof: with drain no server loses a request, each exits with 0, and late connections are served during the lag.
 
-A drill that does not come out so is repeated, at most twice: on a busy machine one can be disturbed in ways that its own
-lateness does not show, and a real loss would come back. `python -m tests.drain.servers 20` prints the table of the docs.
+A drill that does not come out so is repeated, at most twice: on a busy machine one can be disturbed in ways that its
+own lateness does not show, and a real loss would come back. `python -m tests.drain.servers 20` prints the docs' table.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from seatrial.drill.trial import drill  # noqa: F401  # fails here, not in the middle, where the drill is missing
 from seatrial.model.recording import Scenario
 from tests.drain.servers import SCENARIOS, SERVERS, missing, tried
 from tests.trials.conftest import require

@@ -62,6 +62,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("image-tag-unique", "compose"),
     Entry("dependencies-audited"),
     Entry("grace-period-fits", "compose kubernetes"),
+    Entry("pre-stop-delay", "kubernetes"),
+    Entry("probes-distinct", "kubernetes"),
+    Entry("resources-set", "kubernetes"),
+    Entry("security-context", "kubernetes"),
+    Entry("single-restart-loop", "kubernetes"),
+    Entry("update-order", "kubernetes"),
 )
 
 NAMES = tuple(entry.name for entry in ENTRIES)

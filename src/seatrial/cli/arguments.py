@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from seatrial.cli import check_arguments
+from seatrial.cli import check_arguments, fix_arguments
 from seatrial.model import catalogue
 
 EPILOG = """\
@@ -150,6 +150,7 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS = (
     Command("check", check_arguments.SUMMARY, check_arguments.USAGE, "check_command", check_arguments.add_arguments),
+    Command("fix", fix_arguments.SUMMARY, fix_arguments.USAGE, "fix_command", fix_arguments.add_arguments),
     Command(
         "drill",
         "start a service as a container would be, load it, stop it, and report what happened",

@@ -21,6 +21,7 @@ from seatrial.check.run import Options, Outcome
 from seatrial.cli import codes
 from seatrial.cli.check_settings import Settings, read_settings
 from seatrial.files.documents import read_documents
+from seatrial.model.documents import Documents, Neighbour
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
 from seatrial.report.findings_values import FindingsReport, Page, TextStyle, render
@@ -35,6 +36,7 @@ class _Checked:
     services: int = 0
     problems: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
+    neighbours: list[Neighbour] = field(default_factory=list)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         _check_path(Path(path), options, checked)
     if not checked.outcomes and not checked.problems:
         raise NothingFoundError(
-            "no Dockerfile and no compose file found", hint="name a directory, a Dockerfile or a compose file"
+            "no Dockerfile, compose file or Kubernetes manifest found",
+            hint="name a directory, a Dockerfile, a compose file or a manifest",
         )
     if arguments.write_baseline:
         return _write_baseline(Path(arguments.write_baseline), checked)
@@ -94,13 +97,28 @@ def _check_path(path: Path, options: Options, checked: _Checked) -> None:
     for dockerfile in found.dockerfiles:
         if str(dockerfile) not in checked.read:
             _check_one(dockerfile, options, checked, found_below=root)
+    _check_manifests(root, options, checked)
+
+
+def _check_manifests(root: Path, options: Options, checked: _Checked) -> None:
+    """The Kubernetes manifests below `root`, all together: what they say of one service may stand in many files."""
+    from seatrial.files.kubernetes import manifest_files
+
+    files = tuple(manifest_files(root))
+    if not files:
+        return
+    from seatrial.files.kubernetes.project import manifest_documents
+
+    documents = manifest_documents(root, files, checked.neighbours)
+    if documents is not None:
+        _run(documents, options, checked)
 
 
 def _check_one(path: Path, options: Options, checked: _Checked, *, found_below: Path | None = None) -> None:
     """`found_below` is the directory that was searched; None where the user named the file."""
     origin = str(path.relative_to(found_below)) if found_below else ""
     try:
-        documents = read_documents(path, environment={}, origin=origin)
+        documents = read_documents(path, environment={}, origin=origin, manifests=not found_below)
     except NothingFoundError:
         return
     except InputError as error:
@@ -112,11 +130,19 @@ def _check_one(path: Path, options: Options, checked: _Checked, *, found_below: 
         if any(_MISTAKEN.search(finding.message) for finding in documents.findings):
             return  # a part that is put over another file, or no compose file at all
         documents = replace(documents, findings=tuple(_of_any_context(documents.findings)))
+    if found_below:
+        below = os.path.relpath(documents.directory, found_below)
+        prefix = "" if below == "." else below + "/"
+        checked.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
+    _run(documents, options, checked)
+
+
+def _run(documents: Documents, options: Options, checked: _Checked) -> None:
     prefix = _prefix(documents.directory)
     outcome = checking.run(documents, replace(options, prefix=prefix))
     checked.outcomes.append(outcome)
     checked.texts.update({checking.moved_file(file, prefix): text for file, text in documents.texts.items()})
-    checked.services += len(documents.units)
+    checked.services += len(documents.units) + (len(documents.cluster.workloads) if documents.cluster else 0)
 
 
 def _prefix(directory: str) -> str:

@@ -56,7 +56,7 @@ def _tree(text: str) -> list[Any]:
     try:
         for event in events:
             if isinstance(event, yaml.AliasEvent):
-                stack[-1].append("*" + event.anchor)
+                stack[-1].append(f"*{event.anchor}")
             elif isinstance(event, yaml.ScalarEvent):
                 plain = "plain" if event.implicit[0] else ""
                 stack[-1].append((event.anchor or "", event.tag or "", event.value, plain))
@@ -177,5 +177,3 @@ def _script_kept(old: str, new: str, promises: Sequence[Execs]) -> bool:
 
 def _at(command: Any) -> tuple[int, int]:
     return command.place.line, command.place.column
-
-

@@ -22,7 +22,7 @@ LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"
 class Handler:
     """What a probe or a lifecycle hook does. `kind` is the field's name: exec, httpGet, tcpSocket, grpc or sleep.
 
-    `port` is a number or a port's name, as written; `seconds` belongs to sleep.
+    `port` is a number or a port's name, as written; `path` is the service for grpc; `seconds` belongs to sleep.
     """
 
     kind: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from seatrial.check.interface import Context
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit, Sets
+from seatrial.model.finding import Finding
 from seatrial.model.place import Place
 
 _KEY_LINE = re.compile(r"""( *)(?:[\w.-]+|"[\w.-]+"|'[\w.-]+')[ ]*:[ ]*(?:#.*)?\r?$""")
@@ -48,7 +49,7 @@ def block(text: str, key: Place) -> Block | None:
         if line[depth] == "\t" or line[depth:].startswith("<<: {"):
             return None
         indent, last = indent or depth, number
-    if not indent or lines[last].lstrip(" ").startswith("- ") and indent == outer:
+    if not indent or (lines[last].lstrip(" ").startswith("- ") and indent == outer):
         return None
     last = _with_comments(lines, last, outer)
     end = Place(key.file, last + 1, len(lines[last].rstrip("\r")) + 1, last + 1, len(lines[last].rstrip("\r")) + 1)
@@ -66,19 +67,18 @@ def _with_comments(lines: Sequence[str], last: int, outer: int) -> int:
 
 
 def with_key(
-    context: Context, unit: Unit, requirement: str, key: str, value: Sequence[str], note: str, *, is_safe: bool = True
+    context: Context, unit: Unit, finding: Finding, lines: Sequence[str], *, is_safe: bool = True
 ) -> Edit | None:
-    """The edit that adds `key` to the service. `value` is one scalar, or the lines of a mapping, indented by tabs."""
+    """The edit that adds these lines, `key: value` or a key and its mapping (indented by tabs), to the service."""
     entry = unit.compose
     text = context.documents.texts.get(entry.file, "") if entry else ""
     found = block(text, entry.place) if entry and text else None
     if entry is None or found is None:
         return None
-    if len(value) == 1:
-        lines, written = [f"{key}: {value[0]}"], value[0]
-    else:
-        step = " " * found.step
-        body = [line.replace("\t", step) for line in value]
-        lines, written = [f"{key}:", *(step + line for line in body)], "\n".join(body)
-    new = "".join("\n" + " " * found.indent + line for line in lines)
-    return Edit(found.end, new, requirement, note, Sets(("services", entry.name, key), written), is_safe)
+    key, _, value = lines[0].partition(":")
+    stepped = [line.replace("\t", " " * found.step) for line in lines]
+    new = "".join("\n" + " " * found.indent + line for line in stepped)
+    written = value.strip() or "\n".join(stepped[1:])
+    return Edit(
+        found.end, new, finding.requirement, f"add {key}", Sets(("services", entry.name, key), written), is_safe
+    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seatrial.check.fixes.interface import point, spanned, unit_of
 from seatrial.check.interface import Context
 from seatrial.model.documents import Instruction, Unit
-from seatrial.model.edit import Becomes, Edit, InsertsItem, Substitutes
+from seatrial.model.edit import Becomes, Edit, InsertsItem, Promise, Substitutes
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
 
@@ -33,9 +33,14 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
 
 def _holds(outer: Place, inner: Place) -> bool:
     starts = (outer.line, outer.column) <= (inner.line, inner.column)
-    return outer.file == inner.file and starts and (inner.end_line, inner.end_column) <= (
-        outer.end_line,
-        outer.end_column,
+    return (
+        outer.file == inner.file
+        and starts
+        and (inner.end_line, inner.end_column)
+        <= (
+            outer.end_line,
+            outer.end_column,
+        )
     )
 
 
@@ -64,6 +69,7 @@ def _in_compose(context: Context, finding: Finding, unit: Unit) -> Iterator[Edit
     path = ("services", entry.name, "healthcheck", "test")
     items, block = list(_ITEM.finditer(text)), list(_BLOCK_ITEM.finditer(_whole_lines(context, place)))
     words = list(_WORD.finditer(text))
+    edit: tuple[int, str, Promise]
     if text.startswith("[") and len(items) == 1:
         quote = items[0].group(1)
         edit = (items[0].end(), f", {quote}-f{quote}", InsertsItem(path, items[0].group()[1:-1], '"-f"'))

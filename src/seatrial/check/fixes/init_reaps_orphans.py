@@ -17,6 +17,6 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
         # A finding of a Dockerfile is told once, for all services that are built from it.
         if launch.command_place(unit) != finding.place or unit.service.init is not None:
             continue
-        edit = with_key(context, unit, finding.requirement, "init", ("true",), "add init: true", is_safe=False)
+        edit = with_key(context, unit, finding, ("init: true",), is_safe=False)
         if edit is not None:
             yield edit

@@ -10,7 +10,7 @@ from seatrial.check.interface import Context
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 
-SECTION = ("driver: json-file", "options:", '\tmax-size: "10m"', '\tmax-file: "3"')
+SECTION = ("logging:", "\tdriver: json-file", "\toptions:", '\t\tmax-size: "10m"', '\t\tmax-file: "3"')
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
@@ -18,6 +18,6 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     unit = unit_of(context, finding)
     if unit is None or unit.service.logging is not None:
         return
-    edit = with_key(context, unit, finding.requirement, "logging", SECTION, "rotate the log")
+    edit = with_key(context, unit, finding, SECTION)
     if edit is not None:
         yield edit

@@ -26,7 +26,9 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     if at > len(lines) or instruction.place.column != 1 or not _ends_before(lines, start):
         return
     promise = Precedes(at, written)
-    yield Edit(point(finding.place, start, 1), written + "\n", finding.requirement, f"add {written}", promise, is_python)
+    yield Edit(
+        point(finding.place, start, 1), written + "\n", finding.requirement, f"add {written}", promise, is_python
+    )
 
 
 def _ends_before(lines: list[str], start: int) -> bool:

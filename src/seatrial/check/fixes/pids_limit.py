@@ -16,6 +16,6 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     unit = unit_of(context, finding)
     if unit is None or unit.service.limits.pids is not None:
         return
-    edit = with_key(context, unit, finding.requirement, "pids_limit", ("200",), "add pids_limit: 200", is_safe=False)
+    edit = with_key(context, unit, finding, ("pids_limit: 200",), is_safe=False)
     if edit is not None:
         yield edit

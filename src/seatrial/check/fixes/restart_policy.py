@@ -16,6 +16,6 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     unit = unit_of(context, finding)
     if unit is None or unit.service.restart is not None:
         return
-    edit = with_key(context, unit, finding.requirement, "restart", ("unless-stopped",), "add restart: unless-stopped")
+    edit = with_key(context, unit, finding, ("restart: unless-stopped",))
     if edit is not None:
         yield edit

@@ -29,6 +29,8 @@ STORES = services.SLOW_STORES | {
     "consul",
     "vault",
 }
+_STORE_WORDS = ("redis", "mysql", "postgres", "mongo", "kafka", "rabbitmq", "cassandra", "elasticsearch", "zookeeper")
+_STORE_PORTS = frozenset({6379, 3306, 5432, 27017, 9042, 11211, 2181, 9092, 5672, 2379, 2380, 26379, 2049})
 _PLACEHOLDERS = ("$", "{", "<", "PROJECT", "REGION", "REPO", "IMAGE", "YOUR", "CHANGE", "REPLACE", "_ID", "%")
 
 
@@ -124,8 +126,11 @@ def is_placeholder(image: str) -> bool:
 
 
 def is_store(container: Container) -> bool:
-    """Whether it is a data store, by its image."""
-    return images.parse(container.image.value).name in STORES if container.image else False
+    """Whether it is a data store or a broker, by its image or by what it listens on."""
+    name = images.parse(container.image.value).name if container.image else ""
+    ports = {each.number.value for each in container.ports}
+    is_named = name in STORES or any(word in name for word in _STORE_WORDS)
+    return is_named or (bool(ports) and ports <= _STORE_PORTS)
 
 
 def shell_of(seen: Seen, container: Container) -> str | None:

@@ -1,4 +1,4 @@
-"""The Kubernetes side of grace-period-fits: preStop and the server's own patience within terminationGracePeriodSeconds."""
+"""The Kubernetes side of grace-period-fits: preStop and the server's own patience within the pod's grace period."""
 
 from __future__ import annotations
 

@@ -67,12 +67,12 @@ RULE = Rule(
             "compose.yaml:4:24",
             "kills",
         ),
-        Bad({"web.yaml": _POD + _SLEEP}, "web.yaml:10:49", "nothing of it is left"),
-        Bad({"web.yaml": _POD + _SLEEP + _GRACE + "32\n"}, "web.yaml:10:49", "2 s of it"),
+        Bad({"web.yaml": _POD + _SLEEP}, "web.yaml:10:47", "nothing of it is left"),
+        Bad({"web.yaml": _POD + _SLEEP + _GRACE + "32\n"}, "web.yaml:10:47", "2 s of it"),
         Bad({"web.yaml": _POD + _GRACE + "0\n"}, "web.yaml:10:38", "at once"),
         Bad(
             {"web.yaml": _POD + "        args: [gunicorn, --graceful-timeout=28]\n" + _SLEEP.replace("30", "5")},
-            "web.yaml:11:49",
+            "web.yaml:11:47",
             "sleeps 5 s, then gunicorn --graceful-timeout gives requests 28 s",
         ),
         Bad(

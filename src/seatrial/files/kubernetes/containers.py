@@ -137,7 +137,7 @@ def _handler(fields: Fields) -> Handler | None:
             (command.place if command else None) or place,
             command.value if command else (),
             inner.text("port"),
-            inner.string("path"),
+            inner.string("service") if kind == "grpc" else inner.string("path"),
             inner.string("scheme") or "HTTP",
             inner.string("host"),
             seconds.value if seconds else 0,
