@@ -5,7 +5,6 @@ Property tests take the same examples every time, have no limit of time on a slo
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from .docker_engine import DockerEngine, EngineError, missing
+from .requirements import require
 
 settings.register_profile(
     "project",
@@ -30,14 +30,12 @@ settings.load_profile("project")
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[DockerEngine]:
     """A real Docker engine, started once; skips with the reason where there is none, and fails if CI is set."""
-    give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-    if reason := missing():
-        give_up(reason)
+    require(missing())
     folder = Path(tempfile.mkdtemp(prefix="docker-for-tests-"))  # short: a socket's path has 107 bytes at most
     try:
         engine = DockerEngine(folder)
     except EngineError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        give_up(str(error))
+        require(str(error))
     yield engine
     engine.close()

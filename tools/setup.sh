@@ -79,8 +79,9 @@ drill | slow)
 esac
 if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox-static chromium=chromium unshare=util-linux \
-        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io
+        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io qemu-aarch64-static=qemu-user-static
     group slow
+    group release
     node_modules tests/trials/servers
 fi
 if [ "${1:-}" = release ]; then

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import require
+
 pytestmark = pytest.mark.slow
 
 SERVER = """\
@@ -87,8 +89,7 @@ def test_a_server_without_a_handler_fails_and_the_reports_say_why(project: Path,
     page, saved = tmp_path / "out.html", tmp_path / "trial.json"
     drill = seatrial(project, "--only=stop", "--grace=2", "--json", f"--report={page}", f"--save={saved}")
     out, err = drill.communicate(timeout=100)
-    if drill.returncode == 4:
-        pytest.skip(err)
+    require(err if drill.returncode == 4 else "")
     document = json.loads(out)
     rulings = {each["requirement"]: each["ruling"] for each in document["verdicts"]}
     assert drill.returncode == 1, err
@@ -116,7 +117,7 @@ def test_an_interrupted_drill_cleans_up_and_says_so(project: Path, number: signa
         while "signal sent" not in (line := drill.stderr.readline()):
             if not line:
                 assert drill.wait(30) == 4, "it ended by itself"
-                pytest.skip("this machine cannot")
+                require("this machine cannot")
         below = children(drill.pid)
         assert below, "an instance is running"
         drill.send_signal(number)
@@ -140,8 +141,7 @@ def test_a_service_that_never_gets_ready_ends_with_its_own_output(tmp_path: Path
         check=False,
         env={**os.environ, "COLUMNS": "200"},
     )
-    if told.returncode == 4:
-        pytest.skip(told.stderr)
+    require(told.stderr if told.returncode == 4 else "")
     assert told.returncode == 1
     assert "no luck" in told.stdout
     assert "exit code 3" in told.stdout

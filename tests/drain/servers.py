@@ -84,7 +84,7 @@ class Outcome:
     told: tuple[str, ...]
 
 
-SCENARIOS = frozenset({Scenario.STOP, Scenario.INTERRUPT, Scenario.SECOND_SIGNAL})
+SCENARIOS = frozenset({Scenario.STOP, Scenario.INTERRUPT, Scenario.SECOND_SIGNAL, Scenario.SLOW_CLIENTS})
 LOSSES = {
     "in-flight-finish": "lost",
     "keep-alive-drained": "lost",

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seatrial.drain.state import CODE_LATE, Event, Phase
 from tests.drain.conftest import AsyncLife
@@ -93,10 +95,90 @@ def test_a_third_signal_ends_the_process_at_once() -> None:
     assert played(story, lag=60.0, deadline=90.0).ends == [143]
 
 
+def test_a_stop_that_no_signal_asked_for_leaves_the_process_alone() -> None:
+    async def story(life: AsyncLife) -> None:
+        life.enter("a request")
+        life.stop()
+        assert await life.stopped() == CODE_LATE
+
+    assert played(story, deadline=0.2).ends == []
+
+
+def test_a_life_can_be_had_again_in_another_loop_as_test_clients_do() -> None:
+    life = AsyncLife(deadline=5.0)
+
+    async def once() -> None:
+        life.attach(signals=False)
+        assert (life.ready, life.stopping, life.phase) == (True, False, Phase.SERVING)
+        life.stop()
+        assert await life.stopped() == 0
+
+    asyncio.run(once())
+    asyncio.run(once())
+
+
+def good(told: list[str]) -> Callable[[], Awaitable[None]]:
+    async def hook() -> None:
+        told.append("good")
+
+    return hook
+
+
+def raises(told: list[str]) -> Callable[[], Awaitable[None]]:
+    async def hook() -> None:
+        told.append("raises")
+        raise ValueError("broken")
+
+    return hook
+
+
+def hangs(told: list[str]) -> Callable[[], Awaitable[None]]:
+    async def hook() -> None:
+        told.append("hangs")
+        await asyncio.sleep(60)
+
+    return hook
+
+
+HOOKS = {"good": good, "raises": raises, "hangs": hangs}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    hooks=st.lists(st.tuples(st.sampled_from(["good", "raises", "hangs"]), st.booleans()), max_size=4),
+    requests=st.lists(st.integers(0, 3), max_size=3),
+    signals=st.integers(1, 3),
+)
+def test_any_order_of_hooks_requests_and_signals_ends_once_with_the_right_code(
+    hooks: list[tuple[str, bool]], requests: list[int], signals: int
+) -> None:
+    told: list[str] = []
+
+    async def story(life: AsyncLife) -> None:
+        for number, (kind, alone) in enumerate(hooks):
+            limit = 0.02 if kind == "hangs" else 5.0
+            after = () if alone else None
+            life.hook(HOOKS[kind](told), name=f"{kind} {number}", after=after, timeout=limit)
+        keys = [(turns, life.enter(f"request {turns}")) for turns in requests]
+        for _ in range(signals):
+            life._post(Event.SIGNAL, signal.SIGTERM)
+        for turns, key in keys:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            life.leave(key)
+        await life.stopped()
+        assert life.ends == ([143] if signals == 3 else [])
+        kinds = {kind for kind, _ in hooks}
+        assert life.code == (143 if signals == 3 else 1 if kinds & {"raises", "hangs"} else 0)
+        assert signals == 3 or len(told) == len(hooks)
+
+    played(story, deadline=10.0)
+
+
 def test_what_is_open_at_the_deadline_is_named(caplog: pytest.LogCaptureFixture) -> None:
     async def story(life: AsyncLife) -> None:
         life.enter({"method": "GET", "path": "/slow"})
-        life.stop()
+        life._post(Event.SIGNAL, signal.SIGTERM)
         assert await life.stopped() == CODE_LATE
 
     assert played(story, deadline=0.2).ends == [CODE_LATE]

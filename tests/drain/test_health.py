@@ -69,15 +69,23 @@ def test_a_check_that_hangs_is_down_after_its_timeout(asynchronous: bool) -> Non
     gate, health = threading.Event(), Health()
     health.check(lambda: gate.wait(30) and None, name="stuck", timeout=0.05)
     try:
-        if asynchronous:  # in a loop of its own that need not wait for the stuck thread
-            hanging = Health()
-
-            async def stuck() -> None:
-                await asyncio.sleep(30)
-
-            hanging.check(stuck, timeout=0.05)
-            health = hanging
         assert asked(health, asynchronous=asynchronous)[0] == 503
+    finally:
+        gate.set()
+
+
+@BOTH
+def test_a_check_that_hangs_for_ever_costs_one_thread_and_not_one_for_each_probe(asynchronous: bool) -> None:
+    gate, calls, health = threading.Event(), [], Health(cache=0)
+
+    def stuck() -> None:
+        calls.append(1)
+        gate.wait(30)
+
+    health.check(stuck, timeout=0.02)
+    try:
+        assert [asked(health, asynchronous=asynchronous)[0] for _ in range(3)] == [503, 503, 503]
+        assert len(calls) == 1
     finally:
         gate.set()
 

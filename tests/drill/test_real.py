@@ -1,6 +1,6 @@
 """Drills of real servers in real namespaces: one does all right, one does nothing, others never get that far.
 
-Node is needed for the servers; where it is missing the tests say so.
+Node is needed for the servers.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +24,11 @@ from seatrial.model.place import Sourced
 from seatrial.model.recording import Recording, Scenario
 from seatrial.model.service import Service
 from seatrial.model.verdict import Ruling
+from tests.requirements import missing_program, require
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed"),
 ]
 
 DRAINING = """
@@ -70,6 +69,11 @@ require('node:http').createServer((request, response) => {
 }).listen(3000);
 """
 SLOW = Candidates(slow=(Candidate("/slow", "tests"),))
+
+
+@pytest.fixture(autouse=True)
+def _node() -> None:
+    require(missing_program("node"))
 
 
 def server(folder: Path, source: str, *, init: bool = True, grace: float = 5.0, **changes: object) -> Service:

@@ -222,3 +222,15 @@ def test_a_dockerfile_that_no_service_builds_is_a_service_of_its_own(reader: Rea
     assert [service.name for service in built.services] == ["web"]
     assert built.service("web") is built.services[0]
     assert built.files == ("compose.yaml", "Dockerfile")
+
+
+def test_anonymous_volumes_of_the_image_are_mounts_unless_compose_mounts_something_there(reader: Reader) -> None:
+    with (reader.directory / "Dockerfile").open("a") as file:
+        file.write('VOLUME /data /var/cache\nVOLUME ["/spool", "uploads"]\n')
+    said_there = Sourced(Mount("tmpfs", "", "/var/cache/"), HERE)
+    mounts = reader.service(volumes=(said_there,)).mounts
+    assert mounts[0] == said_there
+    assert [mount.value for mount in mounts[1:]] == [
+        Mount("volume", "", target) for target in ("/data", "/spool", "/uploads")
+    ]
+    assert all(mount.place and mount.place.file == "Dockerfile" for mount in mounts[1:])

@@ -12,6 +12,7 @@ import pytest
 
 from seatrial.load.client import Client, record
 from seatrial.model.recording import Connection, Outcome, Population, Target
+from tests.requirements import require
 
 from . import servers
 from .servers import CASES, FAMILIES, Case
@@ -51,8 +52,7 @@ def seen(connection: Connection, certain: bool) -> Seen:
 
 
 def assert_all(case: Case, family: str, count: int) -> None:
-    if not servers.is_available(family):
-        pytest.skip(f"no {family} here")
+    require("" if servers.is_available(family) else f"no {family} here")
     with servers.running(family, case.behave) as server:
         connections = asyncio.run(many(server.target, case, count))
     told = Counter(seen(connection, case.certain) for connection in connections)
@@ -102,8 +102,7 @@ def outcome_of(target: Target, limit: float = 60.0) -> Connection:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_socket_that_does_not_listen_refuses(family: str) -> None:
-    if not servers.is_available(family):
-        pytest.skip(f"no {family} here")
+    require("" if servers.is_available(family) else f"no {family} here")
     with servers.bound(family) as listener:
         connection = outcome_of(servers.target_of(listener))
     assert (connection.ending, connection.opened) == (Outcome.REFUSED, None)
@@ -123,8 +122,7 @@ def test_an_address_that_is_none_is_our_own_fault_and_never_an_exception() -> No
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_only_the_kernel_accepts_is_open_and_times_out(family: str) -> None:
-    if not servers.is_available(family):
-        pytest.skip(f"no {family} here")
+    require("" if servers.is_available(family) else f"no {family} here")
     with servers.bound(family, 16) as listener:
         connection = outcome_of(servers.target_of(listener), limit=0.05)
     assert connection.opened is not None
@@ -134,8 +132,7 @@ def test_what_only_the_kernel_accepts_is_open_and_times_out(family: str) -> None
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_full_backlog_is_neither_accepted_nor_refused(family: str) -> None:
-    if not servers.is_available(family):
-        pytest.skip(f"no {family} here")
+    require("" if servers.is_available(family) else f"no {family} here")
     with servers.bound(family, 0) as listener:
         target = servers.target_of(listener)
         filler = socket.socket(listener.family)

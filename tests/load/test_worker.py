@@ -18,6 +18,7 @@ import pytest
 from seatrial.load.interface import LoadError, Plan
 from seatrial.load.remote import WORKER, Load, start_local
 from seatrial.model.recording import Outcome, Population, Target
+from tests.requirements import require
 
 from . import servers
 
@@ -53,8 +54,7 @@ def wait_until_gone(pid: int) -> None:
 
 @pytest.mark.parametrize("family", servers.FAMILIES)
 def test_a_whole_load_is_driven_and_recorded(family: str) -> None:
-    if not servers.is_available(family):
-        pytest.skip(f"no {family} here")
+    require("" if servers.is_available(family) else f"no {family} here")
     stage = servers.Stage()
 
     with servers.running(family, stage) as server:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.report.html.page import render
+from tests.requirements import require
 
 from . import sample
 
@@ -41,7 +42,12 @@ root.dataset.pictures = all(".picture").map(each => each.className).join();
 root.dataset.text = Math.min(...all(".picture svg text").map(each => each.getBoundingClientRect().height));
 </script>"""
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _chromium() -> None:
+    require("" if CHROMIUM else "chromium is not installed")
 
 
 def browse(tmp_path: Path, page: str, width: int, *more: str) -> subprocess.CompletedProcess[str]:

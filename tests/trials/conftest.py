@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-
-import pytest
 
 from seatrial.drill.judge import judge
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
@@ -18,6 +15,7 @@ from seatrial.model.place import Sourced
 from seatrial.model.recording import Recording
 from seatrial.model.service import Service
 from seatrial.model.verdict import Verdict
+from tests.requirements import require as require
 
 SERVERS = Path(__file__).parent / "servers"
 PYTHON = (sys.executable,)
@@ -73,14 +71,6 @@ def missing(name: str) -> str:
     if package in PYPI and find_spec(PYPI[package]) is None:
         return f"{package} is not installed"
     return ""
-
-
-def require(problem: str) -> None:
-    """Skip a test for what is missing; where CI is set a missing component is a failure."""
-    if problem and os.environ.get("CI"):
-        pytest.fail(problem)
-    if problem:
-        pytest.skip(problem)
 
 
 def service(name: str, *, init: bool = False, grace: float = 3.0) -> Service:

@@ -48,7 +48,8 @@ def uvicorn(arguments: Sequence[str]) -> int:
     ignore_repeated_signals()
     with context:
         command.invoke(context)
-    return int(sys.modules["seatrial.drain.wrapped"].life.code)
+    life = vars(sys.modules.get("seatrial.drain.wrapped", sys)).get("life")
+    return life.code if life is not None else 1
 
 
 def waitress(arguments: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
+from seatrial.drain.background import awaited
 from seatrial.drain.core import Core, Worker, flush_logs, log
 from seatrial.drain.hooks import Hook, ready
 from seatrial.drain.state import Event, Phase
@@ -46,18 +47,23 @@ class Life(Core):
     def attach(self, *, signals: bool = True, pass_on: bool = True) -> None:
         """Begin, in the running event loop; at most once. Signals are taken over from the server that runs it; its own
         handler is called when it is time to stop accepting."""
-        if self._loop is not None:
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
             return
-        self._loop = asyncio.get_running_loop()
+        if self._loop is not None:
+            self._reset()
+        self._loop = loop
         self.closing, self.ended, self._no_more = asyncio.Event(), asyncio.Event(), asyncio.Event()
         if signals:
             self.take_signals(pass_on=pass_on)
-        for event, number in self._early:
+        early, self._early = self._early, []
+        for event, number in early:
             self._post(event, number)
 
     def run(self, main: Coroutine[Any, Any, Any], **runner: Any) -> NoReturn:
         """Run a program to its end and exit: it ends when `main` returns or fails, or on a signal. `runner` goes to
         `asyncio.Runner` (loop_factory, debug)."""
+        self._runs = True
         self.take_signals()
         self.catch_thread_errors()
         try:
@@ -244,7 +250,7 @@ class Life(Core):
     async def _run_hook(self, hook: Hook) -> bool:
         """Run one within its time. A hook that is no coroutine function runs in a thread: it may block."""
         try:
-            call = hook.call() if inspect.iscoroutinefunction(hook.call) else asyncio.to_thread(hook.call)
+            call = hook.call() if inspect.iscoroutinefunction(hook.call) else awaited(hook.call, hook.name)
             await asyncio.wait_for(call, hook.timeout)
         except TimeoutError:
             log.error("hook %s not done after %g s: given up", hook.name, hook.timeout)
@@ -261,13 +267,15 @@ class Life(Core):
 
     async def _flush_in_thread(self) -> None:
         log.info("stopped: exit code %d", self.code)
-        await asyncio.to_thread(flush_logs)
+        await awaited(flush_logs, "seatrial-flush")
         self._post(Event.FLUSHED)
 
     def _exit(self) -> None:
         """Let `run`, or the server, end. A server that is stuck, or was told to end at once, is not waited for."""
         self.ended.set()
-        if self.machine.state.forced or self.machine.state.late:
+        if not self._owns_process:
+            self._let_go()
+        elif self.machine.state.forced or self.machine.state.late:
             self._end(self.code)
 
 

@@ -80,22 +80,29 @@ class Core(ABC):
         lag = lag_from(os.environ.get("SEATRIAL_LAG")) if lag is None else lag
         deadline = deadline_from(os.environ.get("SEATRIAL_GRACE")) if deadline is None else deadline
         self.machine = Machine(Plan(lag=lag, deadline=deadline))
-        self.ready = True
+        self.ready: bool
         """False from the stop signal on: what a readiness probe must tell."""
-        self.stopping = False
+        self.stopping: bool
         """True from the stop signal on: announce the close in responses."""
         self.open: dict[int, tuple[object, float]] = {}
         self.workers: dict[Any, Worker] = {}
         self.hooks: list[Hook] = []
-        self._taking = True
+        self._runs = False
+        self._timer_of_last_resort: threading.Timer | None = None
         self._numbers = itertools.count(1)
-        self._serves = self._skips_lag = False
+        self._serves = False
         self._closers: list[tuple[str, Callable[[], Any]]] = []
         self._callbacks: list[Callable[[], None]] = []
-        self._awaits_requests = self._awaits_workers = False
         self._handlers: dict[int, Any] = {}
         self._passing = False
         self._excepthook: Callable[..., Any] | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        """As before a stop: test clients start and stop an application many times in one process."""
+        self.machine = Machine(self.machine.plan)
+        self.ready, self.stopping, self._taking = True, False, True
+        self._skips_lag = self._awaits_requests = self._awaits_workers = False
 
     # --- for the application ---
 
@@ -277,7 +284,7 @@ class Core(ABC):
             return True
         for number in HANDLED:
             self._handlers[number] = signal.signal(number, self._on_signal)
-        if pass_on and callable(self._handlers[signal.SIGTERM]):
+        if pass_on and callable(self._handlers[signal.SIGTERM]) and ("server", self._pass_on) not in self._closers:
             self.on_close(self._pass_on, "server")
         return True
 
@@ -304,9 +311,22 @@ class Core(ABC):
 
     def _arm(self, seconds: float) -> None:
         """The last resort: a thread that ends the process if the stop itself is stuck, say in a blocked event loop."""
-        timer = threading.Timer(seconds, self._last_resort)
-        timer.daemon = True
-        timer.start()
+        self._timer_of_last_resort = threading.Timer(seconds, self._last_resort)
+        self._timer_of_last_resort.daemon = True
+        self._timer_of_last_resort.start()
+
+    @property
+    def _owns_process(self) -> bool:
+        """Whether the process is ours to end: we run it, or a signal asked for its end. A test client that starts and
+        stops an application asks for nothing of the kind."""
+        return self._runs or self.machine.state.signals > 0
+
+    def _let_go(self) -> None:
+        """The stop is over, and the process may live on: leave it as it was."""
+        if self._timer_of_last_resort is not None:
+            self._timer_of_last_resort.cancel()
+        if threading.current_thread() is threading.main_thread():
+            self.restore_signals()
 
     def _last_resort(self) -> None:
         self._name_open()

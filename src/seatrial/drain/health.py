@@ -24,12 +24,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
+
+from seatrial.drain.background import awaited, start
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger("seatrial.drain.health")
@@ -85,7 +87,7 @@ class Health:
         self._lock = threading.Lock()
         self._until = 0.0
         self._results: tuple[Result, ...] = ()
-        self._pool: ThreadPoolExecutor | None = None
+        self._threads: dict[str, threading.Thread] = {}
         self._running: asyncio.Task[tuple[Result, ...]] | None = None
         self._failing: set[str] = set()
 
@@ -109,21 +111,25 @@ class Health:
         with self._lock:  # the others wait for the one that asks
             if time.monotonic() < self._until:
                 return self._results
-            if self._pool is None and self._checks:
-                self._pool = ThreadPoolExecutor(2 * len(self._checks), "seatrial-health")
             return self._keep(self._run_in_threads())
 
     def _run_in_threads(self) -> list[Result]:
         begun = time.monotonic()
-        assert self._pool is not None or not self._checks
-        futures = [
-            (check, self._pool.submit(_call_blocking, check)) for check in self._checks if self._pool is not None
-        ]
+        found: dict[str, Result] = {}
+        for check in self._checks:
+            if not self._is_stuck(check):
+                done = partial(_noted, found, check, begun)
+                self._threads[check.name] = start(partial(_blocking, check), done, f"seatrial-check-{check.name}")
         results = []
-        for check, future in futures:
-            wait([future], timeout=max(0.0, begun + check.timeout - time.monotonic()))
-            results.append(future.result() if future.done() else _timed_out(check))
+        for check in self._checks:
+            self._threads[check.name].join(max(0.0, begun + check.timeout - time.monotonic()))
+            results.append(found.get(check.name) or _timed_out(check))
         return results
+
+    def _is_stuck(self, check: Check) -> bool:
+        """Whether its last call is still at it: one thread for each check that hangs, not one for each probe."""
+        thread = self._threads.get(check.name)
+        return thread is not None and thread.is_alive()
 
     async def results_async(self) -> tuple[Result, ...]:
         """Run all checks side by side, from an event loop; checks that are no coroutine functions run in threads."""
@@ -134,7 +140,24 @@ class Health:
         return await asyncio.shield(self._running)
 
     async def _run_in_loop(self) -> tuple[Result, ...]:
-        return self._keep(list(await asyncio.gather(*(_call_async(check) for check in self._checks))))
+        return self._keep(list(await asyncio.gather(*(self._call(check) for check in self._checks))))
+
+    async def _call(self, check: Check) -> Result:
+        begun = time.monotonic()
+        if self._is_stuck(check):
+            return _timed_out(check)
+        try:
+            if inspect.iscoroutinefunction(check.call):
+                call = check.call()
+            else:
+                note = partial(self._threads.__setitem__, check.name)
+                call = awaited(check.call, f"seatrial-check-{check.name}", note)
+            found = await asyncio.wait_for(call, check.timeout)
+        except TimeoutError:
+            return _timed_out(check)
+        except Exception as error:
+            return _result(check, begun, None, error)
+        return _result(check, begun, found)
 
     def _keep(self, results: list[Result]) -> tuple[Result, ...]:
         for result in results:  # a line when it changes, not one for each probe
@@ -190,33 +213,20 @@ def _timed_out(check: Check) -> Result:
 
 
 def _result(check: Check, begun: float, found: object, error: Exception | None = None) -> Result:
+    if isinstance(error, TimeoutError) and not error.args:
+        return _timed_out(check)
     detail = f"{type(error).__name__}: {error}" if error else "returned False" if found is False else ""
     return Result(check.name, not detail, check.critical, time.monotonic() - begun, detail)
 
 
-def _call_blocking(check: Check) -> Result:
-    begun = time.monotonic()
-    try:
-        found = check.call()
-        if inspect.iscoroutine(found):
-            found = asyncio.run(asyncio.wait_for(found, check.timeout))
-    except TimeoutError:
-        return _timed_out(check)
-    except Exception as error:
-        return _result(check, begun, None, error)
-    return _result(check, begun, found)
+def _blocking(check: Check) -> Any:
+    """Call a check in a thread, a coroutine function in a loop of its own."""
+    found = check.call()
+    return asyncio.run(asyncio.wait_for(found, check.timeout)) if inspect.iscoroutine(found) else found
 
 
-async def _call_async(check: Check) -> Result:
-    begun = time.monotonic()
-    try:
-        call = check.call() if inspect.iscoroutinefunction(check.call) else asyncio.to_thread(check.call)
-        found = await asyncio.wait_for(call, check.timeout)
-    except TimeoutError:
-        return _timed_out(check)
-    except Exception as error:
-        return _result(check, begun, None, error)
-    return _result(check, begun, found)
+def _noted(found: dict[str, Result], check: Check, begun: float, value: object, error: Exception | None) -> None:
+    found[check.name] = _result(check, begun, value, error)
 
 
 def serve_in_thread(

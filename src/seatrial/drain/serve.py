@@ -20,6 +20,7 @@ import asyncio
 import signal
 import sys
 import threading
+import time
 import weakref
 from importlib import import_module
 from typing import Any, NoReturn
@@ -29,6 +30,10 @@ from seatrial.drain.core import HANDLED
 from seatrial.drain.health import Health, answer_async
 
 CHECK_EVERY = 0.02
+UNFINISHED = 1.0
+"""Seconds that a request of which a part has come has for the rest, when accepting has ended."""
+JUST_NOW = 0.2
+"""Seconds after which a connection that sends nothing counts as idle."""
 
 
 def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
@@ -191,7 +196,8 @@ def _stop_accepting(listening: list[Any]) -> None:
 
 def _end_when_quiet(server: Any, listening: list[Any], life: threads.Life, gate: int) -> None:
     """Close each connection when it has nothing left to send; end waitress's loop when none is left."""
-    while any([_close_idle(listener) for listener in listening]):  # noqa: C419  # each of them, not up to the first
+    begun = time.monotonic()
+    while sum(_close_idle(listener, time.monotonic() - begun) for listener in listening):
         if life.ended.wait(CHECK_EVERY):
             return
     life.leave(gate)
@@ -199,11 +205,13 @@ def _end_when_quiet(server: Any, listening: list[Any], life: threads.Life, gate:
     _in_loop(listening[0], lambda: _end_loop(server))
 
 
-def _close_idle(listener: Any) -> int:
-    """Ask idle connections to close; the number of those that are left."""
+def _close_idle(listener: Any, waited: float) -> int:
+    """Ask idle connections to close; the number of those that are left. One that was just accepted, or has sent a part
+    of a request, has a moment for the rest."""
     channels = [channel for channel in list(listener.active_channels.values()) if channel.connected]
     for channel in channels:
-        if not channel.requests and channel.total_outbufs_len == 0:
+        busy = channel.requests or channel.total_outbufs_len or (channel.request is not None and waited < UNFINISHED)
+        if not busy and time.time() - channel.last_activity > JUST_NOW:
             channel.will_close = True
     listener.pull_trigger()
     return len(channels)

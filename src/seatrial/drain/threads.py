@@ -39,7 +39,6 @@ class Life(Core):
         self._events: queue.SimpleQueue[tuple[Event, int]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._returned = threading.Event()
-        self._runs = False
         self.closing = threading.Event()
         """Set when it is time to stop accepting."""
         self.ended = threading.Event()
@@ -212,7 +211,9 @@ class Life(Core):
     def _exit(self) -> None:
         """Let `run`, or the server, end. What is stuck, or was told to end at once, is not waited for."""
         self.ended.set()
-        if self.machine.state.forced or self.machine.state.late or (self._runs and not self._returned.wait(LINGER)):
+        if not self._owns_process:
+            self._let_go()
+        elif self.machine.state.forced or self.machine.state.late or (self._runs and not self._returned.wait(LINGER)):
             self._end(self.code)
 
 

@@ -13,7 +13,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seatrial.files.json_positions import Lines
@@ -61,7 +61,8 @@ class _Span:
 
 def edited(text: str, edits: Iterable[Edit], is_kept: IsKept) -> Edited:
     """The text with these edits, which are of one file and in the order of their importance."""
-    wanted = tuple(dict.fromkeys(edits))
+    # Two projects may call one file by two names.
+    wanted = tuple({(replace(each.place, file=""), each.text, each.requirement): each for each in edits}.values())
     if _LONE_CR.search(text):
         return Edited(text, left=tuple(Left(each, "the file has line ends of old Macs") for each in wanted))
     chosen, left = _without_overlaps(text, wanted)

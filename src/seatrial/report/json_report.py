@@ -14,7 +14,7 @@ from typing import Any
 
 from seatrial.model import catalogue
 from seatrial.model.finding import Finding
-from seatrial.model.recording import Outcome, Recording, Run
+from seatrial.model.recording import Outcome, Readiness, Recording, Run, Target
 from seatrial.model.verdict import Verdict
 from seatrial.report.summary import stop_seconds, tallies
 from seatrial.report.trial import Trial
@@ -107,27 +107,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    readiness = run.readiness
     return {
         "scenario": run.scenario.value,
         "started_at": run.started_at,
-        "readiness": {
-            "ready": readiness.ready,
-            "seconds": readiness.time,
-            "by": readiness.by,
-            "limit_seconds": readiness.limit,
-            "detail": readiness.detail,
-        },
-        "target": None
-        if run.target is None
-        else {
-            "family": run.target.family,
-            "address": run.target.address,
-            "port": run.target.port,
-            "quick_path": run.target.quick_path,
-            "slow_path": run.target.slow_path,
-            "stream_path": run.target.stream_path,
-        },
+        "readiness": _readiness(run.readiness),
+        "target": _target(run.target),
         "signal": run.signal,
         "signalled_seconds": run.signalled,
         "grace_seconds": run.grace,
@@ -136,17 +120,44 @@ def _run(run: Run) -> dict[str, Any]:
         "rate_per_second": run.rate,
         "load_lag_seconds": run.load_lag,
         "disturbed": run.disturbed,
-        "populations": [
-            {
-                "population": tally.population.value,
-                "connections": tally.connections,
-                "before_signal": _outcomes(tally.before),
-                "after_signal": _outcomes(tally.after),
-            }
-            for tally in tallies(run)
-        ],
+        "populations": _populations(run),
         "log_lines": len(run.log) + run.log_truncated,
     }
+
+
+def _readiness(readiness: Readiness) -> dict[str, Any]:
+    return {
+        "ready": readiness.ready,
+        "seconds": readiness.time,
+        "by": readiness.by,
+        "limit_seconds": readiness.limit,
+        "detail": readiness.detail,
+    }
+
+
+def _target(target: Target | None) -> dict[str, Any] | None:
+    if target is None:
+        return None
+    return {
+        "family": target.family,
+        "address": target.address,
+        "port": target.port,
+        "quick_path": target.quick_path,
+        "slow_path": target.slow_path,
+        "stream_path": target.stream_path,
+    }
+
+
+def _populations(run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "population": tally.population.value,
+            "connections": tally.connections,
+            "before_signal": _outcomes(tally.before),
+            "after_signal": _outcomes(tally.after),
+        }
+        for tally in tallies(run)
+    ]
 
 
 def _exit(run: Run) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from seatrial.engine.native.instance import NativeInstance
 from seatrial.model.errors import UnsupportedError
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Service
+from tests.requirements import require
 
 PYTHON = next(filter(os.path.exists, ("/usr/bin/python3", "/usr/local/bin/python3")), os.path.realpath(sys.executable))
 """A Python that is not in anybody's home directory, because those are hidden from an instance."""
@@ -69,12 +70,12 @@ def usable() -> None:
     try:
         NativeEngine().machine()
     except UnsupportedError as error:
-        pytest.skip(f"{error} (hint: {error.hint})")
+        require(f"{error} (hint: {error.hint})")
 
 
 @pytest.fixture(autouse=True)
 def _trial_needs_a_usable_machine(request: pytest.FixtureRequest) -> None:
-    """Skips the trials where the machine can't."""
+    """Skips the trials where the machine can't; where CI is set, fails them."""
     if request.node.get_closest_marker("slow") and "without_root" not in request.node.nodeid:
         request.getfixturevalue("usable")
 

@@ -160,3 +160,30 @@ def test_invented_user_is_written_into_the_accounts(project: Path) -> None:
 )
 def test_targets_are_absolute_and_plain(path: str, expected: str) -> None:
     assert filesystem.real(path) == expected
+
+
+def test_a_volume_begins_with_what_the_project_has_there(project: Path) -> None:
+    (project / "empty").mkdir()
+    targets = ("/app/src", "/app/empty", "/data")
+    mounts = tuple(Sourced(Mount("volume", "", target)) for target in targets)
+    steps, notes = both(project, user=User("", 1000, 1000, "/"), workdir=Sourced("/app"), mounts=mounts)
+    assert at(steps, "/app/src")[-1]["sources"] == [str(project / "src")]
+    assert [at(steps, target)[-1]["do"] for target in targets] == ["overlay", "tmpfs", "tmpfs"]
+    assert "the volume at /app/src begins with the project's files, and is in memory" in notes
+
+
+def test_a_volume_at_the_projects_own_place_does_not_hide_it(project: Path) -> None:
+    mounts = (Sourced(Mount("volume", "", "/app")), Sourced(Mount("volume", "", "/opt")))
+    copies = (Copy((".",), "/app"), Copy(("package.json",), "/opt/meta/"))
+    steps = decided(project, workdir=Sourced("/app"), copies=copies, mounts=mounts)
+    assert [step["do"] for step in at(steps, "/app")] == ["overlay"]
+    assert "tmpfs" not in [step["do"] for step in at(steps, "/opt")]
+
+
+def test_a_mount_does_not_hide_the_programs_that_stand_for_the_images(project: Path) -> None:
+    mounts = (Sourced(Mount("tmpfs", "", "/tmp")),)
+    wish = filesystem.Wish(ROOT, "box", ("/tmp/clone/.venv", "/opt/node"), Accounts(), False, "")
+    steps, _ = filesystem.plan(Service("s", str(project), None, mounts=mounts), wish)
+    order = [(step["do"], step["target"]) for step in steps]
+    assert ("bind", "/tmp/clone/.venv") in order[order.index(("tmpfs", "/tmp"), order.index(("tmpfs", "/run"))) :]
+    assert ("bind", "/opt/node") not in order

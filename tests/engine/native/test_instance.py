@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,9 +18,10 @@ import pytest
 
 from seatrial.engine.interface import StartError
 from seatrial.engine.native import NativeEngine
-from seatrial.model.errors import InputError
+from seatrial.model.errors import InputError, UnsupportedError
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Limits, Mount, Ulimit
+from tests.requirements import require
 
 from .conftest import DEADLINE, PYTHON, finished, needs_root, output_of, service, started
 
@@ -157,6 +160,30 @@ def test_volume_is_an_empty_directory_of_the_services_user(project: Path) -> Non
     assert text.split() == ["1000", "1000"]
 
 
+def test_volume_at_a_place_of_the_project_begins_with_its_files_and_can_be_written_to(project: Path) -> None:
+    (project / "seeds").mkdir()
+    (project / "seeds" / "note").write_text("seed")
+    script = "cat /app/seeds/note; touch /app/seeds/x && stat -c ' %u' /app/seeds"
+    mounts = (Sourced(Mount("volume", "", "/app/seeds")),)
+    text = output_of(project, script, user=Sourced("1000:1000"), read_only=Sourced(True), mounts=mounts)
+    assert text.split() == ["seed", "1000"]
+    assert [path.name for path in (project / "seeds").iterdir()] == ["note"]
+
+
+@needs_root
+def test_environment_of_a_project_below_tmp_is_there_although_tmp_is_a_tmpfs(project: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        clone = Path(place) / "clone"
+        shutil.copytree(project, clone)
+        programs = clone / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        (programs / "serve-shop").write_text("#!/bin/sh\necho from $0\n")
+        (programs / "serve-shop").chmod(0o755)
+        mounts = (Sourced(Mount("tmpfs", "", "/tmp")),)
+        text = asyncio.run(finished(service(clone, "serve-shop", mounts=mounts))).text()
+        assert text.strip() == f"from {programs}/serve-shop"
+
+
 def test_bind_shows_the_files_and_keeps_them(project: Path, tmp_path: Path) -> None:
     (project / "shared").mkdir()
     (project / "shared" / "note").write_text("old")
@@ -206,8 +233,8 @@ def test_init_is_pid_1_and_forwards_the_signal(project: Path, init: str, monkeyp
     monkeypatch.setattr(programs, "INITS", {init: programs.INITS[init]})
     try:
         programs.find_init()
-    except Exception as error:
-        pytest.skip(f"{init} is not installed: {error}")
+    except UnsupportedError as error:
+        require(f"{init} is not installed: {error}")
 
     async def trial() -> None:
         async with started(service(project, PYTHON, "speaker.py", init=Sourced(True))) as run:

@@ -19,6 +19,7 @@ import pytest
 from seatrial.engine.interface import StartError
 from seatrial.engine.native.engine import _explained
 from seatrial.model.errors import UnsupportedError
+from tests.requirements import require
 
 from .conftest import PYTHON, is_root
 
@@ -101,16 +102,18 @@ def run_trial(readable: Path, *prefix: str) -> dict[str, Any]:
     return found
 
 
-def may_make_user_namespaces(*prefix: str) -> bool:
+def forbidden(*prefix: str) -> str:
+    """Why an ordinary user can't be isolated here, or ""."""
     command = [*prefix, "unshare", "--user", "--map-root-user", "true"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return ""
+    return "this machine lets no ordinary user make user namespaces"
 
 
 @pytest.mark.slow
 def test_ordinary_user_runs_a_service_in_a_user_namespace(readable: Path) -> None:
     prefix = ORDINARY if is_root else []
-    if not may_make_user_namespaces(*prefix):
-        pytest.skip("this machine lets no ordinary user make user namespaces")
+    require(forbidden(*prefix))
     found = run_trial(readable, *prefix)
     assert found.get("rootless") is True, found
     assert (found["code"], found["killed"]) == (4, False)
@@ -126,8 +129,7 @@ def test_ordinary_user_runs_a_service_in_a_user_namespace(readable: Path) -> Non
 @pytest.mark.skipif(not is_root, reason="only root may mount")
 @pytest.mark.parametrize("prefix", [[], ORDINARY], ids=["root", "ordinary user"])
 def test_host_that_is_a_container_itself_with_files_mounted_in_etc(readable: Path, prefix: list[str]) -> None:
-    if prefix and not may_make_user_namespaces(*prefix):
-        pytest.skip("this machine lets no ordinary user make user namespaces")
+    require(forbidden(*prefix) if prefix else "")
     mount = 'for f in hosts passwd; do mount --bind /etc/$f /etc/$f || exit 9; done; exec "$@"'
     found = run_trial(readable, "unshare", "--mount", "sh", "-c", mount, "sh", *prefix)
     assert found.get("code") == 4, found
@@ -136,8 +138,7 @@ def test_host_that_is_a_container_itself_with_files_mounted_in_etc(readable: Pat
 
 @pytest.mark.slow
 def test_machine_that_forbids_namespaces_is_told_so_with_a_hint(readable: Path) -> None:
-    if not (is_root or may_make_user_namespaces()):
-        pytest.skip("it is forbidden here already, and can't be forbidden twice")
+    require("" if is_root or not forbidden() else "it is forbidden here already, and can't be forbidden twice")
     found = run_trial(readable, *FORBIDDEN, FORBID, "sh")
     assert "does not let seatrial make namespaces" in found.get("unsupported", ""), found
     assert "user.max_user_namespaces" in found["hint"]

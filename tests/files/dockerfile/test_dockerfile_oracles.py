@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 from seatrial.files.dockerfile import Instruction, read_dockerfile
 from seatrial.files.dockerfile.checks import KEYWORDS as KEYWORDS_OF_DOCKER
 from seatrial.model.finding import Severity
+from tests.requirements import missing_module, require
 
 pytestmark = pytest.mark.slow
 
@@ -135,13 +134,6 @@ FILES = st.lists(LINES, min_size=1, max_size=6).map("\n".join)
 BATCHES = st.lists(FILES, min_size=FILES_A_RUN, max_size=FILES_A_RUN)
 
 
-def require(module: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{module} is not installed, and must be here")
-        pytest.skip(f"{module} is not installed")
-
-
 def values(instruction: Instruction) -> list[str]:
     if instruction.trigger is not None:
         return values(instruction.trigger)
@@ -186,7 +178,7 @@ def compare(text: str, expected: list[list[Any]] | None) -> None:
 @RUNS
 @given(BATCHES)
 def test_generated_files_are_read_as_buildkit_reads_them(texts: list[str]) -> None:
-    require("dockerfile")
+    require(missing_module("dockerfile"))
     command = [sys.executable, "-c", BUILDKIT]
     answer = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, timeout=60, check=True)
     lines = answer.stdout.splitlines()
@@ -216,7 +208,7 @@ def port_rows(text: str) -> list[list[Any]] | None:
 @RUNS
 @given(BATCHES)
 def test_generated_files_are_read_as_the_port_reads_them(texts: list[str]) -> None:
-    require("e2b_dockerfile_utils")
+    require(missing_module("e2b_dockerfile_utils"))
     for text in texts:
         expected = port_rows(text)
         dockerfile = read_dockerfile(text, "Dockerfile")
@@ -242,7 +234,7 @@ def test_generated_files_are_read_as_the_port_reads_them(texts: list[str]) -> No
     )
 )
 def test_generated_words_expand_as_in_the_port(parts: list[str]) -> None:
-    require("e2b_dockerfile_utils")
+    require(missing_module("e2b_dockerfile_utils"))
     import e2b_dockerfile_utils as port
 
     from seatrial.files.dockerfile.expansion import ExpansionError, expand

@@ -46,7 +46,7 @@ def _is_open(lines: list[str]) -> bool:
     """Whether an if, a loop, a function or a continued line of the lines above goes on."""
     depth = 0
     for line in lines:
-        words = re.findall(r"(?:^|[;\s])(if|fi|do|done|case|esac|\{|\})(?=$|[;\s])", line.partition("#")[0])
+        words = re.findall(r"(?:^|[;\s)])(if|fi|do|done|case|esac|\{|\})(?=$|[;\s])", line.partition("#")[0])
         depth += sum(1 if word in ("if", "do", "case", "{") else -1 for word in words)
     above = next((line for line in reversed(lines) if line.strip()), "")
     return depth != 0 or above.endswith(("\\", "&&", "||", "|"))

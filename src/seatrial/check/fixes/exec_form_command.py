@@ -1,4 +1,9 @@
-"""Fix for exec-form-command: a plain line of words as a JSON array."""
+"""Fix for exec-form-command: a plain line of words as a JSON array.
+
+A shell runs a script without a shebang by itself, the kernel refuses it: so a program that may be a script of the
+project is left alone, and one that is named by its path is rewritten on request only. Also left alone is a program that
+would then get a stop signal which ends it at once, where the shell had kept it away.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +13,27 @@ from seatrial.check import launch
 from seatrial.check.fixes.commands import exec_form, plain_words
 from seatrial.check.fixes.interface import instruction_at, spanned, unit_of
 from seatrial.check.interface import Context
+from seatrial.check.rules.stop_signal_handled import GRACEFUL
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Becomes, Edit
 from seatrial.model.finding import Finding
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
-    """Rewrite the arguments: safe, for no shell would have changed any of these words."""
+    """Rewrite the arguments; no shell would have changed any of these words."""
     unit = unit_of(context, finding)
     instruction = instruction_at(unit, finding.place, "CMD", "ENTRYPOINT") if unit else None
     if unit is None or instruction is None or instruction.json or instruction.broken or instruction.heredocs:
         return
     words = plain_words(spanned(context, finding.place))
-    if not words or not _is_alone(unit, instruction.keyword):
+    if not words or not _is_alone(unit, instruction.keyword) or _may_be_a_script(unit, words[0]):
+        return
+    if _ends_at_once(unit, words[0]):
         return
     new = exec_form(words)
     promise = Becomes(instruction.place.line, f"{instruction.keyword} {new}")
-    yield Edit(finding.place, new, finding.requirement, f"write {instruction.keyword} in exec form", promise)
+    note = f"write {instruction.keyword} in exec form"
+    yield Edit(finding.place, new, finding.requirement, note, promise, is_safe="/" not in words[0])
 
 
 def _is_alone(unit: Unit, keyword: str) -> bool:
@@ -33,3 +42,17 @@ def _is_alone(unit: Unit, keyword: str) -> bool:
     shell = unit.service.shell[0].rpartition("/")[2] if unit.service.shell else "sh"
     other = command if keyword == "ENTRYPOINT" else entrypoint
     return shell in launch.SHELLS and not (other and other.value)
+
+
+def _ends_at_once(unit: Unit, program: str) -> bool:
+    """Whether the stop signal, which reaches it from now on, isn't the one that it ends gracefully on."""
+    name = program.rpartition("/")[2]
+    return unit.service.stop_signal is None and ("php-fpm" if name.startswith("php-fpm") else name) in GRACEFUL
+
+
+def _may_be_a_script(unit: Unit, program: str) -> bool:
+    """Whether it has the name of a script, or of a file that goes into the image."""
+    name = program.rpartition("/")[2]
+    if name.endswith((".sh", ".bash", ".py", ".js", ".rb", ".pl", ".php")) or unit.dockerfile is None:
+        return True
+    return any(entry.rpartition("/")[2] == name for entry in unit.dockerfile.context.list_entries())

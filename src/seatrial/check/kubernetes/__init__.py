@@ -77,6 +77,12 @@ class Seen:
             return None
         return self.workload.replicas.value if self.workload.replicas else 1
 
+    @property
+    def is_defaulted(self) -> bool:
+        """Whether a LimitRange fills in what isn't said of its resources."""
+        groups, namespace = self.workload.groups, self.workload.namespace
+        return any(space == namespace and shared & groups for space, shared in self.cluster.defaulted)
+
     def is_patched(self, *names: str) -> bool:
         """Whether a patch of the workload touches one of these fields."""
         return bool(self.workload.patched.intersection(names))
@@ -166,16 +172,6 @@ def per_workload(name: str, severity: Severity, look: Look, confidence: Confiden
                 made = finding(name, severity, wrong, each.workload.name, confidence)
                 if made is not None:
                     yield made
-
-    return check
-
-
-def both(first: Check, second: Check) -> Check:
-    """A check that says what both say."""
-
-    def check(context: Context) -> Iterator[Finding]:
-        yield from first(context)
-        yield from second(context)
 
     return check
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import patience
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
-from seatrial.check.kubernetes import both, grace, per_workload
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 from seatrial.model.place import Sourced
@@ -48,7 +48,7 @@ RULE = Rule(
     "its requests are cut in the middle, its clean-up does not run, and the exit code is 137.",
     example=_DOCKERFILE + "# compose.yaml: no stop_grace_period\n",
     instead=_WEB + "    stop_grace_period: 65s\n",
-    check=both(per_service(NAME, Severity.WARNING, _look), per_workload(NAME, Severity.WARNING, grace.look)),
+    check=also(per_service(NAME, Severity.WARNING, _look), NAME, Severity.WARNING, "grace.look"),
     fix_safety=FixSafety.SAFE,
     fix_note="stop_grace_period is set to the server's limit and 5 s more.",
     sources=(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.check import health, launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.place import Sourced
@@ -68,6 +69,10 @@ def _is_mentioned(unit: Unit, number: int) -> bool:
 
 
 _FILE = 'FROM node:22\nEXPOSE 3000\nHEALTHCHECK CMD curl -f http://localhost:{}/\nCMD ["node", "a.js"]\n'
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n"
+    "    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: a.org/web:1\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -75,7 +80,7 @@ RULE = Rule(
     why="A check of a port where nobody listens fails always, so that the container never becomes healthy.",
     example=_FILE.format(8080),
     instead=_FILE.format(3000),
-    check=per_service(NAME, Severity.WARNING, _look, Confidence.MEDIUM),
+    check=also(per_service(NAME, Severity.WARNING, _look, Confidence.MEDIUM), NAME, Severity.WARNING, "health.port"),
     confidence=Confidence.MEDIUM,
     fix_safety=FixSafety.UNSAFE,
     fix_note="The port is replaced where one port alone is known.",
@@ -84,8 +89,19 @@ RULE = Rule(
     bad=(
         Bad({"Dockerfile": _FILE.format(8080)}, "Dockerfile:3:17", "port 8080"),
         Bad({"Dockerfile": _FILE.replace(":{}", "")}, "Dockerfile:3:17", "port 80,"),
+        Bad(
+            {"web.yaml": _POD + "        livenessProbe: {httpGet: {port: http}}\n"},
+            "web.yaml:11:41",
+            "no port of the container is called 'http'",
+        ),
     ),
     good=(
+        Good(
+            {
+                "web.yaml": _POD + "        ports: [{name: http, containerPort: 80}]\n"
+                "        livenessProbe: {httpGet: {port: http}}\n"
+            }
+        ),
         Good({"Dockerfile": _FILE.format(3000)}),
         Good({"Dockerfile": _FILE.format("$PORT")}, "a variable says it"),
         Good({"Dockerfile": _FILE.format(9090).replace("EXPOSE", "ENV ADMIN=:9090\nEXPOSE")}, "a second listener"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch, services
 from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 
@@ -58,6 +59,13 @@ def _is_plain(unit: Unit) -> bool:
 
 
 _NODE = 'FROM node:22-slim\nEXPOSE 3000\nCMD ["node", "a.js"]\n'
+_SERVICE = (
+    "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n---\n"
+)
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n"
+    "    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: a.org/web:1\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -67,7 +75,7 @@ RULE = Rule(
     example="services:\n  web:\n    build: .\n    ports: ['80:3000']\n",
     instead="services:\n  web:\n    build: .\n    ports: ['80:3000']\n    healthcheck:\n"
     "      test: ['CMD', 'curl', '-f', 'http://localhost:3000/health']\n",
-    check=_check,
+    check=also(_check, NAME, Severity.WARNING, "health.present"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="Which address says that the program is well can't be known from the files in every case.",
     sources=("https://docs.docker.com/reference/dockerfile/#healthcheck",),
@@ -75,8 +83,11 @@ RULE = Rule(
     bad=(
         Bad({"Dockerfile": _NODE}, "Dockerfile:3:5", "port 3000"),
         Bad({"Dockerfile": _NODE, "compose.yaml": "services:\n  web:\n    build: .\n"}, "compose.yaml:2:3", "web"),
+        Bad({"web.yaml": _SERVICE + _POD}, "web.yaml:14:15", "no readiness probe"),
     ),
     good=(
+        Good({"web.yaml": _SERVICE + _POD + "        readinessProbe: {tcpSocket: {port: 80}}\n"}),
+        Good({"web.yaml": _POD}, "nobody sends to it"),
         Good({"Dockerfile": _NODE + "HEALTHCHECK CMD curl -f http://localhost:3000/\n"}),
         Good({"Dockerfile": 'FROM node:22-slim\nCMD ["node", "worker.js"]\n'}, "no port"),
         Good({"compose.yaml": "services:\n  web:\n    image: nginx\n    ports: ['80:80']\n"}, "the image may have one"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import builds, images, services
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
 
@@ -39,6 +40,10 @@ def _look(unit: Unit, built: set[str], dev_files: frozenset[str]) -> Wrong | Non
     return Wrong(message, entry.image.place, remedy, Severity.INFO if is_minor else Severity.WARNING)
 
 
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: IMAGE\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -47,7 +52,7 @@ RULE = Rule(
     "major version of a database, and there is nothing to go back to: the old image has the same name as the new one.",
     example="services:\n  db:\n    image: postgres\n",
     instead="services:\n  db:\n    image: postgres:17.2\n",
-    check=_check,
+    check=also(_check, NAME, Severity.WARNING, "identity.tag"),
     sources=("https://docs.docker.com/compose/how-tos/production/",),
     many="{count} services run images without a version: {names}",
     bad=(
@@ -58,8 +63,28 @@ RULE = Rule(
             "compose.yaml:3:12",
             "2 services",
         ),
+        Bad({"web.yaml": _POD.replace("IMAGE", "a.org/web")}, "web.yaml:9:16", "no tag"),
+        Bad({"web.yaml": _POD.replace("IMAGE", "nginx:latest")}, "web.yaml:9:16", "the tag latest"),
     ),
     good=(
+        Good({"web.yaml": _POD.replace("IMAGE", "a.org/web:1.2")}),
+        Good({"web.yaml": _POD.replace("IMAGE", "web")}, "the name of what is built for this cluster"),
+        Good({"web.yaml": _POD.replace("IMAGE", "gcr.io/PROJECT_ID/web")}, "somebody fills it in"),
+        Good(
+            {
+                "web.yaml": _POD.replace("IMAGE", "a.org/web"),
+                "kustomization.yaml": "resources: [web.yaml]\nimages: [{name: a.org/web, newTag: v2}]\n",
+            },
+            "kustomize puts it there",
+        ),
+        Good(
+            {
+                "web.yaml": _POD.replace("IMAGE", "a.org/web"),
+                "skaffold.yaml": "apiVersion: skaffold/v4beta1\nkind: Config\n"
+                "build: {artifacts: [{image: a.org/web}]}\n",
+            },
+            "skaffold puts it there",
+        ),
         Good({"compose.yaml": "services:\n  db:\n    image: postgres:17.2\n"}),
         Good({"compose.yaml": "services:\n  db:\n    image: postgres@sha256:" + "a" * 64 + "\n"}),
         Good({"compose.yaml": "services:\n  a:\n    build: .\n    image: web\n", "Dockerfile": "FROM scratch\n"}),

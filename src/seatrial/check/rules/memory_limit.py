@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch, services
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 from seatrial.model.place import Place, Sourced
@@ -16,7 +17,7 @@ _MEBI = 1024 * 1024
 _NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=(\d{1,7})(?!\d)")
 _JAVA_HEAP = re.compile(r"(?<![\w-])-Xmx(\d{1,7})([kKmMgG]?)(?!\w)")
 _UNITS = {"": 1, "k": 1024, "m": _MEBI, "g": 1024 * _MEBI}
-_VARIABLES = ("NODE_OPTIONS", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
+VARIABLES = ("NODE_OPTIONS", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
@@ -38,16 +39,25 @@ def _look(unit: Unit) -> Iterator[Wrong]:
 
 def _heaps(unit: Unit) -> Iterator[tuple[int, Place | None]]:
     """The heap sizes that somebody gives, in bytes."""
-    said: list[Sourced[str]] = [value for name, value in unit.service.environment.items() if name in _VARIABLES]
+    said: list[Sourced[str]] = [value for name, value in unit.service.environment.items() if name in VARIABLES]
     said += [Sourced(" ".join(link.argv), link.place) for link in launch.chain(unit)]
     for each in said:
-        for found in _NODE_HEAP.finditer(each.value):
-            yield int(found.group(1)) * _MEBI, each.place
-        for found in _JAVA_HEAP.finditer(each.value):
-            yield int(found.group(1)) * _UNITS[found.group(2).lower()], each.place
+        yield from heaps_in(each)
+
+
+def heaps_in(text: Sourced[str]) -> Iterator[tuple[int, Place | None]]:
+    """The heap sizes that options in this text give."""
+    for found in _NODE_HEAP.finditer(text.value):
+        yield int(found.group(1)) * _MEBI, text.place
+    for found in _JAVA_HEAP.finditer(text.value):
+        yield int(found.group(1)) * _UNITS[found.group(2).lower()], text.place
 
 
 _WEB = "services:\n  web:\n    image: node:22\n    command: node a.js\n"
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: a.org/web:1\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -56,7 +66,7 @@ RULE = Rule(
     "heap that may grow beyond the limit is never collected in time: the kernel kills first.",
     example=_WEB,
     instead=_WEB + "    mem_limit: 512m\n",
-    check=over(NAME, Severity.WARNING, services.production, _look),
+    check=also(over(NAME, Severity.WARNING, services.production, _look), NAME, Severity.WARNING, "memory.look"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="How much it needs is measured by the drill; too little is worse than no limit.",
     sources=("https://docs.docker.com/engine/containers/resource_constraints/",),
@@ -68,9 +78,24 @@ RULE = Rule(
             "compose.yaml:4:14",
             "4096 MiB",
         ),
+        Bad(
+            {"web.yaml": _POD + "        resources: {requests: {cpu: 100m, memory: 1Gi}}\n"},
+            "web.yaml:10:9",
+            "no memory limit",
+        ),
+        Bad(
+            {
+                "web.yaml": _POD + "        env: [{name: JAVA_TOOL_OPTIONS, value: -Xmx2g}]\n"
+                "        resources: {limits: {memory: 1.5Gi}}\n"
+            },
+            "web.yaml:10:48",
+            "2048 MiB, and the memory limit is 1536 MiB",
+        ),
     ),
     good=(
         Good({"compose.yaml": _WEB + "    mem_limit: 512m\n"}),
+        Good({"web.yaml": _POD + "        resources: {limits: {memory: 512Mi}}\n"}),
+        Good({"web.yaml": _POD}, "resources-set says so"),
         Good({"compose.yaml": _WEB + "    deploy:\n      resources:\n        limits:\n          memory: 256M\n"}),
         Good({"compose.yaml": _WEB + "    volumes: ['.:/app']\n"}, "development"),
         Good({"Dockerfile": 'FROM node:22\nCMD ["node", "a.js"]\n'}, "not the image's affair"),

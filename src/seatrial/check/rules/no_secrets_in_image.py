@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, credentials, launch
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
+from seatrial.check.manifests import also
 from seatrial.model.documents import Assignment, Instruction, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place, Sourced
@@ -32,6 +33,16 @@ def _check(context: Context) -> Iterator[Finding]:
             made = finding(NAME, Severity.WARNING, wrong, unit.service.name)
             if made is not None:
                 yield made
+    yield from _in_secrets(context)
+
+
+def _in_secrets(context: Context) -> Iterator[Finding]:
+    if context.documents.cluster is None or not context.documents.cluster.secrets:
+        return
+    from seatrial.check.kubernetes.credentials import secrets
+
+    found = (finding(NAME, Severity.WARNING, wrong) for wrong in secrets(context))
+    yield from (each for each in found if each)
 
 
 def _in_dockerfile(unit: Unit) -> Iterator[Wrong]:
@@ -113,6 +124,10 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
 
 _FROM = "FROM node:22-slim\n"
 _COMPOSE = "services:\n  db:\n    image: postgres:17\n    environment:\n      POSTGRES_PASSWORD: "
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: a.org/web:1\n        env: [{name: DB_PASSWORD, SAYS}]\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -121,7 +136,7 @@ RULE = Rule(
     "deletes. A file in a repository is on every developer's machine, in every fork and in the history for ever.",
     example=_FROM + "ENV API_TOKEN=s3cr3t-t0k3n\n",
     instead=_FROM + "RUN --mount=type=secret,id=api_token ./fetch.sh /run/secrets/api_token\n",
-    check=_check,
+    check=also(_check, NAME, Severity.WARNING, "credentials.look"),
     sources=(
         "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
         "https://docs.docker.com/compose/how-tos/use-secrets/",
@@ -135,8 +150,19 @@ RULE = Rule(
         Bad({"Dockerfile": _FROM + "RUN git clone https://me:hunter2@h.org/a.git\n"}, "Dockerfile:2:1", "address"),
         Bad({"Dockerfile": _FROM + "RUN echo 'root:toor' | chpasswd\n"}, "Dockerfile:2:1", "account"),
         Bad({"compose.yaml": _COMPOSE + "hunter2\n"}, "compose.yaml:5:26", "POSTGRES_PASSWORD"),
+        Bad({"web.yaml": _POD.replace("SAYS", "value: hunter2")}, "web.yaml:10:42", "DB_PASSWORD"),
+        Bad(
+            {
+                "s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData:\n"
+                "  token: ghp_" + "a1B2" * 9 + "\n"
+            },
+            "s.yaml:5:10",
+            "a GitHub token",
+        ),
     ),
     good=(
+        Good({"web.yaml": _POD.replace("SAYS", "valueFrom: {secretKeyRef: {name: db, key: p}}")}),
+        Good({"web.yaml": _POD.replace("SAYS", "value: $(OTHER)")}, "a variable"),
         Good({"Dockerfile": _FROM + 'ENV API_TOKEN="" TOKEN_TTL=60s PASSWORD_FILE=/run/secrets/p\n'}),
         Good({"Dockerfile": _FROM + "ARG TOKEN\nENV GPG_KEY=ABCDEF0123456789 PWD=/app PUBLIC_KEY=abcd\n"}),
         Good({"Dockerfile": _FROM + "ARG SECRET_KEY_BASE=dummy\nENV MYSQL_ALLOW_EMPTY_PASSWORD=yes\n"}, "placeholders"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.check import builds, launch, services
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
+from seatrial.check.manifests import also
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Severity
 
@@ -141,6 +142,18 @@ def _installs_a_daemon(texts: list[str]) -> bool:
 
 
 _CMD = 'CMD ["node", "a.js"]\n'
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: IMAGE\n        securityContext: {SAYS}\n"
+)
+
+
+def _pod(image: str, says: str) -> str:
+    return _POD.replace("IMAGE", image).replace("SAYS", says)
+
+
+_MUST = "runAsNonRoot: true"
+_NAMED = {"web/Dockerfile": "FROM node:22-slim\nUSER node\n" + _CMD, "compose.yaml": "services: {a: {build: web}}\n"}
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -150,7 +163,7 @@ RULE = Rule(
     "Kubernetes' runAsNonRoot refuses such an image, and can check a numeric USER alone.",
     example="FROM node:22-slim\n" + _CMD,
     instead="FROM node:22-slim\nUSER node\n" + _CMD,
-    check=builds.per_project(NAME, Severity.WARNING, _look),
+    check=also(builds.per_project(NAME, Severity.WARNING, _look), NAME, Severity.WARNING, "identity.user"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The program may write to directories that belong to root, or listen below port 1024.",
     sources=("https://docs.docker.com/build/building/best-practices/#user",),
@@ -159,8 +172,15 @@ RULE = Rule(
         Bad({"Dockerfile": "FROM node:22-slim\nUSER node\nUSER root\n" + _CMD}, "Dockerfile:3:6", "USER root"),
         Bad({"Dockerfile": 'FROM python:3.13 AS a\nUSER 1\nFROM a\nUSER 0\nCMD ["b"]\n'}, "Dockerfile:4:6", "USER 0"),
         Bad({"Dockerfile": 'FROM scratch\nCOPY a /a\nCMD ["/a"]\n', "a": ""}, "Dockerfile:3:5", "no USER"),
+        Bad({"web.yaml": _pod("nginx:1.27", _MUST)}, "web.yaml:10:41", "starts as root"),
+        Bad({"web.yaml": _pod("a.org/web:1", _MUST + ", runAsUser: 0")}, "web.yaml:10:58", "never started"),
+        Bad({"web.yaml": _pod("a.org/web:1", "runAsUser: 0")}, "web.yaml:10:38", "is root"),
+        Bad({**_NAMED, "k8s/web.yaml": _pod("a.org/web:1", _MUST)}, "k8s/web.yaml:10:41", "USER node of"),
     ),
     good=(
+        Good({"web.yaml": _pod("nginx:1.27", _MUST + ", runAsUser: 101")}),
+        Good({"web.yaml": _pod("a.org/web:1", _MUST)}, "an unknown image"),
+        Good({**_NAMED, "k8s/web.yaml": _pod("a.org/web:1", _MUST + ", runAsUser: 1000")}),
         Good({"Dockerfile": "FROM node:22-slim\nUSER node\n" + _CMD}),
         Good({"Dockerfile": "FROM nginx:1.27\nCOPY a /a\n", "a": ""}, "its workers are no root"),
         Good({"Dockerfile": 'FROM gcr.io/distroless/static:nonroot\nCMD ["/a"]\n'}),

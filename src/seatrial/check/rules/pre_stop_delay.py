@@ -60,9 +60,9 @@ RULE = Rule(
     severity=Severity.INFO,
     what="A pod behind a Service holds back its stop for some seconds, by a preStop hook that the image can run.",
     why="The stop signal and the removal of the pod from the Service's endpoints start at the same time, and every "
-    "node and load balancer learns of the removal later. Requests that come in between meet a closed listener. A preStop "
-    "sleep keeps the pod serving until nobody sends any more. An exec hook whose program the image lacks fails at once "
-    "and holds nothing back.",
+    "node and load balancer learns of the removal later. Requests that come in between meet a closed listener. A "
+    "preStop sleep keeps the pod serving until nobody sends any more. An exec hook whose program the image lacks "
+    "fails at once and holds nothing back.",
     example=_OWN,
     instead=_OWN + "        lifecycle:\n          preStop:\n            sleep: {seconds: 5}\n",
     check=per_workload(NAME, Severity.INFO, _look),

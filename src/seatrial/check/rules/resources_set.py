@@ -18,14 +18,8 @@ def _look(seen: Seen) -> Iterator[Wrong]:
     wrong = next((each for each in map(_contradiction, seen.workload.pod.containers) if each), None)
     if wrong is not None:
         yield wrong
-    elif seen.is_service and not seen.is_patched("resources", "requests") and not is_defaulted(seen):
+    elif seen.is_service and not seen.is_patched("resources", "requests") and not seen.is_defaulted:
         yield from _missing(seen)
-
-
-def is_defaulted(seen: Seen) -> bool:
-    """Whether a LimitRange fills in what is not said."""
-    workload = seen.workload
-    return any(space == workload.namespace and groups & workload.groups for space, groups in seen.cluster.defaulted)
 
 
 def _contradiction(container: Container) -> Wrong | None:

@@ -11,7 +11,7 @@ from seatrial.model.finding import Severity
 from seatrial.model.service import signal_name, signal_number
 
 NAME = "stop-signal-handled"
-_GRACEFUL = {
+GRACEFUL = {
     "nginx": ("SIGQUIT", "ends at once, with the requests in flight"),
     "openresty": ("SIGQUIT", "ends at once, with the requests in flight"),
     "php-fpm": ("SIGQUIT", "ends at once, with the requests in flight"),
@@ -21,6 +21,7 @@ _GRACEFUL = {
     "apache2ctl": ("SIGWINCH", "ends at once, with the requests in flight"),
     "postgres": ("SIGINT", "waits until every client has gone"),
 }
+"""Programs whose graceful stop is another signal than SIGTERM: which, and what they do on SIGTERM."""
 _PLAIN = frozenset({"debian", "ubuntu", "alpine", "fedora", "centos", "rockylinux", "almalinux", "amazonlinux"})
 """Images that set no stop signal."""
 _OWN_PROGRAMS = {"nginx": "nginx", "postgres": "postgres", "httpd": "httpd"}
@@ -33,9 +34,9 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         yield Wrong(message, said.place, "take it out, so that SIGTERM is sent", Severity.ERROR)
         return
     program, in_force = _program(unit), _in_force(unit)
-    if program not in _GRACEFUL or in_force is None or in_force != "SIGTERM":
+    if program not in GRACEFUL or in_force is None or in_force != "SIGTERM":
         return
-    wanted, happens = _GRACEFUL[program]
+    wanted, happens = GRACEFUL[program]
     place = said.place if said else launch.command_place(unit)
     message = f"the stop signal is SIGTERM, on which {program} {happens}; it ends gracefully on {wanted}"
     yield Wrong(message, place, f"STOPSIGNAL {wanted}" if unit.dockerfile else f"stop_signal: {wanted}")

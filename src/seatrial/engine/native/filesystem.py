@@ -279,6 +279,11 @@ def _mounts(building: Building, service: Service, wish: Wish) -> None:
             building.notes.append(f"the mount at {mount.target} is left out: the engine's own files are there")
         elif mount.kind == "bind":
             _bind(building, service, mount, target)
+        elif mount.kind == "volume" and (begins_with := _begins_with(building, service, target)) is not None:
+            if begins_with:
+                own: Step = {"uid": wish.user.uid, "gid": wish.user.gid}
+                building.add({"do": "overlay", "target": target, "sources": [begins_with], **own})
+            building.notes.append(f"the volume at {mount.target} begins with the project's files, and is in memory")
         else:
             options = mount.options if mount.kind == "tmpfs" and mount.options else "mode=1777"
             step: Step = {"do": "tmpfs", "target": target, "options": _tmpfs_options(options)}
@@ -290,6 +295,32 @@ def _mounts(building: Building, service: Service, wish: Wish) -> None:
             building.add(step)
         if mount.read_only and mount.kind != "tmpfs" and building.steps[-1]["target"] == target:
             building.add({"do": "read_only", "target": target, "optional": True})
+    _uncover(building, service, wish)
+
+
+def _uncover(building: Building, service: Service, wish: Wish) -> None:
+    """Programs of this host that stand for the image's, where a mount of the service hides their folder: the image has
+    them elsewhere, where its mounts hide nothing."""
+    targets = [real(sourced.value.target) for sourced in service.mounts]
+    for folder in wish.shown:
+        if _is_below(folder, targets):
+            building.add({"do": "bind", "target": folder, "source": folder})
+
+
+def _begins_with(building: Building, service: Service, target: str) -> str | None:
+    """What a new volume begins as a copy of: the project's directory that is shown at this place, None if there is
+    nothing. Empty where it is put together from several steps: these stand for the volume as they are."""
+    found: str | None = None
+    for step in building.steps:
+        source = step.get("sources", [step.get("source", "")])[0]
+        if step["do"] not in {"overlay", "file"} or not _is_below(source, [service.context]):
+            continue
+        if _is_below(step["target"], [target]):
+            return ""
+        inner = source + target.removeprefix(step["target"].rstrip("/"))
+        if _is_below(target, [step["target"]]) and _entries(inner):
+            found = inner
+    return found
 
 
 def _tmpfs_options(text: str) -> str:

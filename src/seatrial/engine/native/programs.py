@@ -128,7 +128,9 @@ def resolve(service: Service, argv: tuple[str, ...], caller: Mapping[str, str]) 
                 folders[folder] = None
                 notes.append(f"{word} is the host's {found}: PATH has {folder} at its end")
     argv, more = _absolute(argv, theirs, service)
-    return Programs(path, argv, tuple(folders) + more[0], tuple(notes) + more[1])
+    # Programs given by their paths, an init's own command too, may link to an installation below a home directory.
+    named = [str(Path(word).parent) for word in argv if word.startswith("/") and looking.is_program(word)]
+    return Programs(path, argv, (*folders, *named, *more[0]), (*notes, *more[1]))
 
 
 def _is_in_project(word: str, path: str, service: Service) -> bool:
@@ -150,10 +152,8 @@ def _absolute(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]]:
     """A command given by a path that only the image has (/usr/local/bin/node): the host's program of that name."""
     nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    if not argv or not argv[0].startswith("/"):
+    if not argv or not argv[0].startswith("/") or looking.exists(argv[0]):
         return argv, nothing
-    if looking.exists(argv[0]):  # it may link to an installation below a home directory, which must be shown then
-        return argv, ((str(Path(argv[0]).parent),), ())
     if _is_copied(argv[0], service):
         return argv, nothing
     name = argv[0].rsplit("/", 1)[-1]

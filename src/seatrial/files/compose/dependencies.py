@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from seatrial.files.compose import keys
-from seatrial.files.compose.fields import Fields
+from seatrial.files.compose.fields import Fields, unique_names
 from seatrial.files.compose.merging import depends_table
 from seatrial.files.compose.nodes import Listing, Node, Table
 from seatrial.files.compose.problems import Problems, nearest
@@ -70,7 +70,7 @@ def _dependency(name: str, fields: Fields) -> Dependency:
 
 
 def _implied(service: Fields) -> Iterator[Sourced[Dependency]]:
-    for link in service.unique_texts("links"):
+    for link in unique_names(service.texts("links")):
         yield Sourced(Dependency(link.value.partition(":")[0], restart=True), link.place)
     for key in _NAMESPACES:
         said = service.text(key)

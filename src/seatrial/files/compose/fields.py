@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from seatrial.files.compose.merging import listed, pairs_table
@@ -241,6 +241,11 @@ class Fields:
     def extensions(self) -> dict[str, Sourced[object]]:
         """The `x-…` keys as plain values."""
         return {key: Sourced(plain(value), value.place) for key, value in self.table.items() if key.startswith("x-")}
+
+
+def unique_names(texts: Iterable[Sourced[str]]) -> tuple[Sourced[str], ...]:
+    """Of texts with the same name (all up to a `=`) the last one, at the place of the first, as compose keeps them."""
+    return tuple({text.value.partition("=")[0]: text for text in texts}.values())
 
 
 def plain(node: Node) -> object:

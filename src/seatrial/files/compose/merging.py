@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from seatrial.files.compose.nodes import Entry, Listing, Mark, Node, Scalar, Table, is_null, kind_of
+from seatrial.files.compose.nodes import Entry, Listing, Mark, Node, Scalar, Table, is_null, kind_of, text_of
 from seatrial.files.compose.problems import Problems
 from seatrial.model.place import Place
 
@@ -21,7 +21,9 @@ _REPLACED = {"command", "entrypoint", "healthcheck.test", "ulimits.*"}
 _PAIRS = {
     *("environment", "annotations", "labels", "sysctls", "deploy.labels"),
     *("build.args", "build.labels", "build.additional_contexts"),
+    *("networks.*.labels", "volumes.*.labels"),
 }
+_HOSTS = {"extra_hosts", "build.extra_hosts"}
 _LISTS = {"dns", "dns_opt", "dns_search", "env_file", "label_file", "tmpfs", "profiles"}
 _NAMES = {"networks", "models"}
 
@@ -37,6 +39,8 @@ def merge(base: Node, over: Node, problems: Problems, path: Path = ()) -> Node:
         return base
     if rule == "logging":
         return _merge_logging(base, over, problems, path)
+    if rule in _HOSTS:
+        return _merge_hosts(base, over, problems, path)
     convert = _conversion(rule)
     return _merge_plain(convert(base), convert(over), problems, path)
 
@@ -107,6 +111,20 @@ def build_table(node: Node) -> Node:
     return node
 
 
+def hosts_listing(node: Node) -> Node:
+    """A mapping of hosts to one address or several as the list of `host=address` that it stands for."""
+    if not isinstance(node, Table):
+        return node
+    items: list[Node] = []
+    for name, value in node.items():
+        for address in value.items if isinstance(value, Listing) else (value,):
+            if not isinstance(address, Scalar):
+                return node
+            text = name if is_null(address) else f"{name}={text_of(address)}"
+            items.append(replace(address, value=text, indent=-1))
+    return Listing(tuple(items), node.place, node.base)
+
+
 def listed(node: Node) -> Node:
     """A single value as the list of it."""
     return Listing((node,), node.place, node.base) if isinstance(node, Scalar) and not node.is_broken else node
@@ -123,9 +141,12 @@ def shifted(scalar: Scalar, by: int) -> Place:
 
 
 def _rule_of(path: Path) -> str:
-    if len(path) < 3 or path[0] != "services":
+    """The name of a path in the tables above: within a service without its beginning, elsewhere `section.*.key`."""
+    if len(path) < 3:
         return ""
     rest = path[2:]
+    if path[0] != "services":
+        return ".".join((path[0], "*", *rest))
     return "ulimits.*" if len(rest) == 2 and rest[0] == "ulimits" else ".".join(rest)
 
 
@@ -181,6 +202,16 @@ def _merge_tables(base: Table, over: Table, problems: Problems, path: Path) -> T
         else:
             entries[key] = replace(entry, value=without_marks(entry.value))
     return replace(base, entries=entries, mark=Mark.NONE)
+
+
+def _merge_hosts(base: Node, over: Node, problems: Problems, path: Path) -> Node:
+    # A host may have several addresses, so a later one is added to an earlier one, and only the very same is left out.
+    earlier, later = hosts_listing(base), hosts_listing(without_marks(over))
+    if isinstance(earlier, Listing) and isinstance(later, Listing):
+        known = {item.value for item in earlier.items if isinstance(item, Scalar)}
+        added = tuple(item for item in later.items if not (isinstance(item, Scalar) and item.value in known))
+        return replace(earlier, items=earlier.items + added)
+    return _merge_plain(earlier, later, problems, path)
 
 
 def _merge_logging(base: Node, over: Node, problems: Problems, path: Path) -> Node:

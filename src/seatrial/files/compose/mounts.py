@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 
 from seatrial.files.compose import keys
-from seatrial.files.compose.fields import Fields, absolute
+from seatrial.files.compose.fields import Fields, absolute, unique_names
 from seatrial.files.compose.nodes import Node, Scalar, Table
 from seatrial.model.place import Sourced
 from seatrial.model.service import Mount
@@ -23,7 +23,7 @@ def read_mounts(service: Fields) -> tuple[Sourced[Mount], ...]:
         mount = _mount(service, item)
         if mount is not None:
             mounts[mount.target] = Sourced(mount, item.place)
-    for text in service.texts("tmpfs", single=True):
+    for text in unique_names(service.texts("tmpfs", single=True)):
         assert text.place is not None
         target, _, options = text.value.partition(":")
         clean = clean_target(target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seatrial.files.compose import keys
 from seatrial.files.compose.dependencies import read_dependencies
@@ -43,11 +43,17 @@ class Context:
 def read_service(name: str, place: Place, service: Fields, context: Context) -> ComposeService:
     """The service of that name."""
     service.check_keys(keys.SERVICE)
-    deployment = read_deployment(service)
+    said = ComposeService(name=name, place=place, extensions=service.extensions())
+    said = _with_program(said, service, context)
+    said = _with_rights(said, service, context)
+    return _with_surroundings(said, service)
+
+
+def _with_program(said: ComposeService, service: Fields, context: Context) -> ComposeService:
+    """What is run, with which environment, and how it is started and stopped."""
     environment, env_files = read_variables(service, context.outside, context.shown)
-    return ComposeService(
-        name=name,
-        place=place,
+    return replace(
+        said,
         image=service.text("image"),
         build=_build(service, context.outside),
         command=_words(service, "command"),
@@ -55,40 +61,54 @@ def read_service(name: str, place: Place, service: Fields, context: Context) -> 
         environment=environment,
         env_files=env_files,
         working_dir=service.text("working_dir"),
-        user=service.text("user"),
-        group_add=service.unique_texts("group_add", numbers=True, refuse_twice=True),
         init=service.boolean("init"),
         stop_signal=_stop_signal(service),
         stop_grace_period=service.duration("stop_grace_period"),
         healthcheck=read_healthcheck(service),
+        tty=service.boolean("tty"),
+        stdin_open=service.boolean("stdin_open"),
+        platform=service.text("platform"),
+    )
+
+
+def _with_rights(said: ComposeService, service: Fields, context: Context) -> ComposeService:
+    """As whom it runs, what it may do, and what it is given."""
+    return replace(
+        said,
+        user=service.text("user"),
+        group_add=service.unique_texts("group_add", numbers=True, refuse_twice=True),
+        read_only=service.boolean("read_only"),
+        privileged=service.boolean("privileged"),
+        cap_add=service.unique_texts("cap_add"),
+        cap_drop=service.unique_texts("cap_drop"),
+        security_opt=service.unique_texts("security_opt", refuse_twice=True),
+        volumes=read_mounts(service),
+        secrets=read_grants(service, context.project, "secrets"),
+        configs=read_grants(service, context.project, "configs"),
+    )
+
+
+def _with_surroundings(said: ComposeService, service: Fields) -> ComposeService:
+    """Its limits, its place among the others, and what the engine does around it."""
+    deployment = read_deployment(service)
+    return replace(
+        said,
         restart=deployment.restart,
         restart_policy=deployment.restart_policy,
         replicas=deployment.replicas,
         limits=deployment.limits,
         reserved_cpus=deployment.reserved_cpus,
         logging=_logging(service),
-        read_only=service.boolean("read_only"),
-        privileged=service.boolean("privileged"),
-        volumes=read_mounts(service),
         ports=read_ports(service),
         expose=read_exposed(service),
         depends_on=read_dependencies(service),
-        cap_add=service.unique_texts("cap_add"),
-        cap_drop=service.unique_texts("cap_drop"),
-        security_opt=service.unique_texts("security_opt", refuse_twice=True),
         hostname=service.text("hostname"),
         container_name=_container_name(service),
-        tty=service.boolean("tty"),
-        stdin_open=service.boolean("stdin_open"),
         profiles=service.unique_texts("profiles"),
-        platform=service.text("platform"),
         network_mode=service.text("network_mode"),
         pid=service.text("pid"),
         ipc=service.text("ipc"),
-        sysctls={name: Sourced(said.value or "", said.place) for name, said in service.pairs("sysctls").items()},
-        secrets=read_grants(service, context.project, "secrets"),
-        configs=read_grants(service, context.project, "configs"),
-        extensions=service.extensions(),
+        sysctls={name: Sourced(pair.value or "", pair.place) for name, pair in service.pairs("sysctls").items()},
     )
 
 

@@ -18,7 +18,7 @@ from seatrial.files.join.locate import DOCKERFILE_NAMES, Located, first_of
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Sourced
-from seatrial.model.service import Copy, Healthcheck, Port, Service
+from seatrial.model.service import Copy, Healthcheck, Mount, Port, Service
 
 _PLAIN_IMAGES = frozenset(
     {
@@ -137,7 +137,7 @@ def _overlaid(base: Service, said: ComposeService) -> Service:
         limits=said.limits,
         logging=said.logging,
         read_only=said.read_only,
-        mounts=said.volumes,
+        mounts=_mounts(base.mounts, said.volumes),
         ports=_ports(said.ports, said.expose, base.ports),
         depends_on=said.depends_on,
         cap_add=_values(said.cap_add),
@@ -233,6 +233,12 @@ def _healthcheck(image: Healthcheck | None, said: ComposeHealthcheck | None) -> 
 
 def _unless_zero(said: Sourced[float] | None, image: Sourced[float]) -> Sourced[float]:
     return said if said and said.value else image
+
+
+def _mounts(image: tuple[Sourced[Mount], ...], said: tuple[Sourced[Mount], ...]) -> tuple[Sourced[Mount], ...]:
+    """Compose's mounts, and the image's anonymous volumes where compose mounts nothing."""
+    taken = {absolute(mount.value.target) for mount in said}
+    return (*said, *(mount for mount in image if mount.value.target not in taken))
 
 
 def _ports(*sources: Iterable[Sourced[Port]]) -> tuple[Sourced[Port], ...]:

@@ -14,7 +14,7 @@ from seatrial.files.join.building import Built
 from seatrial.files.scripts import Tree, resolve_hops
 from seatrial.model.finding import Finding
 from seatrial.model.place import Sourced
-from seatrial.model.service import Copy, Service
+from seatrial.model.service import Copy, Mount, Service
 
 
 def service_of_image(name: str, built: Built) -> Service:
@@ -34,6 +34,7 @@ def service_of_image(name: str, built: Built) -> Service:
         environment=dict(image.environment),
         stop_signal=image.stop_signal,
         healthcheck=image.healthcheck,
+        mounts=tuple(Sourced(Mount("volume", "", absolute(said.value)), said.place) for said in image.volumes),
         ports=image.ports,
         shell=image.shell.value,
     )
