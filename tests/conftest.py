@@ -27,6 +27,17 @@ settings.register_profile(
 settings.load_profile("project")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the tests that recorded a number of tries above one: what passes at the third try is worth a look."""
+    passed = terminalreporter.getreports("passed")
+    tried = [
+        (report.nodeid, dict(report.user_properties).get("tries", 1)) for report in passed if report.when == "call"
+    ]
+    if many := [f"{tries} tries: {test}" for test, tries in tried if tries > 1]:
+        terminalreporter.write_sep("=", "passed, and not at the first try")
+        terminalreporter.write_line("\n".join(many))
+
+
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[DockerEngine]:
     """A real Docker engine, started once; skips with the reason where there is none, and fails if CI is set."""

@@ -48,6 +48,29 @@ environment() {
     cp pyproject.toml "$stamp"
 }
 
+# The examples run on node 18.2 and newer; the table of tests/trials was measured with node 20.
+node_version() {
+    version="$(node -p process.versions.node)"
+    minor="${version#*.}"
+    major="${version%%.*}" minor="${minor%%.*}"
+    [ "$major" -lt 20 ] || return 0
+    if [ "$major" -lt 18 ] || { [ "$major" = 18 ] && [ "$minor" -lt 2 ]; }; then
+        say "node $version ($(command -v node)) is too old for the examples: 18.2 is the oldest that they run on."
+        say "hint: put a newer one first on PATH, from https://nodejs.org/ or by a version manager"
+        return 1
+    fi
+    say "node $version is here: the examples run on it. The slow tests of servers on node were measured with node 20:"
+    say "with this one they are skipped, and say so. A newer node is used if it is first on PATH (https://nodejs.org/)."
+}
+
+# The static programs in .venv/bin: installing the project builds them, if there was a compiler by then.
+programs() {
+    [ -x .venv/bin/seatrial-init ] && [ -x .venv/bin/seatrial-shim ] && [ -x .venv/bin/seatrial-probe ] && return 0
+    say "building the static programs of native/ into .venv"
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall -e .
+    [ -x .venv/bin/seatrial-init ] || { say "the static programs were not built"; return 1; }
+}
+
 group() {
     stamp=.venv/.seatrial-$1
     [ -e "$stamp" ] && cmp -s pyproject.toml "$stamp" && return 0
@@ -73,6 +96,7 @@ environment
 case "${1:-}" in
 drill | slow)
     debian node=nodejs npm=npm tini=tini
+    node_version
     group examples
     node_modules examples/node-api-as-shipped examples/node-api
     ;;
@@ -80,6 +104,7 @@ esac
 if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox-static chromium=chromium unshare=util-linux \
         setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io qemu-aarch64-static=qemu-user-static
+    programs
     group slow
     group release
     node_modules tests/trials/servers

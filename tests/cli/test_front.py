@@ -39,7 +39,8 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
             4,
             "error: this command needs rich.text: pip install 'seatrial[cli]'\n",
         ),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (InputError("is not JSON", place=Place("/etc/passwd", 1)), 2, "error: /etc/passwd:1:1: is not JSON\n"),
         (InputError("\x1b[2Jpassword=hunter2"), 2, "error: password=[redacted]\n"),
     ],
 )

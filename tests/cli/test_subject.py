@@ -84,7 +84,10 @@ def test_a_project_is_read_with_its_routes(tmp_path: Path) -> None:
     assert found.service.argv is not None
     assert found.service.argv.value == ("node", "a.js")
     assert [(each.path, each.by) for each in found.options.candidates.slow] == [("/slow", "found in a.js:1")]
-    assert [each.path for each in found.options.candidates.quick] == ["/healthz", "/items"]
+    assert [(each.path, each.health) for each in found.options.candidates.quick] == [
+        ("/items", False),
+        ("/healthz", True),
+    ]
     assert sorted(found.secrets) == ["hunter2", "tok3n"]
 
 

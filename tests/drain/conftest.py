@@ -25,6 +25,14 @@ class AsyncLife(aio.Life):
     def _end(self, code: int) -> None:
         self.ends.append(code)
 
+    async def finish(self) -> None:
+        """Bring a stop that a story left behind to its end: the loop must not be closed in the middle of it."""
+        await asyncio.sleep(0)
+        for key in list(self.open):
+            self.leave(key)
+        if self.stopping:
+            await self.stopped()
+
     async def stopped(self) -> int:
         """Wait for the end, with a limit; the exit code."""
         await asyncio.wait_for(self.ended.wait(), 10)

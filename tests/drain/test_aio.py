@@ -24,6 +24,7 @@ def played(story: Callable[[AsyncLife], Awaitable[Any]], **options: Any) -> Asyn
         life = AsyncLife(**{"deadline": 5.0, **options})
         life.attach(signals=False)
         await story(life)
+        await life.finish()
         return life
 
     return asyncio.run(asyncio.wait_for(main(), 20))

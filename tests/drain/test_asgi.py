@@ -45,6 +45,7 @@ def played(story: Callable[[AsyncLife], Awaitable[Any]], **options: Any) -> None
         life = AsyncLife(**{"deadline": 5.0, **options})
         life.attach(signals=False)
         await story(life)
+        await life.finish()
 
     asyncio.run(asyncio.wait_for(main(), 20))
 

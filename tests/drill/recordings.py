@@ -53,6 +53,7 @@ def exchange(
     reused: bool = False,
     first_byte: float | None = None,
     mark: str = "",
+    detail: str = "",
 ) -> Exchange:
     """A request that was sent just before `sent`; a whole answer has status 200 and its first byte at its end."""
     whole = outcome in (O.COMPLETE, O.COMPLETE_CLOSE)
@@ -65,6 +66,7 @@ def exchange(
         ended=ended,
         status=status if status is not None else (200 if whole else None),
         reused=reused,
+        detail=detail,
         mark=mark,
     )
 

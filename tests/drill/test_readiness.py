@@ -6,7 +6,7 @@ import pytest
 
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.paths import quick_candidates
-from seatrial.drill.readiness import choose, probe_argv
+from seatrial.drill.readiness import choose, probe_argv, target_of
 from seatrial.engine.interface import Listener
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
@@ -14,6 +14,7 @@ from seatrial.model.service import Healthcheck, Port
 
 from .fakes import service
 
+HEALTH_FIRST = (Candidate("/live", "x", health=True), Candidate("/a", "x"))
 V4, V6 = Listener("ipv4", "127.0.0.1", 3000), Listener("ipv6", "::1", 3000)
 OTHER, UNIX = Listener("ipv4", "127.0.0.1", 9229), Listener("unix", "/run/app.sock", 0)
 
@@ -67,16 +68,25 @@ def test_without_a_health_check_there_is_no_probe() -> None:
     ("options", "probe", "expected"),
     [
         (DrillOptions(quick_path="/q"), ("curl", "http://localhost/h"), ["/q"]),
-        (DrillOptions(), ("curl", "-f", "http://localhost:3000/health?x=1"), ["/health?x=1", "/"]),
-        (DrillOptions(), ("CMD", "sh", "-c", "wget -qO- 'http://127.0.0.1/ok' || exit 1"), ["/ok", "/"]),
+        (DrillOptions(), ("curl", "-f", "http://localhost:3000/health?x=1"), ["/", "/health?x=1"]),
+        (DrillOptions(), ("CMD", "sh", "-c", "wget -qO- 'http://127.0.0.1/ok' || exit 1"), ["/", "/ok"]),
         (DrillOptions(), ("node", "check.js"), ["/"]),
         (DrillOptions(candidates=Candidates(quick=(Candidate("/a", "x"),))), (), ["/a", "/"]),
+        (DrillOptions(candidates=Candidates(quick=HEALTH_FIRST)), (), ["/a", "/", "/live"]),
+        (DrillOptions(candidates=Candidates(quick=HEALTH_FIRST)), ("curl", "http://x/a"), ["/", "/live", "/a", "/a"]),
+        (DrillOptions(), ("curl", "http://x/"), ["/"]),
     ],
 )
 def test_paths_to_ask_come_from_the_caller_the_sources_and_the_health_check(
     options: DrillOptions, probe: tuple[str, ...], expected: list[str]
 ) -> None:
     assert [candidate.path for candidate in quick_candidates(options, probe)] == expected
+
+
+@pytest.mark.parametrize(("path", "health"), [("/live", True), ("/h", True), ("/a", False)])
+def test_a_path_that_reports_health_is_known_as_such_although_the_caller_names_it(path: str, health: bool) -> None:
+    options = DrillOptions(quick_path=path, candidates=Candidates(quick=HEALTH_FIRST))
+    assert [candidate.health for candidate in quick_candidates(options, ("curl", "http://x/h"))] == [health]
 
 
 def test_scenarios_are_chosen_by_only_and_skip() -> None:
@@ -86,3 +96,20 @@ def test_scenarios_are_chosen_by_only_and_skip() -> None:
         Scenario.ORPHAN,
     )
     assert Scenario.STOP not in DrillOptions(skip=frozenset({Scenario.STOP})).scenarios()
+
+
+@pytest.mark.parametrize(
+    ("found", "alone"),
+    [
+        ((V4,), True),
+        ((V6,), True),
+        ((V4, V6, OTHER), True),
+        ((Listener("ipv4", "127.0.0.1", 3000, wildcard=True),), False),
+        ((V4, Listener("ipv6", "::1", 3000, wildcard=True)), False),
+        ((V4, Listener("ipv4", "10.1.1.1", 3000)), False),
+        ((V4, Listener("ipv4", "127.0.0.1", 9229, wildcard=True)), True),
+        ((UNIX,), False),
+    ],
+)
+def test_a_service_that_listens_on_loopback_alone_is_known_as_such(found: tuple[Listener, ...], alone: bool) -> None:
+    assert target_of(found[0], found).loopback_only is alone

@@ -132,7 +132,7 @@ def test_the_health_check_says_when_the_service_is_ready() -> None:
     told = recording.runs[0]
     assert told.readiness.by == "health check"
     assert told.target is not None
-    assert (told.target.quick_path, told.target.quick_by) == ("/health", "health check")
+    assert (told.target.quick_path, told.target.quick_by) == ("/", "default")
     assert [event.name for event in told.events if event.kind is EventKind.PROBE] == ["exit code 1"] * 2 + [
         "exit code 0"
     ]

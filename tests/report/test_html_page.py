@@ -105,3 +105,11 @@ def test_the_same_trial_gives_the_same_page() -> None:
 
 def test_no_secret_is_on_the_page() -> None:
     assert "hunter2" not in render(sample.terrible())
+
+
+def test_the_page_says_where_the_load_went_and_that_nothing_outside_reaches_it() -> None:
+    run = replace(sample.TERRIBLE.runs[0], target=replace(sample.TARGET, loopback_only=True))
+    page = render(prepare(replace(sample.TERRIBLE, runs=(run,)), ()))
+    assert "http://127.0.0.1:3000, quick / (default)" in page
+    assert "nothing outside reaches it" in page
+    assert "nothing outside reaches it" not in render(sample.terrible())

@@ -87,3 +87,12 @@ def test_the_docs_are_those_of_the_schema() -> None:
 def test_a_run_without_any_load_is_reported() -> None:
     trial = prepare(replace(sample.GOOD, runs=(sample.never_ready_run(),)), ())
     assert json_report.document(trial)["runs"][0]["populations"] == []
+
+
+def test_warnings_are_in_the_report() -> None:
+    assert json_report.document(sample.terrible())["warnings"] == []
+    run = replace(sample.TERRIBLE.runs[0], target=replace(sample.TARGET, loopback_only=True))
+    document = json_report.document(prepare(replace(sample.TERRIBLE, runs=(run,)), ()))
+    assert len(document["warnings"]) == 1
+    assert document["runs"][0]["target"]["loopback_only"] is True
+    jsonschema.Draft202012Validator(json_report.schema()).validate(document)

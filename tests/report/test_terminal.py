@@ -23,6 +23,7 @@ def test_a_terrible_stop_is_told_whole() -> None:
 api · native engine · seatrial 0.1.0
   command  npm start --token '[redacted]'  (Dockerfile:9:1)
   program  node server.js  (package.json:6:14)
+  load     http://127.0.0.1:3000, quick / (default), no slow path
   stop  ready after 0.40 s (port), SIGTERM, exit code 137 (128 + SIGKILL) after 10.01 s of 10 s,
         killed
   interrupt  never ready: connection refused, exit code 1 after 0.20 s, before it was asked to stop
@@ -118,3 +119,20 @@ def test_a_service_that_never_came_up_ends_with_its_own_output() -> None:
 
 def test_a_trial_without_verdicts_is_told() -> None:
     assert "api: no verdict" in render(prepare(sample.GOOD, ()), Style(80))
+
+
+def test_where_the_load_went_is_a_line() -> None:
+    run = sample.TERRIBLE.runs[0]
+    target = replace(sample.TARGET, family="ipv6", address="::1", slow_path="", slow_by="", stream_path="/events")
+    trial = prepare(replace(sample.TERRIBLE, runs=(replace(run, target=target),)), ())
+    line = "  load     http://[::1]:3000, quick / (default), no slow path, stream /events"
+    assert line in render(trial, Style(100))
+    assert "http://[::1]:3000" not in render(trial, Style(100, detail=Detail.QUIET))
+
+
+@pytest.mark.parametrize("detail", list(Detail))
+def test_a_service_that_nothing_outside_its_container_reaches_is_warned_about(detail: Detail) -> None:
+    run = replace(sample.TERRIBLE.runs[0], target=replace(sample.TARGET, loopback_only=True))
+    text = " ".join(render(prepare(replace(sample.TERRIBLE, runs=(run,)), ()), Style(100, detail=detail)).split())
+    assert "it listens on 127.0.0.1 only: in a container nothing outside reaches it; listen on 0.0.0.0" in text
+    assert "in a container nothing" not in render(sample.terrible(), Style(100, detail=detail))

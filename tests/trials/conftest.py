@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +54,8 @@ ARGV: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The argv of each server, run in the folder `servers`."""
 
+NODE = 20
+"""What was measured of the servers on node is true of this version and newer ones: 18 leaves idle connections open."""
 NPM = {"express", "fastify", "stoppable", "terminus", "http-terminator", "nodemon"}
 PYPI = {
     "uvicorn": "uvicorn",
@@ -64,6 +69,8 @@ PYPI = {
 def missing(name: str) -> str:
     """What this machine lacks to run a server, or nothing."""
     argv, package = ARGV[name], name.split()[0]
+    if argv[0] != sys.executable and shutil.which("node") is None:
+        return "node is not installed"
     if not argv[0].startswith(("./", "node_modules/")) and shutil.which(argv[0]) is None:
         return f"{argv[0]} is not installed"
     if package in NPM and not (SERVERS / "node_modules").is_dir():
@@ -71,6 +78,20 @@ def missing(name: str) -> str:
     if package in PYPI and find_spec(PYPI[package]) is None:
         return f"{package} is not installed"
     return ""
+
+
+@functools.cache
+def node_version() -> tuple[int, ...]:
+    """The version of the node that runs here: (20, 20, 2)."""
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in re.findall(r"\d+", told)[:3])
+
+
+def not_measured(name: str) -> str:
+    """Why the row of a server says nothing about this machine's version of what runs it, or ""."""
+    if ARGV[name][0] == sys.executable or node_version() >= (NODE,):
+        return ""
+    return f"measured with node {NODE} and newer; here is {'.'.join(map(str, node_version()))}"
 
 
 def service(name: str, *, init: bool = False, grace: float = 3.0) -> Service:

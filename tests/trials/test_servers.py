@@ -3,19 +3,21 @@
 A row is one server; a letter says what a requirement's verdict must be: P pass, F fail, ? not proved, and `.` where
 the server itself behaves one way or the other by chance (a race that it has, or a time at the edge of its own limit). A
 server that does not give its row is drilled again, at most twice: on a busy machine a single run can be disturbed in
-ways that even the drill's own lateness does not show, and a wrong verdict would come back each time.
+ways that even the drill's own lateness does not show, and a wrong verdict would come back each time. The end of the
+test run tells which servers needed more than one try.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
-from tests.trials.conftest import missing, require, service, trial
+from tests.requirements import require
+from tests.trials.conftest import missing, not_measured, service, trial
 
 COLUMNS = (
     "handles-sigterm",
@@ -105,12 +107,17 @@ def differing(recording: Recording, verdicts: Sequence[Verdict], letters: str, c
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(("name", "init", "letters", "codes"), ROWS, ids=[f"{row[0]} {row[1]}" for row in ROWS])
-def test_the_drill_says_what_was_measured_of(name: str, init: str, letters: str, codes: str) -> None:
+def test_the_drill_says_what_was_measured_of(
+    name: str, init: str, letters: str, codes: str, record_property: Callable[[str, object], None]
+) -> None:
     require(missing(name))
+    if why := not_measured(name):
+        pytest.skip(why)
     tries = []
-    for _ in range(TRIES):
+    for number in range(1, TRIES + 1):
         recording, verdicts = asyncio.run(trial(service(name, init=init == "init")))
         tries.append(differing(recording, verdicts, letters, codes))
         if not tries[-1]:
+            record_property("tries", number)
             return
     pytest.fail("\n".join(line for lines in tries for line in ["— a try —", *lines]))

@@ -36,7 +36,8 @@ export function drainable(server, { seconds, close }) {
     overtime.unref();
 
     for (const response of responses) if (!response.headersSent) response.setHeader('Connection', 'close');
-    const closed = new Promise((resolve) => server.close(resolve)); // closes idle connections too (node ≥ 19)
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeIdleConnections?.(); // node ≥ 19 does so by itself
     // One that has not sent anything yet may be sending now; 200 ms later it is simply unused.
     setTimeout(() => {
       for (const [socket, requests] of sockets) if (!requests) socket.end(() => socket.destroySoon());

@@ -48,8 +48,9 @@ def _run(argv: Sequence[str]) -> int:
 
         return dispatch(argv)
     except SeatrialError as error:
-        return _tell(str(error), error.hint, _code_of(error))
+        return _tell(error.message, error.hint, _code_of(error), f"{error.place}: " if error.place else "")
     except KeyboardInterrupt:
+        complain("error: interrupted")
         return codes.SIGNALLED + 2
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else codes.USAGE
@@ -74,11 +75,12 @@ def _code_of(error: SeatrialError) -> int:
     return codes.UNSUPPORTED
 
 
-def _tell(message: str, hint: str, code: int = codes.UNSUPPORTED) -> int:
+def _tell(message: str, hint: str, code: int = codes.UNSUPPORTED, place: str = "") -> int:
+    """The message without secrets. A place is ours and no value, although "/etc/passwd:1" looks like one."""
     from seatrial.report.redact import text
     from seatrial.report.words import clean
 
-    complain("error: " + clean(text(message)))
+    complain("error: " + clean(place) + clean(text(message)))
     for line in hint.splitlines():
         complain("hint: " + clean(text(line)))
     return code

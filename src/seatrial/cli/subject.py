@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seatrial import __version__
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
-from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.recording import Scenario
@@ -37,12 +37,14 @@ class Subject:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of environment variables that are named like secrets."""
-        from seatrial.report.redact import is_secret_name
+        """The values of environment variables that are named like secrets, and the secrets of the command lines."""
+        from seatrial.model.redaction import argv_secrets, is_secret_name
 
-        values = {name: value.value for name, value in self.service.environment.items()}
-        values |= self.options.environment
-        return tuple(value for name, value in values.items() if is_secret_name(name))
+        service = self.service
+        values = {name: value.value for name, value in service.environment.items()} | dict(self.options.environment)
+        named = (value for name, value in values.items() if is_secret_name(name) and name != "PWD")
+        lines = [service.argv.value if service.argv else (), *(hop.argv for hop in service.hops)]
+        return (*named, *(secret for line in lines for secret in argv_secrets(line)))
 
 
 def subject_of(arguments: argparse.Namespace) -> Subject:
@@ -84,9 +86,15 @@ def _of_files(arguments: argparse.Namespace) -> tuple[Service, str, tuple[Findin
         profiles=arguments.profile,
     )
     if not project.services:
-        hint = "name one that has a Dockerfile or a compose file, or: seatrial drill -- COMMAND"
-        raise NothingFoundError(f"no service was found in {project.directory}", hint=hint)
-    return choose(project.services, arguments.service), project.directory, project.findings
+        from seatrial.cli.refusal import without_services
+
+        raise without_services(project)
+    service = choose(project.services, arguments.service)
+    if service.argv is None or not service.argv.value:
+        from seatrial.cli.refusal import without_command
+
+        raise without_command(service, project)
+    return service, project.directory, project.findings
 
 
 def choose(services: Sequence[Service], name: str | None) -> Service:
@@ -149,9 +157,10 @@ def _candidates(service: Service, directory: str) -> Candidates:
         for hint in hints:
             for route in found:
                 if route.hint == hint:
-                    yield Candidate(route.path, f"found in {route.place.file}:{route.place.line}")
+                    by = f"found in {route.place.file}:{route.place.line}"
+                    yield Candidate(route.path, by, health=hint == "health")
 
-    return Candidates(quick=tuple(of("health", "")), slow=tuple(of("slow")), stream=tuple(of("stream")))
+    return Candidates(quick=tuple(of("", "health")), slow=tuple(of("slow")), stream=tuple(of("stream")))
 
 
 def _environment(arguments: argparse.Namespace) -> dict[str, str]:

@@ -9,6 +9,7 @@ stop: signal, readiness false, lag, and only then the server's own shutdown. Bef
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -20,6 +21,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 CLOSE = (b"connection", b"close")
+CLOSING = 1.0
+"""Seconds that sending a WebSocket's close may take."""
 SERVICE_RESTART = 1012
 """The WebSocket close code that tells clients to come back (RFC 6455's registry)."""
 
@@ -149,7 +152,10 @@ def _until(gone: asyncio.Event, receive: Receive, send: Send) -> Receive:
             await asyncio.wait({message, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if message.done():
                 return message.result()
-            await send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": "restarting"})
+            message.cancel()  # first: a server may not send while it waits to receive
+            closing = {"type": "websocket.close", "code": SERVICE_RESTART, "reason": "restarting"}
+            with contextlib.suppress(TimeoutError):  # granian closes only when it has received something once more
+                await asyncio.wait_for(send(closing), CLOSING)
             return {"type": "websocket.disconnect", "code": SERVICE_RESTART}
         finally:
             leaving.cancel()

@@ -103,14 +103,15 @@ def aiohttp(
     async def close() -> None:
         for site in list(runner.sites):
             await site.stop()
-        await asyncio.sleep(0)  # what has been read is given to its handler
         key = life.enter("aiohttp's connections")
-        runner.server.pre_shutdown()
         finishing.append(asyncio.create_task(finish(key)))
 
     async def finish(key: int) -> None:
-        """Idle connections end at once, busy ones with their response."""
+        """Idle connections end, busy ones with their response. First a moment for those just accepted: else aiohttp
+        waits for the request of one that it had not seen yet for as long as it may."""
         try:
+            await asyncio.sleep(JUST_NOW)
+            runner.server.pre_shutdown()
             await asyncio.gather(
                 runner.server.shutdown(life.machine.plan.deadline),
                 *(socket.close(code=asgi.SERVICE_RESTART) for socket in set(sockets)),

@@ -14,11 +14,12 @@ from urllib.parse import quote
 
 from seatrial.engine.interface import Output
 from seatrial.model.recording import LogLine
+from seatrial.model.redaction import REDACTED, is_secret_name
 
 KEPT = 2000
 LONGEST = 16384
 """Characters of one line that are kept."""
-HIDDEN = "[redacted]"
+HIDDEN = REDACTED
 _SHORTEST = 4
 """A value shorter than this ("1", "yes") is no secret, and hiding it would garble every line."""
 _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
@@ -41,7 +42,8 @@ class Redactor:
     def _secrets(name: str, value: str) -> list[str]:
         """The secrets in a variable: its value, each line of a long one, and a password inside of a URL."""
         found = list(_USER_INFO.findall(value))
-        if _SECRET_NAME.search(name):
+        # PWD is where a shell is, and no password.
+        if _SECRET_NAME.search(name) or (is_secret_name(name) and name != "PWD"):
             found += [value, *(line for line in value.splitlines() if len(line) >= 2 * _SHORTEST)]
         return [secret for secret in found if len(secret) >= _SHORTEST]
 

@@ -17,6 +17,8 @@ class Candidate:
 
     path: str
     by: str
+    health: bool = False
+    """It reports the service's health: during a stop it may answer 503 on purpose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ class Trial:
         whole = answer is not None and answer.outcome in _ANSWERED and answer.ended is not None
         return answer.ended - answer.begun if whole and answer is not None and answer.ended is not None else 0.0
 
+    def status(self) -> int:
+        """The status of a whole answer; 0 if there is none (yet)."""
+        answer = self.answer()
+        return (answer.status or 0) if answer is not None and answer.outcome in _ANSWERED else 0
+
     def is_good(self) -> bool:
         """Whether it answered whole and without an error."""
         answer = self.answer()
@@ -66,6 +71,11 @@ class Found:
     trials: list[Trial]
     slow: Trial | None = None
 
+    async def wait_slow(self, limit: float) -> None:
+        """Wait for the slow one's answer: after a signal it would say nothing about the path."""
+        if self.slow is not None:
+            await asyncio.wait({self.slow.task}, timeout=limit)
+
     async def close(self) -> None:
         """Let go of what is still under way."""
         tasks = [trial.task for trial in self.trials]
@@ -75,13 +85,20 @@ class Found:
 
 
 def quick_candidates(options: DrillOptions, probe: Sequence[str]) -> list[Candidate]:
-    """What to ask for a quick answer: the caller's word, what sources show, the health check's own path, `/`."""
-    if options.quick_path:
-        return [Candidate(options.quick_path, "--quick-path")]
+    """What to ask for a quick answer: the caller's word, else what sources show and `/`, and last what reports health,
+    because such a path may say 503 during a stop and be right."""
     probed = [
-        Candidate(match.group(1) or match.group(2), "health check") for match in _PROBE_URL.finditer(" ".join(probe))
-    ]
-    return [*options.candidates.quick[:MOST], *probed[:1], Candidate("/", "default")]
+        Candidate(match.group(1) or match.group(2), "health check", health=True)
+        for match in _PROBE_URL.finditer(" ".join(probe))
+    ][:1]
+    known = options.candidates.quick
+    healthy = {candidate.path for candidate in (*known, *probed) if candidate.health}
+    if options.quick_path:
+        return [Candidate(options.quick_path, "--quick-path", options.quick_path in healthy)]
+    plain = [candidate for candidate in known if candidate.path not in healthy][:MOST]
+    checks = [replace(candidate, health=True) for candidate in known if candidate.path in healthy][:MOST]
+    root = [] if "/" in healthy else [Candidate("/", "default")]
+    return [*plain, *root, *checks, *probed]
 
 
 def _slow_candidates(options: DrillOptions) -> list[Candidate]:
@@ -113,10 +130,11 @@ async def find(load: Load, target: Target, options: DrillOptions, probe: Sequenc
     _raise_failure(trials)
     best, chosen = _quick(quick), _slow(slow, begun)
     stream = options.stream_path or next((trial.candidate.path for trial in streams if trial.is_stream()), "")
-    target = replace(target, quick_path=best.path, quick_by=best.by, stream_path=stream)
+    target = replace(target, quick_path=best.path, quick_by=best.by, quick_is_health=best.health, stream_path=stream)
     if chosen is not None:
         by, path = chosen.candidate.by, chosen.candidate.path
         target = replace(target, slow_path=path, slow_by=by, slow_seconds=round(chosen.seconds(), 6))
+        target = replace(target, slow_status=chosen.status())
     elif options.slow_path and slow:
         target = replace(target, slow_by=_too_quick(slow[0]))
     return Found(target, trials, chosen)
@@ -132,10 +150,11 @@ def _raise_failure(trials: list[Trial]) -> None:
 
 
 def _quick(trials: list[Trial]) -> Candidate:
-    """The first that answered well; else the first that answered at all; else the last, which is `/`."""
+    """The first that answered well; else the first that answered at all; else `/`."""
     good = [trial for trial in trials if trial.is_good() and trial.seconds() < SLOW]
     answered = [trial for trial in trials if trial.seconds() and trial.seconds() < SLOW]
-    return (good or answered or trials[-1:])[0].candidate
+    root = [trial for trial in trials if trial.candidate.path == "/"]
+    return (good or answered or root or trials)[0].candidate
 
 
 def _slow(trials: list[Trial], begun: float) -> Trial | None:

@@ -69,9 +69,15 @@ def choose(found: Sequence[Listener], service: Service, port: int | None) -> tup
     return (ranked[0] if ranked else None), not wanted
 
 
-def target_of(listener: Listener) -> Target:
-    """Where load goes for a listener."""
-    return Target(listener.family, listener.address, listener.port)
+def target_of(listener: Listener, found: Sequence[Listener] = ()) -> Target:
+    """Where load goes for a listener; `found` are all that listen."""
+    same = [one for one in (listener, *found) if one.port == listener.port and one.family != "unix"]
+    alone = bool(same) and not any(one.wildcard or not _is_loopback(one.address) for one in same)
+    return Target(listener.family, listener.address, listener.port, loopback_only=alone)
+
+
+def _is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")
 
 
 async def wait_ready(waiting: Waiting) -> tuple[Readiness, Target | None]:
@@ -128,7 +134,7 @@ async def _with_target(waiting: Waiting, said: str) -> tuple[Readiness, Target |
     waiting.watcher.look()
     listener, _ = choose(waiting.watcher.listening, waiting.service, waiting.port)
     readiness = _ready(waiting, "health check", said)
-    return readiness, (target_of(listener) if listener is not None else None)
+    return readiness, (target_of(listener, waiting.watcher.listening) if listener is not None else None)
 
 
 async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target | None]:
@@ -142,7 +148,7 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
             said = _other_port(waiting) or said
             await asyncio.sleep(PAUSE)
             continue
-        target = target_of(listener)
+        target = target_of(listener, waiting.watcher.listening)
         answer = await waiting.load.request(target, "/", min(REQUEST_TIMEOUT, max(0.1, deadline - now)))
         if answer.outcome in _ANSWERED:
             return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status}"), target

@@ -33,12 +33,15 @@ from seatrial.model.recording import (
     Subject,
     Target,
 )
+from seatrial.model.redaction import Redactor, secrets_of
 from seatrial.model.service import Service, signal_name, signal_number
 from seatrial.model.verdict import Ruling
 
 RETRIES = 2
 """How often a run is repeated whose load generator was too late."""
 TRIAL_LIMIT = 10.0
+STATUS_LIMIT = 5.0
+"""Seconds for which the slow path's answer is waited for before its instance is told to stop."""
 _ANSWERED = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
 
 
@@ -109,6 +112,8 @@ class _Trial:
         self._progress = progress
         self._machine = engine.machine()
         self._paths: Found | None = None
+        self._scout: Exercise | None = None
+        self._slow_status = 0
         self._init = ""
         self._runs: dict[Scenario, Run] = {}
 
@@ -121,7 +126,7 @@ class _Trial:
                 break
         await self._repeat()
         self._fill_in(scenarios)
-        return self._recording(recorded_at)
+        return _without_secrets(self._recording(recorded_at))
 
     def _fill_in(self, scenarios: Sequence[Scenario]) -> None:
         """A scenario that was left out because the service never got ready says so, instead of missing."""
@@ -166,12 +171,16 @@ class _Trial:
         check = probe_argv(self._service.healthcheck, ())
         try:
             self._paths = await find(load, target, self._options, check, TRIAL_LIMIT)
+            self._scout = exercise
         except LoadError:
             if not exercise.is_over:
                 raise
 
     async def _exercise(self, exercise: Exercise) -> None:
         await exercise.wait_orphan()
+        if exercise is self._scout and self._paths is not None:
+            await self._paths.wait_slow(STATUS_LIMIT)
+            self._slow_status = self._paths.slow.status() if self._paths.slow is not None else 0
         if exercise.scenario is not Scenario.ORPHAN:
             await exercise.stop(self._target_for(exercise))
 
@@ -212,7 +221,7 @@ class _Trial:
                 return
 
     def _recording(self, recorded_at: str) -> Recording:
-        runs = tuple(_with_slow_seconds(self._runs[s], self._paths) for s in Scenario if s in self._runs)
+        runs = tuple(_with_slow(self._runs[s], self._paths, self._slow_status) for s in Scenario if s in self._runs)
         return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs)
 
     def _subject(self) -> Subject:
@@ -236,7 +245,14 @@ class _Trial:
             start_period=check.start_period.value if check else 0.0,
             lag=options.lag,
             accepted_codes=options.accepted_codes,
+            made=service.made,
         )
+
+
+def _without_secrets(recording: Recording) -> Recording:
+    """What is recorded may be kept and sent around: it holds nothing that looks like a secret, as reports don't.
+    Before it is judged, so that a saved recording gives the same verdicts."""
+    return Redactor(secrets_of(recording)).value(recording)
 
 
 def spoiled_runs(recording: Recording) -> list[tuple[Scenario, str]]:
@@ -280,8 +296,8 @@ def _joined(machine: Machine, enforcement: Sequence[str], approximations: Sequen
     )
 
 
-def _with_slow_seconds(run: Run, found: Found | None) -> Run:
-    """Say how long a slow request takes: as tried, else as long as one took under load."""
+def _with_slow(run: Run, found: Found | None, status: int) -> Run:
+    """Say what a slow request is answered with, and how long it takes: as tried, else as one took under load."""
     if run.target is None or not run.target.slow_path:
         return run
     tried = found.slow.seconds() if found is not None and found.slow is not None else 0.0
@@ -293,4 +309,6 @@ def _with_slow_seconds(run: Run, found: Found | None) -> Run:
         if exchange.outcome in _ANSWERED and exchange.ended is not None and exchange.sent is not None
     ]
     seconds = tried or (sorted(loaded)[len(loaded) // 2] if loaded else 0.0)
-    return replace(run, target=replace(run.target, slow_seconds=round(seconds, 6)))
+    return replace(
+        run, target=replace(run.target, slow_seconds=round(seconds, 6), slow_status=status or run.target.slow_status)
+    )

@@ -36,6 +36,8 @@ class Track:
     parent: int = 0
     handles: tuple[int, ...] = ()
     ignores: tuple[int, ...] = ()
+    blocks: tuple[int, ...] | None = None
+    once_handled: frozenset[int] = frozenset()
     zombie: float | None = None
     ours: bool = False
 
@@ -45,18 +47,19 @@ class Track:
         if state.state == "Z":
             self.zombie = self.zombie or now
             return
-        if not self.argv or not _is_nameless(state.argv):
+        if not self.argv or not is_nameless(state.argv):
             self.argv = state.argv or self.argv
         self.parent = state.parent
-        self.handles, self.ignores = state.handles, state.ignores
+        self.handles, self.ignores, self.blocks = state.handles, state.ignores, state.blocks
+        self.once_handled |= frozenset(state.handles)
 
     def ended(self) -> float | None:
         """When it ended, as far as was seen."""
         return self.end.ended or self.zombie
 
 
-def _is_nameless(argv: tuple[str, ...]) -> bool:
-    """Whether a process has only its short name left ("[python]"): it is on its way out, and had an argv before."""
+def is_nameless(argv: tuple[str, ...]) -> bool:
+    """Whether a process has only its short name ("[python]"): it is on its way out, or not there yet."""
     return not argv or (len(argv) == 1 and argv[0].startswith("["))
 
 
@@ -155,6 +158,8 @@ class Watcher:
             handles=track.handles,
             ignores=track.ignores,
             user=track.state.user,
+            blocks=track.blocks,
+            once_handled=tuple(sorted(track.once_handled)),
             signal=track.end.signal or 0,
         )
 

@@ -73,7 +73,8 @@ class Ended:
 class ProcessState:
     """One process of the instance now. `pid` and `parent` in the instance's PID namespace (parent 0: outside).
 
-    `state` is the letter of /proc/PID/stat; `handles` and `ignores` are signal numbers (SigCgt, SigIgn).
+    `state` is the letter of /proc/PID/stat; `handles`, `ignores` and `blocks` are signal numbers (SigCgt, SigIgn, and
+    the main thread's SigBlk; None where it is not known).
     `start_ticks` tells two processes with one pid apart.
     """
 
@@ -86,6 +87,7 @@ class ProcessState:
     user: int
     handles: tuple[int, ...]
     ignores: tuple[int, ...]
+    blocks: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ class _NotSureError(Exception):
     """The text or the promise is none that can be compared."""
 
 
-Scalar = tuple[str, str, str, str]
-"""Anchor, tag, text, and whether it stands plainly."""
+_MAX_DEPTH = 80
+"""Levels; compose files need about ten."""
 
 
 def _yaml_kept(old: str, new: str, promises: Sequence[Sets | Substitutes | InsertsItem]) -> bool:
@@ -46,7 +46,8 @@ def _yaml_kept(old: str, new: str, promises: Sequence[Sets | Substitutes | Inser
 
 
 def _tree(text: str) -> list[Any]:
-    """The documents of a text: scalars are tuples, the others `[anchor, tag, list or dict]`; an alias is one text."""
+    """The documents of a text. A scalar is `(anchor, tag, text, "plain" or "")`, an alias a text, the others are
+    `[anchor, tag, list or dict]`."""
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -61,6 +62,8 @@ def _tree(text: str) -> list[Any]:
                 plain = "plain" if event.implicit[0] else ""
                 stack[-1].append((event.anchor or "", event.tag or "", event.value, plain))
             elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                if len(stack) > _MAX_DEPTH:
+                    raise _NotSureError
                 stack.append([])
                 stack[-2].append([event.anchor, event.tag, stack[-1]])
             elif isinstance(event, yaml.MappingEndEvent):

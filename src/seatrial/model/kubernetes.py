@@ -223,7 +223,8 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class KubernetesService:
-    """A Service. `ports` are its target ports as written; `is_headless` says `clusterIP: None`."""
+    """A Service. `ports` are its target ports as written, `port_names` the names of its own; `is_headless` says
+    `clusterIP: None`."""
 
     name: str
     place: Place
@@ -233,6 +234,7 @@ class KubernetesService:
     protocols: frozenset[str] = frozenset()
     kind: str = "ClusterIP"
     is_headless: bool = False
+    port_names: tuple[str, ...] = ()
     groups: frozenset[str] = frozenset()
 
 

@@ -171,6 +171,11 @@ class ProcessSeen:
     handles: tuple[int, ...] = ()
     ignores: tuple[int, ...] = ()
     user: int = 0
+    blocks: tuple[int, ...] | None = None
+    """The signals that its main thread blocked when last looked at (SigBlk), as for sigwait and signalfd; None: not
+    looked at."""
+    once_handled: tuple[int, ...] = ()
+    """The signals that it had a handler for at any look: a handler may be taken away by its own first call."""
     signal: int = 0
     """The signal that killed it, where the kernel tells (pidfd since Linux 6.15)."""
 
@@ -219,6 +224,12 @@ class Target:
     slow_by: str = ""
     slow_seconds: float = 0.0
     stream_path: str = ""
+    loopback_only: bool = False
+    """It listens on a loopback address alone, which nothing outside a container reaches."""
+    slow_status: int = 0
+    """The status with which the slow path answered when it was tried, before any signal (0: it did not)."""
+    quick_is_health: bool = False
+    """The quick path is a health endpoint, which says 503 during a stop on purpose."""
 
 
 class Scenario(Enum):
@@ -281,6 +292,8 @@ class Subject:
     """Seconds for which a load balancer goes on sending after the signal, as the user said (0: nothing was said)."""
     accepted_codes: tuple[int, ...] = ()
     """Exit codes besides 0 that the user declared to be clean."""
+    made: tuple[str, ...] = ()
+    """Where the image would have files of other stages or images (COPY --from), which were not built."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,8 @@ class Service:
     compose_file: str | None = None
     workdir: Sourced[str] = Sourced("/")
     copies: tuple[Copy, ...] = ()
+    made: tuple[str, ...] = ()
+    """Absolute targets of COPY --from: what other stages or images would put there."""
     user: Sourced[str] | None = None
     group_add: tuple[str, ...] = ()
     environment: Mapping[str, Sourced[str]] = field(default_factory=dict)

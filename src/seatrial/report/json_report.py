@@ -16,7 +16,7 @@ from seatrial.model import catalogue
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Outcome, Readiness, Recording, Run, Target
 from seatrial.model.verdict import Verdict
-from seatrial.report.summary import stop_seconds, tallies
+from seatrial.report.summary import stop_seconds, tallies, warnings
 from seatrial.report.trial import Trial
 
 FORMAT = 1
@@ -48,6 +48,7 @@ def document(trial: Trial) -> dict[str, Any]:
         "machine": _machine(recording),
         "verdicts": [_verdict(verdict) for verdict in trial.verdicts],
         "findings": [_finding(finding) for finding in trial.findings],
+        "warnings": list(warnings(recording)),
         "runs": [_run(run) for run in recording.runs],
     }
 
@@ -144,6 +145,9 @@ def _target(target: Target | None) -> dict[str, Any] | None:
         "port": target.port,
         "quick_path": target.quick_path,
         "slow_path": target.slow_path,
+        "quick_by": target.quick_by,
+        "slow_by": target.slow_by,
+        "loopback_only": target.loopback_only,
         "stream_path": target.stream_path,
     }
 

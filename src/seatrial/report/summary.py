@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Run, Scenario
+from seatrial.model.recording import Connection, Exchange, Outcome, Population, Recording, Run, Scenario
 from seatrial.report.words import clean, exit_code, seconds
 
 
@@ -58,6 +58,32 @@ def _ends(connections: Iterable[Connection]) -> Iterable[tuple[Outcome, float | 
 def moment_of(exchange: Exchange) -> float:
     """When an exchange counts: its end, or its beginning where it never ended."""
     return exchange.ended if exchange.ended is not None else exchange.begun
+
+
+def load_line(recording: Recording) -> str:
+    """Where the load went, as recorded: "http://[::1]:3000, quick / (default), slow /report (found in a.js:12)"."""
+    target = next((run.target for run in recording.runs if run.target is not None), None)
+    if target is None:
+        return ""
+    address = f"[{target.address}]" if target.family == "ipv6" else target.address
+    parts = [target.address if target.family == "unix" else f"http://{address}:{target.port}"]
+    parts.append(f"quick {target.quick_path} ({target.quick_by})")
+    if target.slow_path:
+        parts.append(f"slow {target.slow_path}" + (f" ({target.slow_by})" if target.slow_by else ""))
+    else:
+        parts.append("no slow path" + (f" ({target.slow_by})" if target.slow_by else ""))
+    if target.stream_path:
+        parts.append(f"stream {target.stream_path}")
+    return clean(", ".join(parts))
+
+
+def warnings(recording: Recording) -> tuple[str, ...]:
+    """What no requirement asks, and yet would keep the service from working in a container."""
+    alone = next((run.target for run in recording.runs if run.target is not None and run.target.loopback_only), None)
+    if alone is None:
+        return ()
+    every = "0.0.0.0" if alone.family == "ipv4" else ":: or 0.0.0.0"
+    return (f"it listens on {clean(alone.address)} only: in a container nothing outside reaches it; listen on {every}",)
 
 
 def outcomes(counted: Counter[Outcome]) -> str:

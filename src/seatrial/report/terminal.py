@@ -19,7 +19,7 @@ from seatrial.model import catalogue
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Run
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report.summary import outcomes, sentence, tallies
+from seatrial.report.summary import load_line, outcomes, sentence, tallies, warnings
 from seatrial.report.trial import Entry, Trial
 from seatrial.report.words import clean, clip, command, count
 
@@ -59,6 +59,8 @@ _ASCII = str.maketrans(
 )
 EVIDENCE = 8
 """Lines of evidence shown of one verdict, unless more are asked for."""
+LAST_WORDS = 13
+"""The same of one that was not proved: the service's own words are all there is to know."""
 LAST_LINES = 20
 SMALLEST = 24
 """Narrower than this many cells nothing can be wrapped sensibly."""
@@ -100,6 +102,10 @@ def _print(console: Console, line: Line, width: int) -> None:
 def _lines(trial: Trial, detail: Detail) -> Iterator[Line]:
     if detail is not Detail.QUIET:
         yield from _head(trial)
+    for text in warnings(trial.recording):
+        yield Line(text, "  warning  ", first_style="yellow")
+    if detail is not Detail.QUIET:
+        yield from _output(trial)
     for ruling in (Ruling.FAIL, Ruling.NOT_PROVED, Ruling.PASS):
         entries = [entry for entry in trial.entries() if entry.verdict.ruling is ruling]
         if not entries or (detail is Detail.QUIET and ruling is Ruling.PASS):
@@ -121,6 +127,8 @@ def _head(trial: Trial) -> Iterator[Line]:
     yield Line(_placed(command(subject.argv), subject.argv_place), "  command  ")
     if subject.final_argv and subject.final_argv != subject.argv:
         yield Line(_placed(command(subject.final_argv), subject.final_place), "  program  ")
+    if load := load_line(trial.recording):
+        yield Line(load, "  load     ")
     told: dict[str, list[str]] = {}
     for run in trial.recording.runs:
         told.setdefault(sentence(run), []).append(run.scenario.value)
@@ -128,7 +136,6 @@ def _head(trial: Trial) -> Iterator[Line]:
         yield Line(text, f"  {names[0]}  ", first_style="dim")
         if len(names) > 1:
             yield Line(f"likewise: {', '.join(names[1:])}", " " * (len(names[0]) + 4), style="dim")
-    yield from _output(trial)
 
 
 def _output(trial: Trial) -> Iterator[Line]:
@@ -165,7 +172,8 @@ def _entry(entry: Entry, detail: Detail) -> Iterator[Line]:
 
 def _body(verdict: Verdict, detail: Detail) -> Iterator[Line]:
     yield Line(clean(verdict.summary), "    ")
-    limit = len(verdict.evidence) if detail is Detail.VERBOSE else EVIDENCE
+    normal = EVIDENCE if verdict.ruling is not Ruling.NOT_PROVED else LAST_WORDS
+    limit = len(verdict.evidence) if detail is Detail.VERBOSE else normal
     for line in verdict.evidence[:limit]:
         yield Line(clip(clean(line), 400), "    │ ", style="dim", first_style="dim")
     if len(verdict.evidence) > limit:

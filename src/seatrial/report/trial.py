@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report.redact import Redactor, key_lines
+from seatrial.report.redact import Redactor, secrets_of
 
 _ORDER = {Ruling.FAIL: 0, Ruling.NOT_PROVED: 1, Ruling.PASS: 2}
 _SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
@@ -112,8 +112,7 @@ def prepare(
     secrets: Iterable[str] = (),
 ) -> Trial:
     """A trial that can be printed: secrets replaced, findings worst first. `secrets` are values known to be such."""
-    keys = (line for run in recording.runs for line in key_lines(run.log))
-    redactor = Redactor((*secrets, *keys))
+    redactor = Redactor((*secrets, *secrets_of(recording)))
     ordered = sorted(findings, key=lambda finding: (_SEVERITY[finding.severity], finding.place))
     return Trial(
         redactor.value(recording),

@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 
+from seatrial.model.redaction import without_escapes
 from seatrial.model.service import signal_name
 
-# ESC sequences go as a whole (CSI, OSC and the like, two-character forms): their remains would be noise.
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
-)
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -25,11 +22,6 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROLS.sub(_shown, without_escapes(text.rstrip("\r\n"))).replace("\t", "    ")
-
-
-def without_escapes(text: str) -> str:
-    """The text without the escape sequences of terminals (colours, titles, links)."""
-    return _ESCAPES.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -8,7 +8,17 @@ import pytest
 
 from seatrial.drill import archive
 from seatrial.drill.judge import JUDGES, judge
-from seatrial.model.recording import EventKind, Exit, LogLine, Outcome, Population, ProcessSeen, Readiness, Recording
+from seatrial.model.recording import (
+    Connection,
+    EventKind,
+    Exit,
+    LogLine,
+    Outcome,
+    Population,
+    ProcessSeen,
+    Readiness,
+    Recording,
+)
 from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import (
@@ -17,6 +27,7 @@ from ..recordings import (
     PID_ONE,
     SIGNAL,
     STOP,
+    TARGET,
     TERM,
     all_good,
     busy,
@@ -92,6 +103,17 @@ def never_ended(**changes: object) -> Recording:
         connection(P.KEEP_ALIVE, 9, exchange(O.COMPLETE, 1.5, 1.51), closed=KILL + 0.02, ending=O.IDLE_FIN),
     )
     return recording(replace(ignored(events=events, connections=load), **changes))  # type: ignore[arg-type]
+
+
+BEFORE = news(O.COMPLETE, 1.5, SIGNAL)
+SERVES_ON = changed(
+    without=[P.OPEN_LOOP], plus=[*BEFORE, *news(O.COMPLETE_CLOSE, SIGNAL + 0.01, END)], events=STOP.events[:4]
+)
+
+
+def answers(outcome: Outcome, status: int) -> list[Connection]:
+    """New connections after the signal, all answered in one way."""
+    return [new(SIGNAL + 0.01 + 0.0195 * index, outcome, status=status) for index in range(50)]
 
 
 CRASHED = replace(STOP, signalled=None, exit=Exit(1.2, 1), connections=())
@@ -344,6 +366,38 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         "no request was in flight",
         "",
     ),
+    (
+        "an error where the path was never tried",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500)])),
+        "in-flight-finish",
+        FAIL,
+        "1 of 1 request in flight lost: 1 answered with an error that came only then",
+        "",
+    ),
+    (
+        "an error where the path gave one when it was tried",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500)], target=replace(TARGET, slow_status=502))),
+        "in-flight-finish",
+        PASS,
+        "1 of 1 request",
+        "",
+    ),
+    (
+        "an error where the path gave none when it was tried",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500)], target=replace(TARGET, slow_status=200))),
+        "in-flight-finish",
+        FAIL,
+        "1 of 1",
+        "",
+    ),
+    (
+        "an error that had begun before",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500, first_byte=SIGNAL - 0.1)])),
+        "in-flight-finish",
+        PASS,
+        "1 of 1",
+        "",
+    ),
     # keep-alive-drained
     ("FIN", recording(STOP), "keep-alive-drained", PASS, "5 idle connections closed with FIN by +0.010 s", ""),
     (
@@ -368,6 +422,24 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         "keep-alive-drained",
         FAIL,
         "1 request on reused connections lost",
+        "",
+    ),
+    (
+        "an error on a reused connection",
+        recording(changed(plus=[busy(exchange(O.COMPLETE, SIGNAL + 0.1, SIGNAL + 0.2, status=500, reused=True))])),
+        "keep-alive-drained",
+        FAIL,
+        "1 request on reused connections lost: 1 complete with status 500",
+        "",
+    ),
+    (
+        "turned away on a reused connection",
+        recording(
+            changed(plus=[busy(exchange(O.COMPLETE_CLOSE, SIGNAL + 0.1, SIGNAL + 0.2, status=503, reused=True))])
+        ),
+        "keep-alive-drained",
+        PASS,
+        "closed with FIN",
         "",
     ),
     ("ignored", recording(ignored()), "keep-alive-drained", FAIL, "only SIGKILL closed them", "handles-sigterm"),
@@ -459,6 +531,88 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         "",
     ),
     (
+        "three cut while the listener is open",
+        recording(changed(SERVES_ON, plus=news(O.NOT_SERVED, SIGNAL + 0.101, SIGNAL + 0.161))),
+        "refuses-late-connections",
+        FAIL,
+        "3 of 53 new connections after the signal neither",
+        "",
+    ),
+    (
+        "three cut where it closes, and one served after them",
+        recording(
+            changed(plus=[*news(O.NOT_SERVED, SIGNAL + 0.001, SIGNAL + 0.06), new(SIGNAL + 0.07, O.COMPLETE_CLOSE)])
+        ),
+        "refuses-late-connections",
+        FAIL,
+        "3 of 54",
+        "",
+    ),
+    (
+        "two cut by the exit",
+        recording(changed(SERVES_ON, plus=news(O.NOT_SERVED, END - 0.006, END, 0.003))),
+        "refuses-late-connections",
+        PASS,
+        "2 connections met",
+        "",
+    ),
+    (
+        "errors",
+        recording(changed(without=[P.OPEN_LOOP], plus=[*BEFORE, *answers(O.COMPLETE_CLOSE, 500)])),
+        "refuses-late-connections",
+        FAIL,
+        "neither served nor refused, 50 of them answered with an error",
+        "",
+    ),
+    (
+        "errors as before",
+        recording(
+            changed(without=[P.OPEN_LOOP], plus=[*BEFORE, new(1.0, O.COMPLETE, status=500), *answers(O.COMPLETE, 500)])
+        ),
+        "refuses-late-connections",
+        PASS,
+        "50 served",
+        "",
+    ),
+    (
+        "turned away",
+        recording(changed(without=[P.OPEN_LOOP], plus=[*BEFORE, *answers(O.COMPLETE_CLOSE, 503)])),
+        "refuses-late-connections",
+        PASS,
+        "0 served, 50 turned away (503), 0 refused",
+        "",
+    ),
+    (
+        "503 without a close",
+        recording(changed(without=[P.OPEN_LOOP], plus=[*BEFORE, *answers(O.COMPLETE, 503)])),
+        "refuses-late-connections",
+        FAIL,
+        "50 of 50",
+        "",
+    ),
+    (
+        "the health path says 503",
+        recording(
+            changed(
+                without=[P.OPEN_LOOP],
+                plus=[*BEFORE, *answers(O.COMPLETE, 503)],
+                target=replace(TARGET, quick_is_health=True),
+            )
+        ),
+        "refuses-late-connections",
+        PASS,
+        "50 served",
+        "",
+    ),
+    (
+        "one met the queue, and nothing else came",
+        recording(changed(without=[P.OPEN_LOOP], plus=[new(END - 0.01, O.NOT_SERVED)])),
+        "refuses-late-connections",
+        UNKNOWN,
+        "only 1 new connection came",
+        "",
+    ),
+    (
         "accepted and reset",
         recording(changed(without=[P.OPEN_LOOP], plus=news(O.NOT_SERVED, SIGNAL + 0.01, END))),
         "refuses-late-connections",
@@ -490,6 +644,32 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         FAIL,
         "49 of 99",
         "refuses-late-connections",
+    ),
+    (
+        "errors without a lag",
+        recording(changed(without=[P.OPEN_LOOP], plus=[*BEFORE, *answers(O.COMPLETE, 500)])),
+        "tolerates-lb-lag",
+        FAIL,
+        "50 of 50 new connections after the signal were lost",
+        "refuses-late-connections",
+    ),
+    (
+        "turned away without a lag",
+        recording(changed(without=[P.OPEN_LOOP], plus=[*BEFORE, *answers(O.COMPLETE_CLOSE, 503)])),
+        "tolerates-lb-lag",
+        PASS,
+        "turned away with 503 (50 of 50)",
+        "",
+    ),
+    (
+        "gone in 13 ms",
+        recording(
+            changed(without=[P.OPEN_LOOP], plus=[new(SIGNAL + 0.01, O.NOT_SERVED, 0.003)], exit=Exit(SIGNAL + 0.013, 0))
+        ),
+        "tolerates-lb-lag",
+        UNKNOWN,
+        "only 1 new connection came in the 13 ms before the end",
+        "",
     ),
     ("refused within the lag", recording(STOP, lag=0.5), "tolerates-lb-lag", FAIL, "not served in the 0.5 s", ""),
     ("gone within the lag", recording(STOP, lag=5.0), "tolerates-lb-lag", FAIL, "about 250 of 250", ""),

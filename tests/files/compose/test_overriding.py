@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from seatrial.files.compose import ComposeService
+from seatrial.files.compose.fields import plain, unique_names
+from seatrial.files.compose.merging import merge
+from seatrial.files.compose.problems import Problems
+from seatrial.files.compose.yaml_tree import read_documents
 from seatrial.model.finding import Severity
+from seatrial.model.place import Sourced
 
 from .conftest import Read
 
@@ -198,3 +203,74 @@ def test_a_shared_anchor_resets_wherever_it_is_used(read: Read) -> None:
     project = read(files, use=["a.yaml", "b.yaml"])
     assert [service.ports for service in project.services.values()] == [(), ()]
     assert project.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("/foo", "[/bar, /baz, /foo]", ["/foo", "/bar", "/baz"]),
+        ("[/bar, /foo]", "/foo", ["/bar", "/foo"]),
+        ("[/foo]", "/bar", ["/foo", "/bar"]),
+        ('["/foo:size=1m", /bar]', '["/foo:size=2m"]', ["/foo size=2m", "/bar"]),
+    ],
+)
+def test_a_tmpfs_that_is_said_again_is_one(read: Read, first: str, second: str, expected: list[str]) -> None:
+    mounts = [said.value for said in merged(read, f"tmpfs: {first}", f"tmpfs: {second}").volumes]
+    assert [f"{mount.target} {mount.options}".strip() for mount in mounts] == expected
+
+
+def merged_value(first: str, second: str) -> object:
+    """What two whole files become together, as plain values."""
+    problems = Problems()
+    (base,), (over,) = (read_documents(text.encode(), "compose.yaml", "/p") for text in (first, second))
+    result = plain(merge(base, over, problems))
+    assert [str(finding) for finding in problems.findings] == []
+    return result
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("[a=1.2.3.4]", "[b=5.6.7.8, a=1.2.3.4, a=4.3.2.1]", ["a=1.2.3.4", "b=5.6.7.8", "a=4.3.2.1"]),
+        ("{a: 1.2.3.4}", "[b=5.6.7.8, a=1.2.3.4, a=4.3.2.1]", ["a=1.2.3.4", "b=5.6.7.8", "a=4.3.2.1"]),
+        ("[a=1.2.3.4]", "{b: 5.6.7.8, a: [1.2.3.4, 4.3.2.1]}", ["a=1.2.3.4", "b=5.6.7.8", "a=4.3.2.1"]),
+        ("{a: 1.2.3.4}", "{a: [1.2.3.4, 4.3.2.1]}", ["a=1.2.3.4", "a=4.3.2.1"]),
+        ("[a=1.2.3.4]", "!override {b: 5.6.7.8}", {"b": "5.6.7.8"}),
+        ("{a: 1.2.3.4}", "", {"a": "1.2.3.4"}),
+    ],
+)
+@pytest.mark.parametrize("shape", ["{{extra_hosts: {}}}", "{{build: {{extra_hosts: {}}}}}"])
+def test_hosts_are_added_in_either_form(shape: str, first: str, second: str, expected: object) -> None:
+    texts = [f"services: {{a: {shape.format(text)}}}" for text in (first, second)]
+    found = merged_value(*texts)["services"]["a"]  # type: ignore[index]
+    hosts = found["build"]["extra_hosts"] if "build" in found else found["extra_hosts"]
+    assert hosts == expected
+
+
+@pytest.mark.parametrize("section", ["networks", "volumes"])
+@pytest.mark.parametrize("second", ["{b: two, c: ''}", "[b=two, c=]"])
+@pytest.mark.parametrize("first", ["{a: one, b: one}", "[a=one, b=one]"])
+def test_labels_of_networks_and_volumes_merge_by_name(section: str, first: str, second: str) -> None:
+    texts = [f"{section}: {{n: {{labels: {text}}}}}" for text in (first, second)]
+    found = merged_value(*texts)[section]["n"]["labels"]  # type: ignore[index]
+    assert found == {"a": "one", "b": "two", "c": ""}
+
+
+def test_several_files_in_different_forms_are_no_error(read: Read) -> None:
+    files = {
+        "a.yaml": HEAD + "    extra_hosts: [a=1.2.3.4]\nnetworks: {n: {labels: [a=b]}}\n",
+        "b.yaml": "services: {a: {extra_hosts: {b: 5.6.7.8}}}\nnetworks: {n: {labels: {c: d}}}\n",
+    }
+    assert read(files, use=["a.yaml", "b.yaml"]).findings == ()
+    assert read(files, use=["b.yaml", "a.yaml"]).findings == ()
+
+
+def test_a_link_of_the_same_name_replaces_the_earlier_one(read: Read) -> None:
+    files = {
+        "a.yaml": "services: {a: {image: i, links: [b, 'c:old']}, b: {image: i}, c: {image: i}}",
+        "b.yaml": "services: {a: {links: [b, 'c:old', 'c:new']}}",
+    }
+    project = read(files, use=["a.yaml", "b.yaml"])
+    assert project.findings == ()
+    assert [said.value.service for said in project.services["a"].depends_on] == ["b", "c"]
+    assert [name.value for name in unique_names(Sourced(word) for word in ("b", "c", "b=x"))] == ["b=x", "c"]

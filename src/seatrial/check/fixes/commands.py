@@ -22,6 +22,14 @@ def plain_words(line: str) -> tuple[str, ...]:
     return () if words[0] in _BUILTINS or "=" in words[0] else words
 
 
+def may_be_execed(line: str) -> bool:
+    """Whether the line is one simple command that a shell has something to do for (variables, quotes), so that `exec`
+    in front of it means the same."""
+    first = line.split(" ")[0]
+    is_simple = not any(sign in line for sign in ";|&<>()`\n\\#{}[]*?!~")
+    return is_simple and bool(PLAIN_WORD.fullmatch(first)) and first not in _BUILTINS and "=" not in first
+
+
 def exec_form(argv: Sequence[str]) -> str:
     """The JSON array."""
     return json.dumps(list(argv), ensure_ascii=False)

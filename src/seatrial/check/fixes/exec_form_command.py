@@ -1,4 +1,4 @@
-"""Fix for exec-form-command: a plain line of words as a JSON array.
+"""Fix for exec-form-command: a plain line of words as a JSON array, one with variables or quotes gets `exec`.
 
 A shell runs a script without a shebang by itself, the kernel refuses it: so a program that may be a script of the
 project is left alone, and one that is named by its path is rewritten on request only. Also left alone is a program that
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import launch
-from seatrial.check.fixes.commands import exec_form, plain_words
+from seatrial.check.fixes.commands import exec_form, may_be_execed, plain_words
 from seatrial.check.fixes.interface import instruction_at, spanned, unit_of
 from seatrial.check.interface import Context
 from seatrial.check.rules.stop_signal_handled import GRACEFUL
@@ -25,15 +25,17 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     instruction = instruction_at(unit, finding.place, "CMD", "ENTRYPOINT") if unit else None
     if unit is None or instruction is None or instruction.json or instruction.broken or instruction.heredocs:
         return
-    words = plain_words(spanned(context, finding.place))
-    if not words or not _is_alone(unit, instruction.keyword) or _may_be_a_script(unit, words[0]):
+    line = spanned(context, finding.place)
+    words = plain_words(line)
+    program = words[0] if words else line.split(" ")[0]
+    if not _is_alone(unit, instruction.keyword) or _may_be_a_script(unit, program) or _ends_at_once(unit, program):
         return
-    if _ends_at_once(unit, words[0]):
+    if not words and not may_be_execed(line):
         return
-    new = exec_form(words)
+    new = exec_form(words) if words else f"exec {line}"
+    note = f"write {instruction.keyword} in exec form" if words else f"replace the shell by {program}"
     promise = Becomes(instruction.place.line, f"{instruction.keyword} {new}")
-    note = f"write {instruction.keyword} in exec form"
-    yield Edit(finding.place, new, finding.requirement, note, promise, is_safe="/" not in words[0])
+    yield Edit(finding.place, new, finding.requirement, note, promise, is_safe="/" not in program)
 
 
 def _is_alone(unit: Unit, keyword: str) -> bool:

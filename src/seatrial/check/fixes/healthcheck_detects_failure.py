@@ -14,7 +14,7 @@ from seatrial.model.place import Place
 
 _NOTE = "let curl fail on an error status"
 _ITEM = re.compile(r"""(["'])(?:/usr/bin/)?curl\1(?=\s*,)""")
-_BLOCK_ITEM = re.compile(r"""^([ ]*)- +(["']?)((?:/usr/bin/)?curl)\2[ ]*(?=\r?$)""", re.MULTILINE)
+_BLOCK_ITEM = re.compile(r"""^([ ]*)- +(["']?)((?:/usr/bin/)?curl)\2[ ]*(?:#[^\r\n]*)?(?=\r?$)""", re.MULTILINE)
 _WORD = re.compile(r"(?<![\w/.-])(?:/usr/bin/)?curl(?= )")
 
 

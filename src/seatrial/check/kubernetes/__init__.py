@@ -65,7 +65,9 @@ class Seen:
     def balanced(self) -> tuple[KubernetesService, ...]:
         """The Services that spread connections over its pods."""
         found = self.cluster.services_of(self.workload)
-        return tuple(each for each in found if not each.is_headless and "TCP" in each.protocols)
+        return tuple(
+            each for each in found if not each.is_headless and "TCP" in each.protocols and not _is_for_metrics(each)
+        )
 
     @property
     def replicas(self) -> int | None:
@@ -111,6 +113,12 @@ class Seen:
             if each.unit.dockerfile and _is_built_as(each, reference, built):
                 return each
         return None
+
+
+def _is_for_metrics(service: KubernetesService) -> bool:
+    """Whether only a monitoring system asks it."""
+    names = service.port_names or ("",)
+    return service.name.endswith("metrics") or all("metrics" in name for name in names)
 
 
 def _is_built_as(neighbour: Neighbour, reference: images.Reference, built: str | None) -> bool:

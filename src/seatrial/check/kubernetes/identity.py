@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from seatrial.check import images
@@ -11,6 +12,7 @@ from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container
 from seatrial.model.place import Place, Sourced
 
+_VERSION_IN_NAME = re.compile(r"\d[.-]\d")
 _STARTS_AS_ROOT = frozenset(
     {"nginx", "httpd", "redis", "postgres", "mysql", "mariadb", "mongo", "rabbitmq", "haproxy", "traefik", "node"}
     | {"python", "ruby", "golang", "php", "alpine", "debian", "ubuntu", "busybox", "fedora", "centos", "openjdk"}
@@ -42,6 +44,8 @@ def _tag_of(seen: Seen, container: Container) -> Wrong | None:
         return None  # kustomize or skaffold puts the tag there; some registries give no version tags away
     if not reference.tag and "/" not in name and not _is_published(name):
         return None  # the name of what is built for this cluster
+    if not reference.tag and _VERSION_IN_NAME.search(reference.name):
+        return None
     says = "the tag latest" if reference.tag else "no tag, which means latest"
     message = f"{seen.name}: {reference.repository} has {says}: each node runs what it happened to pull"
     return Wrong(message, image.place, f"image: {name}:VERSION, for one's own images the version or the commit")

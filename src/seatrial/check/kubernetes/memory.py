@@ -16,7 +16,7 @@ _REMEDY = "give the heap about three quarters of the limit"
 
 
 def look(seen: Seen) -> Iterator[Wrong]:
-    """One finding a workload. Where nothing at all is said of resources, resources-set says so."""
+    """One finding a workload. Where nothing is said of memory, resources-set says so."""
     if seen.is_patched("resources", "limits", "args", "command", "env"):
         return
     for container in seen.workload.pod.mains:
@@ -46,8 +46,7 @@ def _too_large(container: Container) -> Wrong | None:
 
 def _missing(seen: Seen, container: Container) -> Wrong | None:
     resources = container.resources
-    is_silent = not resources.requests and not resources.limits
-    if is_silent or "memory" in resources.limits or not seen.is_service or seen.is_defaulted:
-        return None
+    if "memory" in resources.limits or "memory" not in resources.requests or not seen.is_service or seen.is_defaulted:
+        return None  # where it isn't requested either, resources-set says so
     message = f"{container.name} has no memory limit: a leak in it takes the whole node down"
     return Wrong(message, resources.place, "limits: {memory: 512Mi}, with what was measured")

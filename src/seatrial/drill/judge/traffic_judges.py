@@ -14,6 +14,7 @@ from seatrial.drill.judge.reaction import Reaction, reaction, root_cause
 from seatrial.drill.judge.view import (
     AT_EXIT,
     COMPLETE,
+    RACE_COUNT,
     REACTION,
     Pair,
     at,
@@ -25,6 +26,8 @@ from seatrial.drill.judge.view import (
     is_crossing,
     is_failure,
     is_queue_race,
+    is_turned_away,
+    is_unserved,
     last_moment,
     new_connections,
     obstacle,
@@ -120,7 +123,9 @@ def _lost_in_flight(
     errors = sum(e.outcome in COMPLETE for _, e in lost)
     what = f"{outcomes(exchanges_of(lost))}" if not errors else f"{errors} answered with an error that came only then"
     summary = f"{len(lost)} of {count(total, 'request')} in flight lost: {what}"
-    cure = remedy.for_launcher(recording, run) or remedy.of(remedy.FINISH if heard else remedy.HANDLER, recording, run)
+    cure = remedy.for_launcher(recording, run) or remedy.of(
+        remedy.HANDLER if root_cause(recording) else remedy.FINISH, recording, run
+    )
     lines = (*evidence, *_loss_lines(run, lost))
     return Verdict(name, Ruling.FAIL, summary, lines, cure, cause, figures)
 
@@ -165,8 +170,11 @@ def keep_alive_drained(recording: Recording) -> Verdict:
         for c, e in pairs(run, Population.KEEP_ALIVE)
         if e.reused and e.begun > signalled and e.begun <= run.exit.time
     ]
+    broken = (Outcome.FIN, Outcome.RST, Outcome.TRUNCATED, Outcome.TIMED_OUT)
     failed = [
-        (c, e) for c, e in reused if e.outcome in (Outcome.FIN, Outcome.RST, Outcome.TRUNCATED, Outcome.TIMED_OUT)
+        (c, e)
+        for c, e in reused
+        if e.outcome in broken or (e.outcome in COMPLETE and is_failure(run, e) and not is_turned_away(run, e))
     ]
     crossed = [(c, e) for c, e in failed if is_crossing(run, e)]
     lost = [pair for pair in failed if pair not in crossed]
@@ -297,26 +305,30 @@ def refuses_late_connections(recording: Recording) -> Verdict:
     found = new_connections(run)
     if not found:
         return unproved(name, "no new connection came between the signal and the exit", cause=root_cause(recording))
-    unserved = [(c, e) for c, e in found if e.outcome not in COMPLETE and e.outcome is not Outcome.REFUSED]
-    unserved = _without_kill(run, unserved)
+    unserved = _without_kill(run, [(c, e) for c, e in found if is_unserved(run, e)])
     figures = _late_figures(run, found, unserved)
     evidence = (f"new connections after the signal: {outcomes(exchanges_of(found))}", *_closed_line(run))
     if not is_queue_race(run, unserved):
+        errors = sum(e.outcome in COMPLETE for _, e in unserved)
         summary = (
             f"{len(unserved)} of {count(len(found), 'new connection')} after the signal neither served nor refused"
+            + (f", {errors} of them answered with an error" if errors else "")
         )
         lines = (*evidence, *_loss_lines(run, unserved))
         cure = remedy.of(remedy.REFUSE, recording, run)
         return Verdict(name, Ruling.FAIL, summary, lines, cure, root_cause(recording), figures)
     if was_killed(run) and closing(run) is None:
-        reason = f"the listener never closed: all {len(found)} new connections were served until SIGKILL"
+        reason = f"the listener never closed: {_figure_words(figures)} until SIGKILL"
         return unproved(name, reason, cause=stop_cause(recording), evidence=evidence)
+    if not figures["served"] + figures["refused"] + figures["turned_away"]:
+        reason = f"only {count(len(found), 'new connection')} came, and met the closing listener's queue"
+        return unproved(name, reason, cause=root_cause(recording), evidence=evidence)
     race = (
         f"; {count(len(unserved), 'connection')} met the closing listener's queue, which is no loss" if unserved else ""
     )
     moment = closing(run)
     when = f", from {at(run, moment)} on" if moment is not None and figures["refused"] else ""
-    summary = f"{figures['served']:.0f} served, {figures['refused']:.0f} refused{when}{race}"
+    summary = f"{_figure_words(figures)}{when}{race}"
     return Verdict(name, Ruling.PASS, summary, evidence, figures=figures)
 
 
@@ -329,11 +341,18 @@ def _without_kill(run: Run, unserved: list[Pair]) -> list[Pair]:
     return unserved if early else []
 
 
+def _figure_words(figures: dict[str, float]) -> str:
+    """What became of new connections: "3 served, 4 turned away (503), 40 refused"."""
+    turned = f", {figures['turned_away']:.0f} turned away (503)" if figures["turned_away"] else ""
+    return f"{figures['served']:.0f} served{turned}, {figures['refused']:.0f} refused"
+
+
 def _late_figures(run: Run, found: list[Pair], unserved: list[Pair]) -> dict[str, float]:
-    served = [c.begun for c, e in found if e.outcome in COMPLETE]
+    served = [c.begun for c, e in found if not is_failure(run, e)]
     return {
         "new_connections": float(len(found)),
         "served": float(len(served)),
+        "turned_away": float(sum(is_turned_away(run, e) for _, e in found)),
         "refused": float(sum(e.outcome is Outcome.REFUSED for _, e in found)),
         "unserved": float(len(unserved)),
         "served_seconds": round(max(served) - (run.signalled or 0.0), 6) if served else 0.0,
@@ -360,16 +379,22 @@ def _without_lag(name: str, recording: Recording, run: Run) -> Verdict:
     found = new_connections(run)
     if not found:
         return unproved(name, "no new connection came between the signal and the exit", cause=root_cause(recording))
-    unserved = [(c, e) for c, e in found if e.outcome not in COMPLETE and e.outcome is not Outcome.REFUSED]
-    unserved = _without_kill(run, unserved)
+    unserved = _without_kill(run, [(c, e) for c, e in found if is_unserved(run, e)])
     figures = {"lag_seconds": 0.0, **_late_figures(run, found, unserved)}
     evidence = (f"new connections after the signal: {outcomes(exchanges_of(found))}",)
     if not is_queue_race(run, unserved):
         summary = f"{len(unserved)} of {count(len(found), 'new connection')} after the signal were lost"
         cure = remedy.of(remedy.REFUSE, recording, run)
         return Verdict(name, Ruling.FAIL, summary, evidence, cure, "refuses-late-connections", figures)
+    if len(found) <= RACE_COUNT:
+        took = seconds(last_moment(run) - (run.signalled or 0.0))
+        reason = f"only {count(len(found), 'new connection')} came in the {took} before the end: too few to tell"
+        return unproved(name, reason, cause=root_cause(recording), evidence=evidence)
     served = figures["served_seconds"]
     how = f"served for {seconds(served)} after the signal" if served else "refused from the signal on"
+    if figures["turned_away"]:
+        first = f"served for {seconds(served)} after the signal, and " if served else ""
+        how = f"{first}turned away with 503 ({figures['turned_away']:.0f} of {len(found)})"
     summary = f"no lag was stated; new connections were {how}, and none was lost"
     return Verdict(name, Ruling.PASS, summary, evidence, figures=figures)
 

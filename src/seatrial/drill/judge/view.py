@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from math import ceil
 
+from seatrial.drill.judge.last_words import last_words, what_to_build
 from seatrial.model.recording import (
     Connection,
     Event,
     EventKind,
     Exchange,
+    Exit,
     Outcome,
     Population,
     ProcessSeen,
@@ -67,8 +70,13 @@ def at(run: Run, time: float) -> str:
 
 
 def outcomes(exchanges: Iterable[Exchange]) -> str:
-    """Counts by outcome, the most frequent first: "4 complete, 2 reset (RST)"."""
-    counted = Counter(exchange.outcome.value for exchange in exchanges)
+    """Counts by outcome, the most frequent first: "4 complete, 2 complete with status 503, 1 reset (RST)"."""
+
+    def word(exchange: Exchange) -> str:
+        status = exchange.status or 0
+        return exchange.outcome.value + (f" with status {status}" if status >= 400 else "")
+
+    counted = Counter(word(exchange) for exchange in exchanges)
     return ", ".join(f"{number} {word}" for word, number in counted.most_common()) or "none"
 
 
@@ -172,14 +180,45 @@ def is_failure(run: Run, exchange: Exchange) -> bool:
     """Whether a request was lost: no whole response, or an error that the same path did not give before the signal."""
     if exchange.outcome not in COMPLETE:
         return True
-    if exchange.status is None or exchange.status < 500 or run.signalled is None:
+    return is_new_error(run, exchange) and not is_health_answer(run, exchange)
+
+
+def is_new_error(run: Run, exchange: Exchange) -> bool:
+    """Whether a whole answer is an error that began after the signal and that its path never gave before."""
+    if exchange.outcome not in COMPLETE or exchange.status is None or exchange.status < 500 or run.signalled is None:
         return False
-    before = [
-        other.status
+    if exchange.first_byte is not None and exchange.first_byte <= run.signalled:
+        return False
+    if run.target is not None and exchange.path == run.target.slow_path and run.target.slow_status >= 500:
+        return False
+    return not any(
+        other.path == exchange.path
+        and other.ended is not None
+        and other.ended <= run.signalled
+        and (other.status or 0) >= 500
         for _, other in pairs(run)
-        if other.path == exchange.path and other.ended is not None and other.ended <= run.signalled and other.status
-    ]
-    return bool(before) and all(status < 500 for status in before)
+    )
+
+
+def is_health_answer(run: Run, exchange: Exchange) -> bool:
+    """Whether this is the health endpoint's 503, by which a service that stops tells the balancer to stay away."""
+    target = run.target
+    return (
+        target is not None and target.quick_is_health and exchange.path == target.quick_path and exchange.status == 503
+    )
+
+
+def is_turned_away(run: Run, exchange: Exchange) -> bool:
+    """Whether a request was told by 503 and `Connection: close` to go elsewhere: not served, and not lost silently."""
+    said = exchange.outcome is Outcome.COMPLETE_CLOSE and exchange.status == 503
+    return said and is_failure(run, exchange)
+
+
+def is_unserved(run: Run, exchange: Exchange) -> bool:
+    """Whether a request on a new connection was neither served, nor refused, nor turned away."""
+    if exchange.outcome is Outcome.REFUSED:
+        return False
+    return is_failure(run, exchange) and not is_turned_away(run, exchange)
 
 
 def is_crossing(run: Run, exchange: Exchange) -> bool:
@@ -192,12 +231,21 @@ def is_crossing(run: Run, exchange: Exchange) -> bool:
 
 
 def is_queue_race(run: Run, lost: list[Pair]) -> bool:
-    """Whether lost new connections are no more than those that a closing listener had in its queue."""
+    """Whether lost new connections are no more than those that a closing listener had in its queue: few, close to the
+    moment at which it closed or the process ended, and the last that came."""
     if not lost:
         return True
     begun = [connection.begun for connection, _ in lost]
-    allowed = RACE_COUNT + ceil(run.rate * run.load_lag)
-    return len(lost) <= allowed and max(begun) - min(begun) <= RACE_SPAN + run.load_lag
+    allowed, span = RACE_COUNT + ceil(run.rate * run.load_lag), RACE_SPAN + run.load_lag
+    if len(lost) > allowed or max(begun) - min(begun) > span or any(e.outcome in COMPLETE for _, e in lost):
+        return False
+    moments = [moment for moment in (closing(run), last_moment(run)) if moment is not None]
+    if any(min(abs(moment - one) for moment in moments) > span for one in begun):
+        return False
+    return not any(
+        connection.begun > max(begun) and exchange.outcome in COMPLETE
+        for connection, exchange in pairs(run, Population.OPEN_LOOP)
+    )
 
 
 def closing(run: Run) -> float | None:
@@ -222,19 +270,35 @@ def events(run: Run, *kinds: EventKind) -> list[Event]:
     return [event for event in run.events if event.kind in kinds]
 
 
-def last_lines(run: Run, number: int = 5) -> tuple[str, ...]:
-    """The end of the service's own output, for a report that has to show why."""
-    return tuple(f"{line.stream}: {line.text}" for line in run.log[-number:] if line.text.strip())
-
-
 def unproved(requirement: str, reason: str, *, cause: str = "", evidence: tuple[str, ...] = ()) -> Verdict:
     """The verdict that nothing was proved, and why."""
     return Verdict(requirement, Ruling.NOT_PROVED, reason, evidence=evidence, cause=cause)
 
 
+def memory_kills(run: Run) -> str:
+    """The kernel's kills for memory in words, or the empty string."""
+    kills = run.exit.oom_kills if run.exit is not None else 0
+    return count(kills, "out-of-memory kill") if kills else ""
+
+
+def killed_for_memory(run: Run) -> bool:
+    """Whether PID 1 itself ended by the kernel's SIGKILL for memory."""
+    return run.exit is not None and run.exit.code == 137 and not run.exit.killed and run.exit.oom_kills > 0
+
+
+def _end_of(run: Run, exit_: Exit) -> str:
+    """An end that nobody asked for, with what the engine or the kernel has to say about it."""
+    said = next((event.detail for event in events(run, EventKind.EXITED) if event.detail), "")
+    what = f"exited with {describe_code(exit_.code)}"
+    if killed_for_memory(run):
+        return f"was killed for memory ({memory_kills(run)}; {what})"
+    memory = f" ({memory_kills(run)})" if exit_.oom_kills else ""
+    return what + memory + (f" ({said})" if said else "")
+
+
 def _never_ready(run: Run, readiness: Readiness) -> str:
     if run.exit is not None:
-        return f"the service exited with {describe_code(run.exit.code)} {seconds(run.exit.time)} after its start"
+        return f"the service {_end_of(run, run.exit)} {seconds(run.exit.time)} after its start"
     said = f": {readiness.detail}" if readiness.detail else ""
     return f"the service was not ready within {readiness.limit:g} s{said}"
 
@@ -245,13 +309,14 @@ def obstacle(recording: Recording, scenario: Scenario, requirement: str, *, calm
     if run is None:
         return unproved(requirement, f"the {scenario.value} drill was not run")
     if not run.readiness.ready:
-        return unproved(requirement, _never_ready(run, run.readiness), evidence=last_lines(run))
+        verdict = unproved(requirement, _never_ready(run, run.readiness), evidence=last_words(run))
+        return replace(verdict, remedy=what_to_build(recording, run))
     if run.signalled is None and run.disturbed:
         return unproved(requirement, f"the {scenario.value} drill did not come to its end: {run.disturbed}")
     if crashed_before(run):
         assert run.exit is not None
-        reason = f"the service exited with {describe_code(run.exit.code)} before it was asked to stop"
-        return unproved(requirement, reason, evidence=last_lines(run))
+        reason = f"the service {_end_of(run, run.exit)} before it was asked to stop"
+        return unproved(requirement, reason, evidence=last_words(run))
     if run.signalled is None or run.exit is None:
         return unproved(requirement, f"the {scenario.value} drill did not come to its end")
     if calm and run.disturbed:

@@ -55,6 +55,7 @@ class ProcessTable:
             user=user,
             handles=signals(fields["SigCgt"]),
             ignores=signals(fields["SigIgn"]),
+            blocks=signals(fields["SigBlk"]),
         )
 
 
@@ -70,7 +71,7 @@ def _read(name: str) -> dict[str, str]:
             fields["argv"] = file.read().rstrip("\0")  # a program that renames itself pads with them
     except (OSError, IndexError):
         return {}
-    return fields if "SigCgt" in fields else {}
+    return fields if "SigCgt" in fields and "SigBlk" in fields else {}
 
 
 def _inner_pid(fields: dict[str, str]) -> int:

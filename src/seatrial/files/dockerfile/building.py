@@ -90,6 +90,7 @@ class Builder:
         self._ports: dict[Port, Sourced[Port]] = {}
         self._volumes: dict[str, Sourced[str]] = {}
         self._copies: list[Sourced[Copy]] = []
+        self._made: dict[str, None] = {}
         self._triggers: list[Instruction] = []
 
     def begin_stage(self, *, from_scratch: bool = False) -> None:
@@ -126,6 +127,7 @@ class Builder:
             volumes=tuple(self._volumes.values()),
             labels=self._labels,
             copies=tuple(self._copies),
+            made=tuple(self._made),
             shell=self._shell,
             triggers=tuple(self._triggers),
             findings=tuple(self._notes.findings),
@@ -258,6 +260,9 @@ class Builder:
 
     def _copy(self, instruction: Instruction) -> None:
         if instruction.flag("from") is not None:
+            made = self._expanded(instruction.words[-1])
+            if made is not None:
+                self._made[self._absolute(made or ".")] = None
             return
         named = [self._expanded(word) for word in instruction.words[:-1] if not is_heredoc(word.text)]
         sources = tuple(_in_context(source) for source in named if source and not source.startswith(_REMOTE))

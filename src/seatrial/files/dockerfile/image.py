@@ -23,7 +23,8 @@ class Image:
     holds), and the empty tuple if it was cleared: by `ENTRYPOINT []`, or a command by an ENTRYPOINT without a CMD of
     its own stage, as Docker does. `workdir` is absolute; a relative one starts at "/" where the base's is unknown, and
     `workdir_known` is False then. `environment` holds what ENV sets, never an ARG. `ports` is EXPOSE in file order.
-    `copies` are the COPY and ADD from the build context, in order, with absolute targets. `triggers` are the ONBUILD
+    `copies` are the COPY and ADD from the build context, in order, with absolute targets. `made`
+    are the absolute targets of those from other stages and images. `triggers` are the ONBUILD
     instructions that this image leaves to its children. `findings` are of resolving alone; those of reading are in the
     `Dockerfile`.
     """
@@ -45,6 +46,7 @@ class Image:
     volumes: tuple[Sourced[str], ...] = ()
     labels: Mapping[str, Sourced[str]] = field(default_factory=dict)
     copies: tuple[Sourced[Copy], ...] = ()
+    made: tuple[str, ...] = ()
     shell: Sourced[tuple[str, ...]] = Sourced(DEFAULT_SHELL)
     triggers: tuple[Instruction, ...] = ()
     findings: tuple[Finding, ...] = ()

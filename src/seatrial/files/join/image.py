@@ -30,6 +30,7 @@ def service_of_image(name: str, built: Built) -> Service:
         dockerfile=built.dockerfile,
         workdir=image.workdir or Sourced("/"),
         copies=tuple(copy.value for copy in image.copies),
+        made=image.made,
         user=image.user,
         environment=dict(image.environment),
         stop_signal=image.stop_signal,

@@ -29,6 +29,8 @@ _NEVER = frozenset(
     {"package.json", "package-lock.json", "composer.json", "tsconfig.json", "pnpm-lock.yaml", "values.yaml"}
     | {"Chart.yaml", "mkdocs.yml", "bower.json", "npm-shrinkwrap.json"}
 )
+_TESTS = frozenset({"test", "tests", "testing", "testdata", "test-data", "fixture", "fixtures", "e2e", "testfiles"})
+"""Directories of what never runs in production, and often is wrong on purpose."""
 _ENDINGS = (".yaml", ".yml", ".json")
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -103,7 +105,8 @@ class _Tree:
         self.charts: dict[str, bool] = {}
 
     def read(self) -> Manifests:
-        candidates = {shown: data for shown, file in self.files.items() if (data := self._candidate(file))}
+        wanted = ((shown, file) for shown, file in self.files.items() if not _test_directory(shown))
+        candidates = {shown: data for shown, file in wanted if (data := self._candidate(file))}
         if not candidates:
             return Manifests(Cluster(), (), {})
         return self._read(candidates)
@@ -144,6 +147,8 @@ class _Tree:
                 skipped.append(reason)
             if (len(objects.findings), objects.count) != before:
                 self.texts[shown] = data.decode("utf-8", "replace").removeprefix("\ufeff")
+        tests = {found for shown in self.files if (found := _test_directory(shown))}
+        skipped += [Sourced("is test data, and not read", Place(each, 1)) for each in sorted(tests)]
         skipped += [Sourced("is a Helm chart, whose templates are not read", Place(each, 1)) for each in sorted(charts)]
         joined = _Joined(memberships(kustomizations), kustomizations)
         cluster = Cluster(
@@ -174,6 +179,15 @@ class _Tree:
                 if self.charts[chart]:
                     return chart
         return ""
+
+
+def _test_directory(shown: str) -> str:
+    """The directory of tests that this file lies in, "" if in none."""
+    parts = shown.split("/")
+    for at, part in enumerate(parts[:-1]):
+        if part.lower() in _TESTS:
+            return "/".join(parts[: at + 1])
+    return ""
 
 
 def _is_whole(workload: Workload) -> bool:

@@ -131,5 +131,7 @@ class Fields:
     def _refuse(self, key: str, node: Node | None, wanted: str) -> None:
         if is_null(node) or node is None or (isinstance(node, Scalar) and is_filled_in(text_of(node))):
             return
+        if isinstance(node, Scalar) and "number" in wanted and text_of(node).isupper():
+            return  # PORT, REPLICAS: somebody puts the number there
         shown = f" ({text_of(node)[:_MAX_SHOWN]!r})" if isinstance(node, Scalar) and "number" in wanted else ""
         self.wrong(f"{key} is {kind_of(node)}{shown}, and Kubernetes wants {wanted}", node.place, f"write {wanted}")

@@ -14,7 +14,8 @@ from seatrial.files.kubernetes.objects import KINDS, Objects
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 
-_KIND = re.compile(r"""["']?\bkind["']?[ \t]*:[ \t]*["']?(?:\w*List|{})\b""".format("|".join(KINDS)))
+_KIND = re.compile(r"""kind["']?[ \t]*:[ \t]*["']?(?:\w*List|{})\b""".format("|".join(KINDS)))
+"""It begins with plain letters, which are looked for much faster than anything else."""
 _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
 _NO_LINE_END = re.compile(r"[^\r\n]+")

@@ -126,6 +126,7 @@ class Objects:
                 frozenset(port.string("protocol") or "TCP" for port in ports),
                 spec.string("type") or "ClusterIP",
                 spec.string("clusterIP") == "None",
+                tuple(port.string("name") for port in ports),
             )
         )
 

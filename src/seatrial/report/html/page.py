@@ -16,7 +16,7 @@ from seatrial.model.recording import LogLine, Run
 from seatrial.model.verdict import Ruling
 from seatrial.report.html.marks import MARKS
 from seatrial.report.html.timeline import timeline
-from seatrial.report.summary import outcomes, sentence, tallies
+from seatrial.report.summary import load_line, outcomes, sentence, tallies, warnings
 from seatrial.report.trial import Trial
 from seatrial.report.words import clean, clip, command
 
@@ -47,6 +47,8 @@ def render(trial: Trial) -> str:
             trial=trial,
             recording=trial.recording,
             entries=trial.entries(),
+            load=load_line(trial.recording),
+            warnings=warnings(trial.recording),
             runs=runs,
             marks=[mark for mark in MARKS if mark in seen],
             rulings={Ruling.FAIL: "fail", Ruling.NOT_PROVED: "unproved", Ruling.PASS: "pass"},

@@ -1,0 +1,245 @@
+"""Takes secrets out of what is about to be kept or printed: no recording and no report ever holds one.
+
+What counts as a secret: values known to be such (environment variables named like secrets), and what looks like one in
+a log line, a command line or a path: `name=value` with a telling name, credentials in URLs and headers, private keys,
+and tokens whose form gives them away. Rather one harmless word too many than one secret too few. Idempotent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from seatrial.model.recording import LogLine, Recording
+
+T = TypeVar("T")
+
+REDACTED = "[redacted]"
+
+# ESC sequences go as a whole (CSI, OSC and the like, two-character forms): their remains would be noise.
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
+)
+_KEYWORD = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secret(?:[_-]?key(?:[_-]?base)?|[_-]?id|[_-]?value)?|token|credentials?|"
+    r"api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|"
+    r"account[_-]?key|auth[_-]?key|authorization|cookie|session[_-]?(?:id|key)|sessid|signature|"
+    r"client[_-]?secret|connection[_-]?string|dsn|salt|otp|sas"
+)
+_NAME = re.compile(rf"(?:^|[_.\-]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_KEYWORD})[_-]?\d*$", re.IGNORECASE)
+
+# A name, a separator, a value: FOO_TOKEN=x, "password": "x", --api-key x. The value ends at white space unless quoted.
+_ASSIGNMENT = re.compile(
+    rf"""(?P<name>(?<![\w.\-])[\w.\-]{{0,200}}(?:{_KEYWORD})[_-]?\d*)(?P<close>\\?["'])?(?P<sep>\s*(?:=>|[=:])\s*)"""
+    r"""(?P<scheme>(?:bearer|basic|digest|token)\s+)?"""
+    r"""(?P<value>\\?"(?:\\.|[^"\\])*\\?"|'(?:\\.|[^'\\])*'|[^\s"'&;,})\]]+)""",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE
+)
+_OPTION = re.compile(rf"((?<![\w\-])--?[\w\-]{{0,64}}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
+# user:password@ — a raw password may hold an @ or even a /; a port and a path that holds an @ are no password.
+_URL = re.compile(
+    r"\b([a-z][a-z0-9+.\-]{1,20}://)([^\s/@:\"'<>]{0,200}):"
+    r"(?!\d{1,5}[/?#])([^\s/?#\"'<>]{1,300}@|[^\s\"'<>]{1,300}?@)(?=[\w\[.\-%])",
+    re.IGNORECASE,
+)
+_URL_TOKEN = re.compile(r"\b([a-z][a-z0-9+.\-]{1,20}://)[\w\-.~%]{16,200}@(?=[\w\[])", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=\S*(?-i:[0-9A-Z=]))([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
+_FORMS = re.compile(
+    r"\beyJ[\w-]{5,}\.[\w-]{4,}\.[\w-]*"  # JWT
+    r"|\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}\b"  # AWS key ids
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[\w-]{20,}"
+    r"|\bxox[abeoprs]-[\w-]{8,}|\b[sr]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+)
+_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
+_PEM_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+_PEM_LINES = 120
+"""A key block has fewer lines; one that never ends must not swallow the rest of a log."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+_HINT = re.compile(
+    rf"{_KEYWORD}|://|bearer|basic|eyJ|AKIA|ASIA|AROA|AIDA|AGPA|ANPA|gh[pousr]_|github_pat|glpat|npm_|pypi-|xox|[sr]k_|"
+    r"sk-|AIza|SG\.|PRIVATE KEY",
+    re.IGNORECASE,
+)
+_SHORTEST_WORD = 6
+"""A word of a command line that is shorter would be found by chance in what is no secret."""
+_NO_SECRET = ("/", "./", "../", "$", "[redacted")
+_PLAIN = frozenset({"true", "false", "none", "null", "production", "development", "test", "localhost", "changeme"})
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable or option of this name holds a secret. Names of files with secrets (`…_FILE`) do not."""
+    return bool(_NAME.search(name.strip("-")))
+
+
+def without_escapes(text: str) -> str:
+    """The text without the escape sequences of terminals (colours, titles, links)."""
+    return _ESCAPES.sub("", text) if "\x1b" in text or "\x9b" in text else text
+
+
+def text(line: str) -> str:
+    """A line without what looks like a secret, and without colours: those can stand between a name and its value."""
+    line = without_escapes(line)
+    if not _HINT.search(line):
+        return line
+    line = _PEM.sub(REDACTED, line)
+    line = _URL.sub(rf"\1\2:{REDACTED}@", line)
+    line = _URL_TOKEN.sub(rf"\1{REDACTED}@", line)
+    line = _HEADER.sub(rf"\1\2{REDACTED}", line)
+    line = _BEARER.sub(rf"\1\2{REDACTED}", line)
+    line = _ASSIGNMENT.sub(_assigned, line)
+    line = _OPTION.sub(rf"\1{REDACTED}", line)
+    return _FORMS.sub(REDACTED, line)
+
+
+def _assigned(match: re.Match[str]) -> str:
+    value = match["value"]
+    if not is_secret_name(match["name"]) or value.startswith("[redacted") or (match["sep"] == ":" and value[0] == "/"):
+        return match.group()
+    quote = next((mark for mark in ('\\"', '"', "'") if value.startswith(mark)), "")
+    return f"{match['name']}{match['close'] or ''}{match['sep']}{match['scheme'] or ''}{quote}{REDACTED}{quote}"
+
+
+def argv(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command line without its secrets, also where an option and its value are two words."""
+    shown: list[str] = []
+    for before, word in zip(("", *words), words, strict=False):
+        is_value = before.startswith("-") and "=" not in before and not word.startswith("-")
+        if is_value and is_secret_name(before):
+            shown.append(REDACTED)
+        elif is_value and before in ("-u", "--user") and ":" in word:
+            shown.append(f"{word.split(':', 1)[0]}:{REDACTED}")
+        else:
+            shown.append(text(word))
+    return tuple(shown)
+
+
+def argv_secrets(words: tuple[str, ...]) -> Iterator[str]:
+    """The values that `argv` takes out: a program often prints them as well, without a name that gives them away."""
+    for before, word, shown in zip(("", *words), words, argv(words), strict=False):
+        if shown == word:
+            continue
+        if shown == REDACTED:
+            found = [word]
+        elif before in ("-u", "--user"):
+            found = [word.partition(":")[2]]
+        else:
+            found = list(_secrets_in(word))
+        for secret in found:
+            yield from (form for form in {secret, unquote(secret)} if _is_telling(form))
+
+
+def _secrets_in(word: str) -> Iterator[str]:
+    """The secrets inside of one word: a URL, `--name=value`, a script with options of its own."""
+    yield from (match[3].removesuffix("@") for match in _URL.finditer(word))
+    yield from (match[3] for match in _BEARER.finditer(word))
+    yield from (match["value"].strip("\\\"'") for match in _ASSIGNMENT.finditer(word) if is_secret_name(match["name"]))
+    yield from (match[2].strip("\"'") for match in _OPTION.finditer(word))
+    yield from (match.group() for match in _FORMS.finditer(word))
+
+
+def _is_telling(word: str) -> bool:
+    """Whether a value is to be looked for elsewhere too: not a path, a variable, a number or a short word."""
+    return len(word) >= _SHORTEST_WORD and not word.startswith(_NO_SECRET) and not word.isdigit()
+
+
+def secrets_of(recording: Recording) -> Iterator[str]:
+    """Values that a recording itself shows to be secrets: those of its command lines, and private keys in its logs."""
+    subject = recording.subject
+    for words in (subject.argv, subject.final_argv, subject.healthcheck):
+        yield from argv_secrets(words)
+    for run in recording.runs:
+        for process in run.processes:
+            yield from argv_secrets(process.argv)
+        yield from key_lines(run.log)
+
+
+def key_lines(log: Iterable[LogLine]) -> Iterable[str]:
+    """The lines of private keys in a log: they are secrets wherever else they are quoted."""
+    inside: dict[str, int] = {}
+    for line in log:
+        left = inside.get(line.stream, 0)
+        if left and _BASE64.fullmatch(line.text.strip()):
+            yield line.text
+        ends = _PEM_END.search(line.text) is not None
+        begins = _PEM_BEGIN.search(line.text) is not None and not ends
+        inside[line.stream] = _PEM_LINES if begins else 0 if ends else max(left - 1, 0)
+
+
+class Redactor:
+    """Takes known and recognisable secrets out of whole values, whatever they are made of."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = {part for secret in secrets for part in _parts(secret)}
+        # The longest first: a secret that contains another must go as a whole.
+        words = sorted(known, key=lambda word: (-len(word), word))
+        self._known = re.compile("|".join(re.escape(word) for word in words)) if words else None
+
+    def text(self, line: str) -> str:
+        """A text without known secrets and without what looks like one."""
+        line = without_escapes(line)
+        if self._known is not None:
+            line = self._known.sub(REDACTED, line)
+        return text(line)
+
+    def value(self, value: T) -> T:
+        """The same value (dataclasses, tuples, strings, mappings) with every text redacted."""
+        redacted: T = self._any(value)
+        return redacted
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return self._tuple(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._object(value)
+        return value
+
+    def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if value and isinstance(value[0], LogLine):
+            return tuple(self._log(value))
+        if value and isinstance(value[0], str):
+            known = self._known
+            return argv(tuple(known.sub(REDACTED, word) for word in value) if known else value)
+        return tuple(self._any(part) for part in value)
+
+    def _object(self, value: Any) -> Any:
+        changed = {}
+        for field in dataclasses.fields(value):
+            before = getattr(value, field.name)
+            after = self._any(before)
+            if after is not before and after != before:
+                changed[field.name] = after
+        return dataclasses.replace(value, **changed) if changed else value
+
+    def _log(self, lines: tuple[LogLine, ...]) -> Iterable[LogLine]:
+        """Log lines; a private key stretches over several, which other output of the other stream may interrupt."""
+        inside: dict[str, int] = {}
+        for line in lines:
+            left = inside.get(line.stream, 0)
+            if left:
+                inside[line.stream] = 0 if _PEM_END.search(line.text) else left - 1
+                yield dataclasses.replace(line, text=REDACTED)
+                continue
+            if _PEM_BEGIN.search(line.text) and not _PEM_END.search(line.text):
+                inside[line.stream] = _PEM_LINES
+            shown = self.text(line.text)
+            yield line if shown == line.text else dataclasses.replace(line, text=shown)
+
+
+def _parts(secret: str) -> Iterable[str]:
+    """The texts to look for: the value and, of a value of several lines, each line that is long enough to be one."""
+    for part in {secret, *secret.splitlines()}:
+        word = part.strip()
+        if len(word) >= 4 and word.lower() not in _PLAIN:
+            yield word

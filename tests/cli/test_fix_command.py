@@ -1,0 +1,84 @@
+"""`seatrial fix`: a diff by default, files with --write, safe fixes unless asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seatrial.cli.arguments import dispatch
+from seatrial.model.errors import InputError, NothingFoundError
+
+COMPOSE = "services:\n  web:\n    image: nginx:1.27\n"
+SAFE = (
+    "    restart: unless-stopped\n    logging:\n      driver: json-file\n      options:\n"
+    '        max-size: "10m"\n        max-file: "3"\n'
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_it_shows_a_diff_and_changes_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["fix"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("--- a/compose.yaml\n+++ b/compose.yaml\n@@")
+    assert "+    restart: unless-stopped\n" in shown.out and "pids_limit" not in shown.out
+    assert "2 fixes in 1 file; --write applies them" in shown.err
+    assert "1 more with --unsafe" in shown.err
+    assert (project / "compose.yaml").read_text() == COMPOSE
+
+
+def test_write_applies_it_and_a_second_run_has_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["fix", "--write"]) == 0
+    assert (project / "compose.yaml").read_text() == COMPOSE + SAFE
+    said = capsys.readouterr()
+    assert said.out == "" and "compose.yaml:3: restart-policy: add restart" in said.err
+    assert dispatch(["fix"]) == 0
+    assert dispatch(["fix", "--write", "--unsafe"]) == 0
+    assert (project / "compose.yaml").read_text() == COMPOSE + SAFE + "    pids_limit: 200\n"
+    assert dispatch(["fix", "--unsafe"]) == 0
+
+
+def test_select_and_ignore_choose_requirements(project: Path) -> None:
+    assert dispatch(["fix", "--write", "--select", "restart-policy,log-rotation", "--ignore", "log-rotation"]) == 0
+    assert (project / "compose.yaml").read_text() == COMPOSE + "    restart: unless-stopped\n"
+    with pytest.raises(InputError, match="no requirement is called"):
+        dispatch(["fix", "--select", "restart-polic"])
+
+
+def test_what_a_comment_ignores_is_not_fixed(project: Path) -> None:
+    (project / "compose.yaml").write_text("# seatrial: ignore-file=restart-policy ours\n" + COMPOSE)
+    ignored = COMPOSE.replace("  web:\n", "  web:  # seatrial: ignore=restart-policy,log-rotation ours\n")
+    (project / "compose.yaml").write_text(ignored)
+    assert dispatch(["fix", "--write"]) == 0
+    assert (project / "compose.yaml").read_text() == ignored
+
+
+def test_a_dockerfile_of_two_compose_files_is_mended_once(project: Path) -> None:
+    (project / "web").mkdir()
+    (project / "web/Dockerfile").write_text("FROM node:22-slim\nCMD node a.js\n")
+    (project / "compose.yaml").write_text("services:\n  web:\n    build: web\n")
+    (project / "deploy").mkdir()
+    (project / "deploy/compose.yaml").write_text("services:\n  web:\n    build: ../web\n")
+    assert dispatch(["fix", "--write", "--select", "exec-form-command"]) == 0
+    assert (project / "web/Dockerfile").read_text() == 'FROM node:22-slim\nCMD ["node", "a.js"]\n'
+
+
+def test_bytes_that_are_not_utf_8_are_not_lost(project: Path) -> None:
+    data = b"FROM node:22-slim\n# caf\xe9\nCMD node a.js\n"
+    (project / "compose.yaml").unlink()
+    (project / "Dockerfile").write_bytes(data)
+    assert dispatch(["fix", "--write"]) == 2
+    assert (project / "Dockerfile").read_bytes() == data
+
+
+def test_nothing_to_look_at_is_said(project: Path) -> None:
+    (project / "compose.yaml").unlink()
+    with pytest.raises(NothingFoundError):
+        dispatch(["fix"])
