@@ -27,7 +27,7 @@ BAR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds of one stop drill: the whole command, the drill, and of it what the service needed to start and to stop."""
+    """Seconds of one stop drill: the whole command, the drill, and what the service itself needed to start and stop."""
 
     whole: float
     drill: float

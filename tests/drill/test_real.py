@@ -69,6 +69,7 @@ require('node:http').createServer((request, response) => {
 }).listen(3000);
 """
 SLOW = Candidates(slow=(Candidate("/slow", "tests"),))
+TRIES = 3
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +95,12 @@ def rulings(recording: Recording) -> dict[str, tuple[Ruling, str]]:
 
 
 def test_a_server_that_drains_passes_everything(tmp_path: Path) -> None:
-    told = rulings(drilled(server(tmp_path, DRAINING)))
-    assert {name: said for name, said in told.items() if said[0] is not Ruling.PASS} == {}
+    for _ in range(TRIES):
+        told = rulings(drilled(server(tmp_path, DRAINING)))
+        others = {name: said for name, said in told.items() if said[0] is not Ruling.PASS}
+        if not [said for said in others.values() if said[0] is Ruling.NOT_PROVED]:
+            break  # only what a disturbed machine kept from being proved is tried again
+    assert others == {}
 
 
 def test_a_server_without_a_handler_is_killed_as_pid_one_and_drops_all_under_an_init(tmp_path: Path) -> None:

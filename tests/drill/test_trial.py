@@ -113,7 +113,7 @@ def test_all_is_not_proved_for_a_service_that_exits_at_once() -> None:
 def test_a_service_that_never_listens_ends_within_the_time_given() -> None:
     begun = time.monotonic()
     recording = run(FakeEngine(Behaviour(listeners=())), replace(ONLY_STOP, ready_timeout=0.1))
-    assert time.monotonic() - begun < 4.0
+    assert time.monotonic() - begun < 30.0, "the default is 60 s"
     assert recording.runs[0].readiness.detail == "nothing listens"
     assert {verdict.ruling for verdict in judge(recording)} == {Ruling.NOT_PROVED}
 

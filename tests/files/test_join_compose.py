@@ -234,3 +234,9 @@ def test_anonymous_volumes_of_the_image_are_mounts_unless_compose_mounts_somethi
         Mount("volume", "", target) for target in ("/data", "/spool", "/uploads")
     ]
     assert all(mount.place and mount.place.file == "Dockerfile" for mount in mounts[1:])
+
+
+def test_what_other_stages_would_put_into_the_image_is_known_by_its_targets(reader: Reader) -> None:
+    with (reader.directory / "Dockerfile").open("a") as file:
+        file.write("WORKDIR /srv\nCOPY --from=build /src/dist ./dist\nCOPY --from=busybox:1 /bin/sh /bin/sh\n")
+    assert reader.service().made == ("/srv/dist", "/bin/sh")

@@ -13,8 +13,8 @@ from seatrial.cli import check_arguments, fix_arguments
 from seatrial.model import catalogue
 
 EPILOG = """\
-exit codes: 0 good; 1 findings or failed drills (see --fail-on); 2 usage or unreadable input; 3 nothing found;
-4 this machine cannot; 70 a bug of ours; 130, 143 interrupted, with everything cleaned up
+exit codes: 0 good; 1 findings, failed drills (see --fail-on) or nothing proved at all; 2 usage or unreadable input;
+3 nothing found; 4 this machine cannot; 70 a bug of ours; 130, 143 interrupted, with everything cleaned up
 """
 
 

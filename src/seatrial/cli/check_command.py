@@ -20,6 +20,7 @@ from seatrial.check import run as checking
 from seatrial.check.run import Options, Outcome
 from seatrial.cli import codes
 from seatrial.cli.check_settings import Settings, read_settings
+from seatrial.cli.streams import complain
 from seatrial.files.documents import read_documents
 from seatrial.model.documents import Documents, Neighbour
 from seatrial.model.errors import InputError, NothingFoundError
@@ -112,6 +113,8 @@ def _check_manifests(root: Path, options: Options, checked: _Checked) -> None:
     documents = manifest_documents(root, files, checked.neighbours)
     if documents is not None:
         _run(documents, options, checked)
+        for line in documents.cluster.left_out() if documents.cluster else ():
+            complain(line)
 
 
 def _check_one(path: Path, options: Options, checked: _Checked, *, found_below: Path | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from seatrial.check.fixing import FIXES
 from seatrial.check.interface import FixSafety, Rule
 from seatrial.check.table import NAMES, rule
 
@@ -33,4 +34,6 @@ def _code(text: str) -> list[str]:
 
 def _fix(found: Rule) -> str:
     words = {FixSafety.SAFE: "Safe.", FixSafety.UNSAFE: "Only on request.", FixSafety.NONE: "None: it is a decision."}
+    if found.fix_safety is not FixSafety.NONE and found.name not in FIXES:
+        return f"By hand in this version. {found.fix_note}".strip()
     return f"{words[found.fix_safety]} {found.fix_note}".strip()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import threading
 import time
@@ -42,12 +43,28 @@ def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = N
     if options.get("workers") not in (None, 1) or options.get("reload"):
         raise ValueError("uvicorn's own workers are not drained\nhint: gunicorn -c python:seatrial.drain.gunicorn")
     life = life or aio.Life()
-    running = server.Server(server.Config(asgi.Middleware(app, life, health=health), **options))
+    running = _patient(server.Server)(server.Config(asgi.Middleware(app, life, health=health), **options))
     ignore_repeated_signals()
     life.catch_thread_errors()
     running.run()
     life.release_thread_errors()
     sys.exit(life.code if running.started else 3)
+
+
+def _patient(server: Any) -> Any:
+    """A uvicorn.Server that gives connections which it has just accepted a moment to bring their request: uvicorn closes
+    them at once, and resets those whose request is already there."""
+
+    class Patient(server):  # type: ignore[misc]  # a class of uvicorn's, known only at run time
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for listening in self.servers:
+                listening.close()
+            for listener in sockets or []:
+                listener.close()
+            await asyncio.sleep(JUST_NOW)
+            await super().shutdown(sockets)
+
+    return Patient
 
 
 def ignore_repeated_signals() -> None:
@@ -114,7 +131,7 @@ def aiohttp(
             runner.server.pre_shutdown()
             await asyncio.gather(
                 runner.server.shutdown(life.machine.plan.deadline),
-                *(socket.close(code=asgi.SERVICE_RESTART) for socket in set(sockets)),
+                *(opened.close(code=asgi.SERVICE_RESTART) for opened in set(sockets)),
             )
         finally:
             life.leave(key)

@@ -168,8 +168,7 @@ def write_source(source: Source, text: str, shown: str) -> None:
     """Replace the file's text in one step, keeping its mode. Raises InputError where it has changed meanwhile."""
     data = ((_BOM if source.has_bom else "") + text).encode("utf-8")
     try:
-        with _beside(source.path) as temporary:
-            temporary.write_bytes(data)
+        with _beside(source.path, data) as temporary:
             status = source.path.stat()
             temporary.chmod(stat.S_IMODE(status.st_mode))
             with contextlib.suppress(PermissionError):
@@ -182,11 +181,15 @@ def write_source(source: Source, text: str, shown: str) -> None:
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A new file with this content in the same directory, on the disk; taken away if it still has its name."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(descriptor)
     temporary = Path(name)
     try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 — an open descriptor, not a path
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)  # gone already where it was renamed
+        temporary.unlink(missing_ok=True)

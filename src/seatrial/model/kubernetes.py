@@ -293,6 +293,14 @@ class Cluster:
     defaulted: tuple[tuple[str, frozenset[str]], ...] = ()
     not_read: tuple[Sourced[str], ...] = ()
 
+    def left_out(self) -> tuple[str, ...]:
+        """One line for each reason why something was not read, with the first file that it holds for."""
+        files: dict[str, list[str]] = {}
+        for each in self.not_read:
+            files.setdefault(each.value, []).append(each.place.file if each.place else "")
+        more = {reason: f" (and {len(found) - 1} more)" if found[1:] else "" for reason, found in files.items()}
+        return tuple(f"{found[0]} {reason}{more[reason]}" for reason, found in files.items())
+
     def services_of(self, workload: Workload) -> tuple[KubernetesService, ...]:
         """The Services that send to its pods."""
         return tuple(each for each in self.services if _selects(each, workload))

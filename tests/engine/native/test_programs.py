@@ -28,6 +28,37 @@ def service(context: Path, *argv: str, **fields: object) -> Service:
     return Service("s", str(context), Sourced(argv), **fields)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def inits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory for inits, the only one where they are looked for."""
+    monkeypatch.setattr(programs, "DEFAULT_PATH", str(tmp_path))
+    monkeypatch.setattr(programs.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def install(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+
+
+def test_init_is_tini_where_there_are_several(inits: Path) -> None:
+    install(inits, "dumb-init", "catatonit", "seatrial-init", "tini")
+    assert programs.find_init() == ("tini", (str(inits / "tini"),))
+
+
+def test_our_init_standing_in_for_tini_ends_with_its_child_as_tini_does(inits: Path) -> None:
+    install(inits, "dumb-init", "catatonit", "seatrial-init")
+    assert programs.find_init() == ("seatrial-init", (str(inits / "seatrial-init"), "--wait-all=never"))
+
+
+def test_machine_without_any_init_is_told_what_to_install(inits: Path) -> None:
+    with pytest.raises(UnsupportedError, match="this machine has none") as caught:
+        programs.find_init()
+    assert caught.value.hint == "apt-get install tini"
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

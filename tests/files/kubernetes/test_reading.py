@@ -128,6 +128,14 @@ def test_a_charts_templates_and_test_data_are_named_and_not_read(tmp_path: Path)
     assert [each.place.file for each in found.cluster.not_read if each.place] == ["x/testdata", "c/Chart.yaml"]
 
 
+def test_what_is_left_out_is_told_in_one_line_for_each_reason(tmp_path: Path) -> None:
+    files = {f"{name}/testdata/a.yaml": SERVICE for name in "xyz"} | {"c/Chart.yaml": "", "c/templates/a.yaml": SERVICE}
+    assert read(tmp_path, {**files, "a.yaml": SERVICE}).cluster.left_out() == (
+        "x/testdata is test data, and not read (and 2 more)",
+        "c/Chart.yaml is a Helm chart, whose templates are not read",
+    )
+
+
 def test_files_of_other_tools_are_not_touched(tmp_path: Path) -> None:
     compose = "services: {apiVersion: {image: kind}}"
     found = read(tmp_path, {"compose.yaml": compose, "package.json": DEPLOYMENT, ".github/a.yaml": DEPLOYMENT})

@@ -8,7 +8,7 @@ from seatrial.check import patience
 from seatrial.check.interface import Wrong
 from seatrial.check.kubernetes import Seen, hooks, moved
 from seatrial.model.finding import Severity
-from seatrial.model.kubernetes import Container
+from seatrial.model.kubernetes import Container, Pod
 from seatrial.model.place import Sourced
 
 _MARGIN = 5
@@ -20,12 +20,18 @@ def look(seen: Seen) -> Iterator[Wrong]:
     pod = seen.workload.pod
     if not seen.workload.is_long_running or seen.is_patched(_FIELD, "lifecycle", "preStop"):
         return
-    if pod.grace is not None and pod.grace.value == 0 and seen.is_service:
+    if pod.grace is not None and pod.grace.value == 0 and seen.is_service and not _is_idle(pod):
         message = f"{seen.name}: {_FIELD} 0 kills its pods at once, in the middle of their requests"
         yield Wrong(message, pod.grace.place, f"{_FIELD}: 30, or as long as the longest request")
         return
     wrongs = (_of_container(seen, container) for container in pod.mains)
     yield from [wrong for wrong in wrongs if wrong is not None][:1]
+
+
+def _is_idle(pod: Pod) -> bool:
+    """Whether all that it runs is a wait: a pod to open a shell in."""
+    programs = (each.argv[0].rpartition("/")[2] if each.argv else "" for each in pod.mains)
+    return all(program in ("sleep", "tail", "pause") for program in programs)
 
 
 def _of_container(seen: Seen, container: Container) -> Wrong | None:

@@ -100,8 +100,9 @@ RULE = Rule(
     example="FROM node:22-slim\nCMD node server.js\n",
     instead='FROM node:22-slim\nCMD ["node", "server.js"]\n',
     check=per_service(NAME, Severity.WARNING, _look),
-    fix_safety=FixSafety.UNSAFE,
-    fix_note="The array form expands no variables; a line that needs them gets `exec` instead.",
+    fix_safety=FixSafety.SAFE,
+    fix_note="A line of plain words becomes an array, one with variables gets `exec`; other lines are left. A program "
+    "that is named by its path is rewritten on request only: a shell also runs a script without a shebang.",
     sources=("https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",),
     consequence_of=("dev-runner-in-production", "package-manager-as-pid1"),
     bad=(

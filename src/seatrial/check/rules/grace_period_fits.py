@@ -86,6 +86,7 @@ RULE = Rule(
         Good({"Dockerfile": _DOCKERFILE.replace("60", "5"), "compose.yaml": _WEB}),
         Good({"Dockerfile": _DOCKERFILE}, "who runs it says the grace period"),
         Good({"web.yaml": _POD + _SLEEP + _GRACE + "60\n"}),
+        Good({"web.yaml": _POD + "        command: [sleep, infinity]\n" + _GRACE + "0\n"}, "nothing to lose"),
         Good({"web.yaml": _POD + _SLEEP.replace("sleep 30", "while true; do sleep 30; done")}, "not known"),
         Good({"web.yaml": _POD.replace("Deployment", "Job").replace("apps", "batch") + _GRACE + "0\n"}, "a job"),
     ),

@@ -104,7 +104,8 @@ RULE = Rule(
     check=per_service(NAME, Severity.WARNING, _look, Confidence.MEDIUM),
     confidence=Confidence.MEDIUM,
     fix_safety=FixSafety.UNSAFE,
-    fix_note="With NODE_ENV=production npm leaves devDependencies out, which a build in the same stage may need.",
+    fix_note="ENV is put in front of the command, where no install sees it: with NODE_ENV=production npm leaves "
+    "devDependencies out. PYTHONUNBUFFERED is safe.",
     sources=(
         "https://expressjs.com/en/advanced/best-practice-performance.html#set-node_env-to-production",
         "https://docs.python.org/3/using/cmdline.html#envvar-PYTHONUNBUFFERED",

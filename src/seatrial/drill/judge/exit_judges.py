@@ -6,12 +6,14 @@ from collections import Counter
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.launch import Program, program
-from seatrial.drill.judge.reaction import root_cause
+from seatrial.drill.judge.reaction import ended_unasked, root_cause
 from seatrial.drill.judge.view import (
     AT_EXIT,
+    REACTION,
     at,
     count,
     describe_code,
+    memory_kills,
     obstacle,
     seconds,
     stop_seconds,
@@ -49,6 +51,9 @@ def stops_in_time(recording: Recording) -> Verdict:
     took = stop_seconds(run) or 0.0
     figures = {"stop_seconds": round(took, 6), "grace_seconds": run.grace}
     evidence = (f"{run.signal} at +0 s; exit at {at(run, run.exit.time)} with {describe_code(run.exit.code)}",)
+    if ended_unasked(recording, run):
+        reason = f"it ended by itself {seconds(took)} after {run.signal}, and not because of it"
+        return unproved(name, reason, cause="handles-sigterm", evidence=evidence)
     if not run.exit.killed:
         near = f", {took / run.grace:.0%} of it" if run.grace > 0 and took > TIGHT * run.grace else ""
         summary = f"ended {seconds(took)} after {run.signal}; the grace period is {run.grace:g} s{near}"
@@ -60,6 +65,11 @@ def stops_in_time(recording: Recording) -> Verdict:
 
 def _longer(run: Run) -> str:
     """A remedy where the slow request itself is longer than the grace period."""
+    if run.grace < REACTION:
+        return (
+            "give it time: Docker cuts `stop_grace_period` down to whole seconds (900ms becomes 0 s), so write `1s` or "
+            "more, best the default of 10s"
+        )
     slow = run.target.slow_seconds if run.target else 0.0
     if slow <= run.grace:
         return ""
@@ -76,6 +86,9 @@ def exit_code_clean(recording: Recording) -> Verdict:
     code = run.exit.code
     evidence = (f"exit at {at(run, run.exit.time)} with {describe_code(code)}",)
     figures = {"exit_code": float(code)}
+    if ended_unasked(recording, run):
+        reason = f"exit code {code} of an end that {run.signal} did not bring about"
+        return unproved(name, reason, cause="handles-sigterm", evidence=evidence)
     if code == 0 or (code in recording.subject.accepted_codes and not run.exit.killed):
         declared = "" if code == 0 else ", as declared"
         return Verdict(name, Ruling.PASS, f"exit code {code}{declared}", evidence, figures=figures)
@@ -86,13 +99,13 @@ def exit_code_clean(recording: Recording) -> Verdict:
 
 def _unclean(run: Run) -> tuple[str, str]:
     assert run.exit is not None
-    code, kills = run.exit.code, run.exit.oom_kills
+    code, kills = run.exit.code, memory_kills(run)
     if run.exit.killed:
         return "exit code 137: the SIGKILL at the end of the grace period", "end before the grace period does"
     if code == 137 and kills:
         return (
-            f"exit code 137: the kernel killed it for memory during the stop ({count(kills, 'out-of-memory kill')})",
-            "raise the memory limit above the peak",
+            f"exit code 137: the kernel killed it for memory during the stop ({kills})",
+            remedy.MEMORY,
         )
     if code == 137:
         return "exit code 137: a SIGKILL that the drill did not send", "find what killed it: it was not out of memory"

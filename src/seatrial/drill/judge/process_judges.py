@@ -24,6 +24,8 @@ from seatrial.model.verdict import Ruling, Verdict
 
 MOST = 0.9
 """A service logs its requests if lines came for this part of those that it answered before the signal."""
+FEWEST = 10
+"""Fewer lines than this, with an id or missing one, show no pattern."""
 
 
 def children_stopped(recording: Recording) -> Verdict:
@@ -100,6 +102,7 @@ def logs_flushed(recording: Recording) -> Verdict:
     run = obstacle(recording, Scenario.STOP, name, calm=False)
     if isinstance(run, Verdict):
         return run
+    assert run.signalled is not None
     cut = [line for line in run.log if not line.complete]
     cause = root_cause(recording) or ("stops-in-time" if was_killed(run) else "")
     if cut:
@@ -107,6 +110,7 @@ def logs_flushed(recording: Recording) -> Verdict:
         cure = "flush the output before exiting: end by returning from main, not by an abort in the middle of a write"
         return Verdict(name, Ruling.FAIL, "the last line of the output is cut", evidence, cure, cause)
     missing, logged = _missing(run)
+    marked = _marked(run)
     if missing:
         return _lost_lines(name, recording, run, (missing, logged, cause))
     if cause:
@@ -114,7 +118,11 @@ def logs_flushed(recording: Recording) -> Verdict:
         return unproved(name, f"the service {ending}: what was still in its buffers can't be known", cause=cause)
     if not run.log:
         return unproved(name, "the service wrote nothing at all: nothing shows whether it would arrive")
-    return _arrived(name, run, logged)
+    if not logged and not any(line.time >= run.signalled for line in run.log):
+        some = f"only {count(marked, 'line')} carry a request's id" if marked else "no line carries a request's id"
+        reason = f"no line came after the signal, and {some}: nothing shows whether the last ones arrive"
+        return unproved(name, reason, evidence=tuple(f"{line.stream}: {line.text[:120]}" for line in run.log[-2:]))
+    return _arrived(name, run, logged, marked)
 
 
 def _answered(run: Run) -> list[Exchange]:
@@ -131,9 +139,22 @@ def _missing(run: Run) -> tuple[list[Exchange], int]:
     logged = {e.mark for e in answered if e.mark in text}
     before = [e for e in answered if run.signalled is not None and (e.ended or 0.0) <= run.signalled]
     seen = sum(e.mark in logged for e in before)
-    if not before or seen < MOST * len(before):
+    if not (before and seen >= MOST * len(before)) and not _stops_midway(answered, logged):
         return [], 0
     return [e for e in answered if e.mark not in logged and (e.ended or 0.0) <= run.exit.time], len(logged)
+
+
+def _stops_midway(answered: list[Exchange], logged: set[str]) -> bool:
+    """Whether nearly every request up to some moment has its line and none after it: a buffer that was thrown away."""
+    ordered = sorted(answered, key=lambda e: e.ended or 0.0)
+    until = max((index for index, e in enumerate(ordered, 1) if e.mark in logged), default=0)
+    return len(logged) >= FEWEST and len(logged) >= MOST * until and len(ordered) - until >= FEWEST
+
+
+def _marked(run: Run) -> int:
+    """How many answered requests have their id in the log."""
+    text = "\n".join(line.text for line in run.log)
+    return sum(bool(e.mark) and e.mark in text for e in _answered(run))
 
 
 def _lost_lines(name: str, recording: Recording, run: Run, told: tuple[list[Exchange], int, str]) -> Verdict:
@@ -148,7 +169,7 @@ def _lost_lines(name: str, recording: Recording, run: Run, told: tuple[list[Exch
     return Verdict(name, Ruling.FAIL, summary, evidence, cure, cause, figures)
 
 
-def _arrived(name: str, run: Run, logged: int) -> Verdict:
+def _arrived(name: str, run: Run, logged: int, marked: int) -> Verdict:
     assert run.signalled is not None and run.exit is not None
     late = [line for line in run.log if line.time >= run.signalled]
     ends = events(run, EventKind.OUTPUT_ENDED)
@@ -166,6 +187,7 @@ def _arrived(name: str, run: Run, logged: int) -> Verdict:
     else:
         summary = (
             f"{count(len(late), 'line')} after the signal, the last one whole, and an exit of its own after {took}; "
-            "no line carries a request's id, so single lost lines would not show"
+            f"{f'only {marked} lines carry' if marked else 'no line carries'} a request's id, so single lost lines "
+            "would not show"
         )
     return Verdict(name, Ruling.PASS, summary, tuple(evidence), figures=figures)

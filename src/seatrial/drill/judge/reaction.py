@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from seatrial.drill.judge.launch import Launcher, in_the_way
+from seatrial.drill.judge.launch import Launcher, in_the_way, main_process
 from seatrial.drill.judge.view import (
     COMPLETE,
     DEFAULT_ACTION,
@@ -19,6 +19,7 @@ from seatrial.drill.judge.view import (
     held,
     in_flight,
     is_crossing,
+    is_new_error,
     last_moment,
     new_connections,
     pairs,
@@ -44,9 +45,15 @@ def reaction(recording: Recording, run: Run) -> Reaction | None:
     if run.signalled is None or run.exit is None or crashed_before(run):
         return None
     if was_killed(run):
-        return Reaction.UNFINISHED if _changed(run) else Reaction.IGNORED
+        return _of_killed(recording, run)
     if run.exit.code == 137 and run.exit.signal in (0, 9):
         return None  # somebody else's SIGKILL, such as the kernel's for memory
+    return Reaction.IGNORED if is_deaf(run) else _of_ended(recording, run)
+
+
+def _of_ended(recording: Recording, run: Run) -> Reaction:
+    """The reaction where PID 1 ended by itself within the grace period."""
+    assert run.exit is not None
     launched = in_the_way(recording, run) is not Launcher.NONE
     cut, finished = _fates(run)
     if launched and cut and not finished:
@@ -59,6 +66,29 @@ def reaction(recording: Recording, run: Run) -> Reaction | None:
     if finished and took > DEFAULT_ACTION + run.load_lag:
         return Reaction.HANDLED
     return Reaction.NOT_PASSED_ON if launched else Reaction.DEFAULT_ACTION
+
+
+def _of_killed(recording: Recording, run: Run) -> Reaction | None:
+    """The reaction where SIGKILL was needed. A program without connections shows only that it has a handler."""
+    if _changed(run):
+        return Reaction.UNFINISHED
+    if run.grace < REACTION:
+        return None
+    main = main_process(run)
+    silent = run.target is None and in_the_way(recording, run) is Launcher.NONE
+    return Reaction.UNFINISHED if silent and main and signal_of(run) in main.handles else Reaction.IGNORED
+
+
+def is_deaf(run: Run) -> bool:
+    """Whether the kernel can't have brought the signal to the main process, however it ended.
+
+    For PID 1 a signal with its default action is dropped when it is sent, unless it is blocked (sigwait, signalfd).
+    Under an init the same signal kills, so that there only one that is set to be ignored goes unheard.
+    """
+    main, number = main_process(run), signal_of(run)
+    if main is None or main.blocks is None or number in (*main.blocks, *main.handles, *main.once_handled):
+        return False
+    return main.pid == 1 or number in main.ignores
 
 
 def _died_of_it(recording: Recording, run: Run) -> bool:
@@ -106,7 +136,13 @@ def _stopped_serving(run: Run) -> bool:
         for connection, exchange in new_connections(run)
         if run.signalled + REACTION < connection.begun < last_moment(run) - 1.0
     ]
-    return len(late) >= 5 and sum(e.outcome not in COMPLETE for e in late) * 2 > len(late)
+    unserved = sum(e.outcome not in COMPLETE or is_new_error(run, e) for e in late)
+    return len(late) >= 5 and unserved * 2 > len(late)
+
+
+def ended_unasked(recording: Recording, run: Run) -> bool:
+    """Whether PID 1 ended by itself after a signal that it can't have heard: its end then proves nothing of a stop."""
+    return not was_killed(run) and reaction(recording, run) is Reaction.IGNORED
 
 
 def root_cause(recording: Recording) -> str:

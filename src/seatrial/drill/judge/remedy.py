@@ -58,6 +58,7 @@ REFUSE = {
     Program.HYPERCORN: "hypercorn keeps its listener open while it drains: let the load balancer stop sending first",
     Program.OTHER: "close the listening socket first, before waiting for requests: a refused client tries elsewhere",
 }
+MEMORY = "raise the memory limit above the peak, or bound what the program keeps"
 ANNOUNCE = {
     Program.NODE: "from the signal on, `response.setHeader('Connection', 'close')` on every response not yet begun",
     Program.OTHER: "from the signal on, send `Connection: close` with every response, so that clients don't reuse it",

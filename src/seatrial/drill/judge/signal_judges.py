@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.launch import INITS, Launcher, base, declared, describe, in_the_way, main_process
 from seatrial.drill.judge.reaction import Reaction, launcher_cause, reaction, root_cause
@@ -16,6 +18,7 @@ from seatrial.drill.judge.view import (
     in_flight,
     is_crossing,
     is_failure,
+    memory_kills,
     obstacle,
     outcomes,
     seconds,
@@ -38,14 +41,17 @@ def handles_sigterm(recording: Recording) -> Verdict:
         return run
     how = reaction(recording, run)
     if how is None:
-        assert run.exit is not None
-        return unproved(name, f"the service was killed by a SIGKILL that the drill did not send ({_memory(run)})")
+        return _no_reaction(name, run)
     return _signal_verdict(name, recording, run, how)
 
 
-def _memory(run: Run) -> str:
-    kills = run.exit.oom_kills if run.exit else 0
-    return f"{count(kills, 'out-of-memory kill')}" if kills else "not for memory"
+def _no_reaction(name: str, run: Run) -> Verdict:
+    """Nothing can be told: SIGKILL came at once, or from somebody else."""
+    if was_killed(run):
+        reason = f"the grace period of {run.grace:g} s left no time to react to {run.signal}"
+        return unproved(name, reason, cause="stops-in-time")
+    memory = memory_kills(run) or "not for memory"
+    return unproved(name, f"the service was killed by a SIGKILL that the drill did not send ({memory})")
 
 
 def _signal_verdict(name: str, recording: Recording, run: Run, how: Reaction) -> Verdict:
@@ -73,6 +79,8 @@ def _summary(run: Run, how: Reaction) -> str:
         did = f"closed its listener at {at(run, moment)}" if moment is not None else "began to drain"
         return f"reacted to {run.signal} ({did}), and was not done after {run.grace:g} s"
     if how is Reaction.IGNORED:
+        if not was_killed(run):
+            return f"{main} can't have heard {run.signal}: it ended by itself {took} after it, with {code}"
         return f"{main} ignored {run.signal} and ran on for {seconds(run.grace)}, until SIGKILL"
     if how is Reaction.NOT_PASSED_ON:
         return f"{main} did not bring {run.signal} to the program: all ended {took} after it, with {code}, {_cut(cut)}"
@@ -111,14 +119,22 @@ def handles_sigint(recording: Recording) -> Verdict:
         return run
     how = reaction(recording, run)
     if how is None:
-        return unproved(name, f"the service was killed by a SIGKILL that the drill did not send ({_memory(run)})")
+        return _no_reaction(name, run)
     if how is not Reaction.HANDLED:
         verdict = _signal_verdict(name, recording, run, how)
         if how is Reaction.UNFINISHED:
             summary, cure = verdict.summary, remedy.of(remedy.CLOSE_IN_TIME, recording, run)
             return Verdict(name, Ruling.FAIL, summary, verdict.evidence, cure, _stop_cause(recording), verdict.figures)
-        return verdict
+        return replace(verdict, remedy=_AS_STOP) if _hears_stop(recording) else verdict
     return _as_clean(name, recording, run)
+
+
+_AS_STOP = "handle SIGINT as the stop signal: the same function for both"
+
+
+def _hears_stop(recording: Recording) -> bool:
+    run = recording.run(Scenario.STOP)
+    return run is not None and reaction(recording, run) in (Reaction.HANDLED, Reaction.UNFINISHED)
 
 
 def _stop_cause(recording: Recording) -> str:
@@ -132,15 +148,16 @@ def _as_clean(name: str, recording: Recording, run: Run) -> Verdict:
     accepted = {0, INTERRUPTED, *recording.subject.accepted_codes}
     wrong = run.exit.code not in accepted
     stop = recording.run(Scenario.STOP)
-    as_bad = stop is not None and ((lost and bool(_lost(stop))) or (wrong and stop.exit == run.exit))
-    cure = "handle SIGINT as SIGTERM: the same function for both"
+    as_bad = stop is not None and (
+        (lost and bool(_lost(stop))) or (wrong and stop.exit is not None and stop.exit.code == run.exit.code)
+    )
     figures = {"stop_seconds": round(stop_seconds(run) or 0.0, 6), "lost": float(len(lost))}
     verdict = _signal_verdict(name, recording, run, Reaction.HANDLED)
     if not lost and not wrong:
         return Verdict(name, Ruling.PASS, verdict.summary, verdict.evidence, figures=figures)
     summary = f"{verdict.summary}; {_cut(len(lost))}" if lost else f"{verdict.summary}, which is neither 0 nor 130"
     cause = ("in-flight-finish" if lost else "exit-code-clean") if as_bad else ""
-    return Verdict(name, Ruling.FAIL, summary, verdict.evidence, cure, cause, figures)
+    return Verdict(name, Ruling.FAIL, summary, verdict.evidence, _AS_STOP, cause, figures)
 
 
 def _lost(run: Run) -> list[Exchange]:

@@ -6,8 +6,10 @@ Judges are pure: the same recording gives the same verdicts, on any machine and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from seatrial.drill.judge import remedy
 from seatrial.drill.judge.exit_judges import exit_code_clean, slow_clients_bounded, stops_in_time
 from seatrial.drill.judge.process_judges import children_stopped, init_reaps_orphans, logs_flushed
 from seatrial.drill.judge.signal_judges import handles_sigint, handles_sigterm, launched, second_signal_safe
@@ -18,8 +20,9 @@ from seatrial.drill.judge.traffic_judges import (
     refuses_late_connections,
     tolerates_lb_lag,
 )
-from seatrial.model.recording import Recording
-from seatrial.model.verdict import Verdict
+from seatrial.drill.judge.view import killed_for_memory, memory_kills
+from seatrial.model.recording import Recording, Scenario
+from seatrial.model.verdict import Ruling, Verdict
 
 JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
     {
@@ -44,5 +47,26 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
 def judge(recording: Recording) -> tuple[Verdict, ...]:
     """All verdicts on a recording. A command that goes through a shell, script or package manager gets one more."""
     on_launcher = launched(recording)
-    verdicts = tuple(judged(recording) for judged in JUDGES.values())
+    verdicts = tuple(_with_memory(judged(recording), recording) for judged in JUDGES.values())
     return (on_launcher, *verdicts) if on_launcher else verdicts
+
+
+_OF_THE_STOP = frozenset(JUDGES) - {
+    "slow-clients-bounded",
+    "second-signal-safe",
+    "init-reaps-orphans",
+    "handles-sigint",
+}
+
+
+def _with_memory(verdict: Verdict, recording: Recording) -> Verdict:
+    """Say it where the kernel killed for memory during the stop's run. If it killed PID 1, that is the cause of
+    whatever else went wrong, and more memory its remedy."""
+    run = recording.run(Scenario.STOP)
+    if run is None or verdict.requirement not in _OF_THE_STOP or not (kills := memory_kills(run)):
+        return verdict
+    verdict = replace(verdict, evidence=(*verdict.evidence, f"{kills} while it ran"))
+    if verdict.ruling is not Ruling.FAIL or not killed_for_memory(run):
+        return verdict
+    own = verdict.requirement == "exit-code-clean"
+    return replace(verdict, remedy=remedy.MEMORY, cause=verdict.cause or ("" if own else "exit-code-clean"))
