@@ -105,7 +105,7 @@ def tried(argv: tuple[str, ...], name: str, *, lag: float, only: frozenset[Scena
 
 
 def _is_race(verdict: Verdict) -> bool:
-    """Whether it is about no more than what a closing listener has in its queue: nobody can help that. The drill excuses
+    """Whether it is about no more than what a closing listener has in its queue: nobody can help it. The drill excuses
     it at the moment when PID 1 closes the listener, and can't see that worker processes keep theirs for the lag."""
     return 0 < verdict.figures.get("unserved", 0) <= QUEUE_RACE
 

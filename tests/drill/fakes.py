@@ -45,6 +45,7 @@ class Behaviour:
     lags: list[float] = field(default_factory=list)
     start_errors: list[Exception] = field(default_factory=list)
     reaps: bool = True
+    drains_for: float = 0.03
     load_failures: int = 0
 
 
@@ -78,7 +79,7 @@ class FakeInstance:
             self._finish(137, 9)
         elif number in self._engine.behaviour.exits_on:
             loop = asyncio.get_running_loop()
-            loop.call_later(0.03, self._finish, self._engine.behaviour.exits_on[number], 0)
+            loop.call_later(self._engine.behaviour.drains_for, self._finish, self._engine.behaviour.exits_on[number], 0)
         return time.monotonic()
 
     async def wait(self) -> Ended:

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 from seatrial.check.interface import Check, Context
+from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Finding, Severity
+
+
+def is_probed(documents: Documents, unit: Unit) -> bool:
+    """Whether manifests run what is built here, with probes."""
+    return _is_known(documents) and bool(_running().is_probed(documents, unit))
+
+
+def has_user(documents: Documents, unit: Unit) -> bool:
+    """Whether manifests run what is built here, as a user that is not root."""
+    return _is_known(documents) and bool(_running().has_user(documents, unit))
+
+
+def _is_known(documents: Documents) -> bool:
+    return documents.around is not None or documents.cluster is not None
+
+
+def _running() -> Any:
+    return import_module("seatrial.check.kubernetes.running")
 
 
 def also(first: Check, name: str, severity: Severity, where: str) -> Check:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.check import run as checking
 from seatrial.check.run import Options, Outcome
@@ -27,6 +28,10 @@ from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
 from seatrial.report.findings_values import FindingsReport, Page, TextStyle, render
 
+if TYPE_CHECKING:
+    from seatrial.files.kubernetes import Manifests
+    from seatrial.model.kubernetes import Cluster
+
 
 @dataclass(slots=True)
 class _Checked:
@@ -38,6 +43,7 @@ class _Checked:
     problems: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
     neighbours: list[Neighbour] = field(default_factory=list)
+    cluster: Cluster | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,24 +99,29 @@ def _check_path(path: Path, options: Options, checked: _Checked) -> None:
 
     found = candidates(path.absolute())
     root = path.absolute()
+    manifests = _manifests(root)
+    checked.cluster = manifests.cluster if manifests and manifests.texts else None
     for directory in (*found.directories, *found.compose_files):
         _check_one(directory, options, checked, found_below=root)
     for dockerfile in found.dockerfiles:
         if str(dockerfile) not in checked.read:
             _check_one(dockerfile, options, checked, found_below=root)
-    _check_manifests(root, options, checked)
+    if manifests is not None:
+        _check_manifests(root, manifests, options, checked)
 
 
-def _check_manifests(root: Path, options: Options, checked: _Checked) -> None:
-    """The Kubernetes manifests below `root`, all together: what they say of one service may stand in many files."""
-    from seatrial.files.kubernetes import manifest_files
+def _manifests(root: Path) -> Manifests | None:
+    from seatrial.files.kubernetes import manifest_files, read_manifests
 
     files = tuple(manifest_files(root))
-    if not files:
-        return
+    return read_manifests(root, files) if files else None
+
+
+def _check_manifests(root: Path, manifests: Manifests, options: Options, checked: _Checked) -> None:
+    """The Kubernetes manifests below `root`, all together: what they say of one service may stand in many files."""
     from seatrial.files.kubernetes.project import manifest_documents
 
-    documents = manifest_documents(root, files, checked.neighbours)
+    documents = manifest_documents(root, manifests, checked.neighbours)
     if documents is not None:
         _run(documents, options, checked)
         for line in documents.cluster.left_out() if documents.cluster else ():
@@ -137,6 +148,7 @@ def _check_one(path: Path, options: Options, checked: _Checked, *, found_below: 
         below = os.path.relpath(documents.directory, found_below)
         prefix = "" if below == "." else below + "/"
         checked.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
+        documents = replace(documents, around=checked.cluster, prefix=prefix)
     _run(documents, options, checked)
 
 

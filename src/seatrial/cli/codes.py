@@ -1,7 +1,7 @@
 """The exit codes.
 
-0 good, 1 failed drills or nothing proved at all, 2 usage or unreadable input, 3 nothing found, 4 this machine cannot, 70 we are broken. A trial
-that is interrupted ends with 128 + the signal's number, after everything was cleaned up.
+0 good, 1 failed drills or nothing proved at all, 2 usage or unreadable input, 3 nothing found, 4 this machine cannot,
+70 we are broken. A trial that is interrupted ends with 128 + the signal's number, after everything was cleaned up.
 """
 
 from __future__ import annotations

@@ -242,6 +242,9 @@ class Documents:
     """Gives `pipelines`; remembers its answer, and puts them into `texts`, too."""
     cluster: Cluster | None = None
     """What the Kubernetes manifests of the project say; None where there are none."""
+    around: Cluster | None = None
+    """What manifests elsewhere in the repository say; `prefix` leads from there to here ("web/", or "")."""
+    prefix: str = ""
     neighbours: tuple[Neighbour, ...] = ()
     """Services of other projects, whose images the manifests may run."""
 

@@ -10,6 +10,7 @@ from seatrial.drill import archive
 from seatrial.drill.judge import JUDGES, judge
 from seatrial.model.recording import (
     Connection,
+    Event,
     EventKind,
     Exit,
     LogLine,
@@ -124,6 +125,11 @@ NEVER_READY = replace(
     exit=None,
     connections=(),
 )
+NO_GRACE = replace(
+    ignored(), grace=0.0, exit=Exit(SIGNAL + 0.001, 137, 9, killed=True), connections=(), events=STOP.events[:4]
+)
+DEAF = (replace(PID_ONE, handles=(2,), once_handled=(2,), blocks=()),)
+NO_COMMAND = (Event(0.01, EventKind.EXITED, "127", "nope: No such file or directory"),)
 FLAW = replace(STOP, disturbed="the load generator was 0.90 s late")
 
 CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
@@ -185,6 +191,125 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
     ("never ready", recording(NEVER_READY), "handles-sigterm", UNKNOWN, "not ready within 7 s: nothing listens", ""),
     ("disturbed load", recording(FLAW), "handles-sigterm", PASS, "exited by itself", ""),
     ("no run", recording(), "handles-sigterm", UNKNOWN, "the stop drill was not run", ""),
+    (
+        "ended by itself, deaf",
+        recording(replace(STOP, processes=DEAF)),
+        "handles-sigterm",
+        FAIL,
+        "PID 1 (node server.js) can't have heard SIGTERM: it ended by itself 1.00 s after it, with 0",
+        "",
+    ),
+    ("the same", recording(replace(STOP, processes=DEAF)), "stops-in-time", UNKNOWN, "not bec", "handles-sigterm"),
+    ("the same", recording(replace(STOP, processes=DEAF)), "exit-code-clean", UNKNOWN, "exit c", "handles-sigterm"),
+    (
+        "deaf script",
+        recording(replace(STOP, processes=(replace(DEAF[0], argv=("/bin/sh", "./daemon.sh")),)), **SCRIPT),
+        "entrypoint-hands-over",
+        FAIL,
+        "can't have heard SIGTERM",
+        "",
+    ),
+    (
+        "it waits for the signal (sigwait)",
+        recording(replace(STOP, processes=(replace(DEAF[0], blocks=(TERM,)),))),
+        "handles-sigterm",
+        PASS,
+        "exited by itself",
+        "",
+    ),
+    (
+        "its handler took itself away",
+        recording(replace(STOP, processes=(replace(DEAF[0], once_handled=(2, TERM)),))),
+        "handles-sigterm",
+        PASS,
+        "exited by itself",
+        "",
+    ),
+    (
+        "nobody looked at what it blocks",
+        recording(replace(STOP, processes=(replace(DEAF[0], blocks=None),))),
+        "handles-sigterm",
+        PASS,
+        "exited by itself",
+        "",
+    ),
+    (
+        "an init's child without a handler",
+        recording(replace(STOP, processes=(process(1, "tini"), replace(DEAF[0], pid=7, parent=1))), **TINI),
+        "handles-sigterm",
+        PASS,
+        "exited by itself",
+        "",
+    ),
+    (
+        "an init's child that ignores it",
+        recording(
+            replace(STOP, processes=(process(1, "tini"), replace(DEAF[0], pid=7, parent=1, ignores=(TERM,)))), **TINI
+        ),
+        "handles-sigterm",
+        FAIL,
+        "PID 7 (node server.js) can't have heard SIGTERM",
+        "",
+    ),
+    ("no grace", recording(NO_GRACE), "handles-sigterm", UNKNOWN, "grace period of 0 s left no time", "stops-in-time"),
+    ("no grace", recording(NO_GRACE), "stops-in-time", FAIL, "still running 0 s after SIGTERM", ""),
+    ("no grace", recording(NO_GRACE), "exit-code-clean", FAIL, "exit code 137", "stops-in-time"),
+    (
+        "no grace for a reaction",
+        recording(STOP, replace(NO_GRACE, scenario=interrupt().scenario, signal="SIGINT")),
+        "handles-sigint",
+        UNKNOWN,
+        "left no time to react to SIGINT",
+        "stops-in-time",
+    ),
+    (
+        "a worker with a handler that was not done",
+        recording(ignored(target=None, connections=(), processes=(PID_ONE,))),
+        "handles-sigterm",
+        PASS,
+        "was not done after 10 s",
+        "",
+    ),
+    (
+        "a worker without a handler",
+        recording(ignored(target=None, connections=())),
+        "handles-sigterm",
+        FAIL,
+        "ignored SIGTERM",
+        "",
+    ),
+    (
+        "killed for memory at the start",
+        recording(replace(NEVER_READY, exit=Exit(0.2, 137, 9, oom_kills=1))),
+        "handles-sigterm",
+        UNKNOWN,
+        "was killed for memory (1 out-of-memory kill; exited with 137 (128 + SIGKILL)) 0.20 s after its start",
+        "",
+    ),
+    (
+        "a child killed for memory at the start",
+        recording(replace(NEVER_READY, exit=Exit(0.2, 1, oom_kills=2))),
+        "handles-sigterm",
+        UNKNOWN,
+        "exited with 1 (2 out-of-memory kills) 0.20 s after its start",
+        "",
+    ),
+    (
+        "no such command",
+        recording(replace(NEVER_READY, exit=Exit(0.01, 127), events=NO_COMMAND)),
+        "handles-sigterm",
+        UNKNOWN,
+        "exited with 127 (nope: No such file or directory) 10 ms after its start",
+        "",
+    ),
+    (
+        "cut by a kill for memory",
+        recording(changed(plus=[slow(O.RST)], exit=Exit(END, 137, 9, oom_kills=1))),
+        "in-flight-finish",
+        FAIL,
+        "1 reset (RST)",
+        "exit-code-clean",
+    ),
     # the launchers' own requirements are there only where a launcher is
     ("npm", npm_drops_all(), "package-manager-as-pid1", FAIL, "3 requests in flight cut", ""),
     ("exec in the script", recording(STOP, **NPM), "package-manager-as-pid1", PASS, "replaced itself (PID 1 (node", ""),
@@ -860,6 +985,14 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         "ignored SIGINT",
         "",
     ),
+    (
+        "1, as for the stop signal",
+        recording(replace(STOP, exit=Exit(END, 1)), interrupt(exit=Exit(END + 0.4, 1))),
+        "handles-sigint",
+        FAIL,
+        "neither 0 nor 130",
+        "exit-code-clean",
+    ),
 ]
 
 
@@ -924,11 +1057,30 @@ def marked(lines_for: int, total: int = 20) -> Recording:
     [
         (20, PASS, "all 20 answered requests have their line"),
         (17, FAIL, "3 answered requests without a log line, 17 with one"),
-        (2, PASS, "no line carries a request's id, so single lost lines would not show"),
+        (10, FAIL, "12 answered requests without a log line, 10 with one"),
+        (2, UNKNOWN, "no line came after the signal, and only 2 lines carry a request's id"),
+        (0, UNKNOWN, "wrote nothing at all"),
     ],
 )
 def test_lost_log_lines_are_told_by_the_ids_of_requests(lines: int, ruling: Ruling, words: str) -> None:
-    verdict = found(marked(lines), "logs-flushed")
+    verdict = found(marked(lines, 22 if lines == 10 else 20), "logs-flushed")
+    assert verdict.ruling is ruling
+    assert words in verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("log", "ruling", "words"),
+    [
+        (STOP.log[:1], UNKNOWN, "no line came after the signal, and no line carries a request's id"),
+        (STOP.log, PASS, "no line carries a request's id, so single lost lines would not show"),
+        ((*marked(2).runs[0].log, *STOP.log), PASS, "only 2 lines carry a request's id"),
+    ],
+)
+def test_lines_without_ids_prove_something_only_after_the_signal(
+    log: tuple[LogLine, ...], ruling: Ruling, words: str
+) -> None:
+    told = marked(0)
+    verdict = found(replace(told, runs=(replace(told.runs[0], log=log),)), "logs-flushed")
     assert verdict.ruling is ruling
     assert words in verdict.summary
 
@@ -936,7 +1088,7 @@ def test_lost_log_lines_are_told_by_the_ids_of_requests(lines: int, ruling: Ruli
 def test_a_gap_of_the_recording_itself_is_no_lost_line() -> None:
     told = marked(17)
     cut = replace(told, runs=(replace(told.runs[0], log_truncated=5),))
-    assert found(cut, "logs-flushed").ruling is PASS
+    assert found(cut, "logs-flushed").ruling is not FAIL
 
 
 @pytest.mark.parametrize(
@@ -951,6 +1103,31 @@ def test_a_gap_of_the_recording_itself_is_no_lost_line() -> None:
 def test_the_remedy_is_that_of_the_program(argv: tuple[str, ...], words: str) -> None:
     run = ignored(processes=(process(1, *argv, ended=KILL),))
     assert words in found(recording(run, argv=argv), "handles-sigterm").remedy
+
+
+def test_the_remedy_for_sigint_alone_is_the_handler_that_there_is() -> None:
+    deaf = replace(ignored(), scenario=interrupt().scenario, signal="SIGINT")
+    assert "handle SIGINT as the stop signal" in found(recording(STOP, deaf), "handles-sigint").remedy
+    assert "process.on('SIGTERM'" in found(recording(ignored(), deaf), "handles-sigint").remedy
+
+
+@pytest.mark.parametrize(("code", "words"), [(137, "raise the memory limit"), (0, "close the listening socket first")])
+def test_more_memory_is_the_remedy_only_where_pid_1_was_killed_for_it(code: int, words: str) -> None:
+    lost = changed(plus=news(O.NOT_SERVED, SIGNAL, END), exit=Exit(END, code, oom_kills=1))
+    told = recording(replace(lost, processes=()), argv=("./api",))
+    verdict = found(told, "refuses-late-connections")
+    assert words in verdict.remedy
+    assert "1 out-of-memory kill while it ran" in verdict.evidence
+    assert "1 out-of-memory kill while it ran" in found(told, "exit-code-clean").evidence
+
+
+def test_a_grace_period_of_nothing_is_told_as_such() -> None:
+    assert "900ms becomes 0 s" in found(recording(NO_GRACE), "stops-in-time").remedy
+
+
+def test_a_main_process_caught_before_its_exec_is_known_by_the_command() -> None:
+    caught = ignored(processes=(process(1, "[sh]", ended=KILL),))
+    assert found(recording(caught, **SHELL), "handles-sigterm").cause == "exec-form-command"
 
 
 def test_the_remedy_for_a_launcher_is_the_program_itself() -> None:

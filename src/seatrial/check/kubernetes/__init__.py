@@ -110,7 +110,7 @@ class Seen:
             reference.repository
         )
         for each in (*own, *self.documents.neighbours):
-            if each.unit.dockerfile and _is_built_as(each, reference, built):
+            if each.unit.dockerfile and is_built_as(each, reference, built):
                 return each
         return None
 
@@ -121,7 +121,7 @@ def _is_for_metrics(service: KubernetesService) -> bool:
     return service.name.endswith("metrics") or all("metrics" in name for name in names)
 
 
-def _is_built_as(neighbour: Neighbour, reference: images.Reference, built: str | None) -> bool:
+def is_built_as(neighbour: Neighbour, reference: images.Reference, built: str | None) -> bool:
     """Whether this is where the image comes from: skaffold or compose say so, or its directory has its name."""
     unit = neighbour.unit
     directory = posixpath.normpath(posixpath.join(neighbour.prefix, posixpath.dirname(unit.service.dockerfile or "")))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch, services
 from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
-from seatrial.check.manifests import also
+from seatrial.check.manifests import also, is_probed
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 
@@ -20,6 +20,8 @@ def _check(context: Context) -> Iterator[Finding]:
         if unit.compose is not None and unit.service.name not in kept:
             continue
         wrong = _look(unit)
+        if wrong is not None and unit.compose is None and is_probed(context.documents, unit):
+            continue
         made = finding(NAME, Severity.WARNING, wrong, unit.service.name) if wrong else None
         if made is not None:
             yield made
@@ -66,6 +68,8 @@ _POD = (
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n"
     "    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: a.org/web:1\n"
 )
+_PROBED = _POD + "        livenessProbe: {tcpSocket: {port: 80}}\n"
+_SKAFFOLD = "apiVersion: skaffold/v4beta1\nkind: Config\nbuild: {artifacts: [{image: 'a.org/web:1', context: .}]}\n"
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -86,6 +90,10 @@ RULE = Rule(
         Bad({"web.yaml": _SERVICE + _POD}, "web.yaml:14:15", "no readiness probe"),
     ),
     good=(
+        Good(
+            {"Dockerfile": _NODE, "web/Dockerfile": _NODE, "k8s/web.yaml": _PROBED, "skaffold.yaml": _SKAFFOLD},
+            "Kubernetes has its own probes, and looks at no HEALTHCHECK",
+        ),
         Good({"web.yaml": _SERVICE + _POD + "        readinessProbe: {tcpSocket: {port: 80}}\n"}),
         Good({"web.yaml": _POD}, "nobody sends to it"),
         Good({"Dockerfile": _NODE + "HEALTHCHECK CMD curl -f http://localhost:3000/\n"}),

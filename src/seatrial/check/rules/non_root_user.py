@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.check import builds, launch, services
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
-from seatrial.check.manifests import also
+from seatrial.check.manifests import also, has_user
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Severity
 
@@ -71,6 +71,8 @@ def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
     name = _repository(unit, base)
     if name not in _BASES_OF_ROOT or (base is not None and "nonroot" in base.image):
         return  # whose user isn't known
+    if has_user(documents, unit):
+        return  # its manifest says it
     if name == "node":
         remedy = "write USER node (uid 1000, which the image has) before the command"
     message = "no USER is set: the program runs as root, and who breaks out of it is root"

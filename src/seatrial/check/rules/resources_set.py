@@ -38,7 +38,7 @@ def _missing(seen: Seen) -> Iterator[Wrong]:
     silent = [each for each in seen.workload.pod.mains if not each.resources.requests and not each.resources.limits]
     if silent:
         whose = "" if len(seen.workload.pod.mains) == 1 else f" of {listed(each.name for each in silent)}"
-        message = f"{seen.name} says nothing of the resources{whose}: it is the first to be evicted, and nothing limits it"
+        message = f"{seen.name} says nothing of the resources{whose}: it is evicted first, and nothing limits it"
         yield Wrong(message, silent[0].place, _REMEDY)
         return
     for container in seen.workload.pod.mains:

@@ -33,10 +33,9 @@ def with_manifests(documents: Documents, manifests: Manifests | None) -> Documen
     return replace(documents, texts=texts, findings=findings, cluster=manifests.cluster)
 
 
-def manifest_documents(root: Path, files: Iterable[Path], neighbours: Iterable[Neighbour]) -> Documents | None:
-    """The manifests among these files (below `root`, absolute) as documents of their own. `neighbours` are the
-    services of the projects around, whose images the manifests may run."""
-    found = read_manifests(root, files)
+def manifest_documents(root: Path, found: Manifests, neighbours: Iterable[Neighbour]) -> Documents | None:
+    """The manifests below `root` (absolute) as documents of their own. `neighbours` are the services of the projects
+    around, whose images the manifests may run."""
     if not found.texts:
         return None
     return replace(with_manifests(Documents(str(root)), found), neighbours=tuple(neighbours))
