@@ -37,6 +37,12 @@ MENDED = {
 COMPOSE = "services:\n  app:\n    image: x/app\n    ports: ['80:80']\n"
 MORE: dict[str, dict[str, str]] = {
     "exec-form-command, variables": {"Dockerfile": "FROM node:22-slim\nCMD node a.js --port $PORT\n"},
+    "exec-form-command, more lines": {
+        "Dockerfile": "FROM node:22-slim\nCMD java \\\n  # heap\n  -Xmx9m \\\n  -jar a.jar\n"
+    },
+    "exec-form-command, expansions": {
+        "Dockerfile": "FROM node:22-slim\nCMD gunicorn -w $(($(nproc)*2)) -b \"0.0.0.0:${PORT:-80}\" 'a;b'\n"
+    },
     "exec-form-command, two stages": {"Dockerfile": "FROM debian:12 AS a\nCMD a b\nFROM a\nUSER 1\n"},
     "healthcheck-detects-failure, flow": {
         "compose.yaml": COMPOSE + '    healthcheck:\n      test: ["CMD", "curl", "http://a/"]\n'
@@ -195,6 +201,7 @@ UNSURE: dict[str, Mapping[str, str]] = {
     },
     "a script without a shebang": {"Dockerfile": "FROM debian:12\nCOPY run /run\nCMD /run a\n", "run": "server\n"},
     "a line with an operator": {"Dockerfile": "FROM debian:12\nCMD migrate && server\n"},
+    "a line with a hidden operator": {"Dockerfile": 'FROM debian:12\nCMD server $(cat a | b) "$(c; d)"\n'},
     "a CMD that becomes an argument": {"Dockerfile": 'FROM debian:12\nENTRYPOINT ["a.sh"]\nCMD server --port 80\n'},
     "a script with a script before it": {
         "Dockerfile": 'FROM node:22\nCMD ["npm", "start"]\n',

@@ -53,9 +53,7 @@ def test_what_is_wrong_in_the_files_is_told_before_the_error(
     assert said.index(told[-1]) < said.index("\nerror: ")
 
 
-def test_a_folder_without_any_file_is_still_nothing_found(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_without_any_file_is_still_nothing_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(tmp_path / "none") == 3
     assert "no Dockerfile and no compose file" in capsys.readouterr().err
 

@@ -23,7 +23,7 @@ EXAMPLES = {
     name: (how, code)
     for name, how, code in re.findall(r"<!-- example: (\S+)(?: ([^>]*?))? -->\n```python\n(.*?)```", PAGE, re.DOTALL)
 }
-PACKAGES = ("starlette", "uvicorn", "flask", "waitress", "django", "aiohttp", "celery")
+PACKAGES = ("starlette", "fastapi", "uvicorn", "flask", "waitress", "django", "aiohttp", "celery")
 
 
 def test_the_page_has_its_examples() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.paths import quick_candidates
-from seatrial.drill.readiness import choose, probe_argv, target_of
-from seatrial.engine.interface import Listener
+from seatrial.drill.readiness import _missing_tool, choose, probe_argv, target_of
+from seatrial.engine.interface import ExecResult, Listener
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Healthcheck, Port
@@ -58,6 +58,22 @@ def test_the_listener_that_was_asked_for_or_declared_is_used(
 )
 def test_the_health_check_is_run_by_the_contract(test: tuple[str, ...], expected: tuple[str, ...]) -> None:
     assert probe_argv(Healthcheck(Sourced(test)), ("/bin/bash", "-c")) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "tool"),
+    [
+        (127, "/bin/sh: 1: curl: not found", "curl"),
+        (127, "sh: line 1: wget: command not found", "wget"),
+        (127, "exec /usr/bin/curl: No such file or directory", "curl"),
+        (127, "", ""),
+        (1, "curl: not found", ""),
+    ],
+)
+def test_a_check_whose_program_is_missing_here_gets_a_hint(code: int, output: str, tool: str) -> None:
+    hint = _missing_tool(ExecResult(code, output, 0.0, 0.1))
+    assert bool(hint) == bool(tool)
+    assert f"and {tool} is not among them" in hint or not tool
 
 
 def test_without_a_health_check_there_is_no_probe() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,36 @@ def test_a_worker_that_listens_nowhere_is_stopped_without_load() -> None:
     recording = run(engine, of=service(healthcheck=Healthcheck(Sourced(("CMD", "true")))))
     assert engine.story == ["start", "probe true", "signal SIGTERM"]
     assert {v.requirement: v.ruling for v in judge(recording)}["handles-sigterm"] is Ruling.PASS
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "ready"),
+    [
+        ({}, ONLY_STOP, True),
+        ({"ports": (Sourced(Port(3000)),)}, ONLY_STOP, False),
+        ({"environment": {"PORT": Sourced("3000")}}, ONLY_STOP, False),
+        ({}, replace(ONLY_STOP, port=3000), False),
+        ({}, replace(ONLY_STOP, slow_path="/slow"), False),
+        ({}, replace(ONLY_STOP, candidates=Candidates(quick=(Candidate("/", "app.js:1"),))), False),
+    ],
+)
+def test_a_service_without_any_sign_of_serving_is_a_worker(
+    changes: dict[str, Any], options: DrillOptions, ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seatrial.drill.readiness.WORKER_AFTER", 0.02)
+    monkeypatch.setattr("seatrial.drill.readiness.CALM", 0.01)
+    engine = FakeEngine(Behaviour(listeners=()))
+    recording = run(engine, replace(options, ready_timeout=0.3), of=service(**changes))
+    assert recording.runs[0].readiness.by == ("worker" if ready else "")
+    assert engine.story == (["start", "signal SIGTERM"] if ready else ["start"])
+    ruling = {verdict.requirement: verdict.ruling for verdict in judge(recording)}["handles-sigterm"]
+    assert ruling is (Ruling.PASS if ready else Ruling.NOT_PROVED)
+
+
+def test_what_listens_in_time_is_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seatrial.drill.readiness.WORKER_AFTER", 0.0)
+    recording = run(FakeEngine())
+    assert recording.runs[0].readiness.by == "HTTP"
 
 
 def test_secrets_of_the_environment_are_in_no_part_of_the_recording() -> None:

@@ -52,8 +52,8 @@ def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = N
 
 
 def _patient(server: Any) -> Any:
-    """A uvicorn.Server that gives connections which it has just accepted a moment to bring their request: else it closes
-    them at once, and resets those whose request is already there."""
+    """A uvicorn.Server that gives connections which it has just accepted a moment to bring their request: else it
+    closes them at once, and resets those whose request is already there."""
 
     class Patient(server):  # type: ignore[misc]  # a class of uvicorn's, known only at run time
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

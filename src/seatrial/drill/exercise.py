@@ -19,7 +19,7 @@ from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.orphan import make_orphan
 from seatrial.drill.readiness import Waiting, wait_ready
 from seatrial.drill.scenarios import RECIPES, SECOND_AFTER, Recipe, plan
-from seatrial.drill.watch import Watcher
+from seatrial.drill.watch import Watcher, is_nameless
 from seatrial.engine.interface import Ended, Engine, Instance, StartOptions
 from seatrial.load.interface import LoadError, Result
 from seatrial.load.remote import WORKER, Load
@@ -29,6 +29,7 @@ from seatrial.model.recording import (
     EventKind,
     Exchange,
     Exit,
+    ProcessSeen,
     Readiness,
     Run,
     Scenario,
@@ -126,6 +127,7 @@ class Exercise:
             load=load,
             limit=self._options.ready_timeout,
             port=self._options.port,
+            serves=self._options.names_targets(),
             is_over=lambda: self.is_over,
         )
         try:
@@ -268,7 +270,7 @@ class Exercise:
             exit=self._exit(zero),
             events=self._all_events(zero),
             connections=tuple(relative(connection, zero) for connection in self._result.connections),
-            processes=self._watcher.record(zero, self.ended) if self._watcher else (),
+            processes=self._processes(zero),
             log=log,
             log_truncated=self._book.dropped,
             rate=self._rate,
@@ -296,6 +298,16 @@ class Exercise:
             rate=0.0,
             load_lag=0.0,
             disturbed=why,
+        )
+
+    def _processes(self, zero: float) -> tuple[ProcessSeen, ...]:
+        """All that were seen. A PID 1 that ended before it was seen with its arguments has those of the command."""
+        seen = self._watcher.record(zero, self.ended) if self._watcher else ()
+        command = self.service.argv.value if self.service.argv else ()
+        init = self.instance.init if self.instance is not None else ""
+        argv = tuple(self.clean(word) for word in ((init, "--", *command) if init else command))
+        return tuple(
+            replace(one, argv=argv) if one.pid == 1 and argv and is_nameless(one.argv) else one for one in seen
         )
 
     def _exit(self, zero: float) -> Exit | None:

@@ -55,6 +55,11 @@ class DrillOptions:
     accepted_codes: tuple[int, ...] = ()
     tool: str = "seatrial"
 
+    def names_targets(self) -> bool:
+        """Whether the caller or the sources name a request target: then the service is one that listens."""
+        found = self.candidates
+        return bool(self.quick_path or self.slow_path or self.stream_path or found.quick or found.slow or found.stream)
+
     def scenarios(self) -> tuple[Scenario, ...]:
         """The scenarios to run, in the order of their enum."""
         return tuple(s for s in Scenario if (not self.only or s in self.only) and s not in self.skip)

@@ -7,6 +7,7 @@ not wait half a minute for the first look. A service that ends, or never becomes
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,15 +24,24 @@ FIRST_PROBE = 0.5
 PROBE_PAUSE = 0.25
 PROBE_TIMEOUT = 30.0
 """Docker's default for a health check without a timeout."""
+WORKER_AFTER = 5.0
+"""A service that shows no sign of serving is taken for a worker if nothing has listened for this long."""
+CALM = 0.5
+"""Seconds without a running thread after which a worker's start is over; one that is never calm is ready at
+`WORKER_LATEST`."""
+WORKER_LATEST = 15.0
 SETTLED = 0.5
 """Another port than the declared one is taken if it has been listening alone for this long."""
 REQUEST_TIMEOUT = 2.0
+_NOT_FOUND = re.compile(r"([\w./+-]+): (?:command |applet )?(?:not found|No such file or directory)")
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the wait needs. `is_over` says that PID 1 ended; `limit` is in seconds from the instance's start."""
+    """What the wait needs. `serves`: the caller or the sources name request targets.
+
+    `is_over` says that PID 1 ended; `limit` is in seconds from the instance's start."""
 
     service: Service
     instance: Instance
@@ -39,6 +49,7 @@ class Waiting:
     load: Load
     limit: float
     port: int | None
+    serves: bool
     is_over: Callable[[], bool]
 
 
@@ -124,9 +135,18 @@ def _told(waiting: Waiting, result: ExecResult) -> str:
     """Record a probe, and say in a line what came of it."""
     output = waiting.watcher.clean(result.error or result.output).strip().replace("\n", " | ")[:300]
     how = "timed out" if result.code is None else f"exit code {result.code}"
-    said = f"health check: {how}" + (f": {output}" if output else "")
+    said = f"health check: {how}" + (f": {output}" if output else "") + _missing_tool(result)
     waiting.watcher.events.append(Event(result.ended, EventKind.PROBE, how, output))
     return said
+
+
+def _missing_tool(result: ExecResult) -> str:
+    """A hint where the check's own program is missing here, which says nothing about the service."""
+    found = _NOT_FOUND.search(f"{result.error}\n{result.output}") if result.code in (126, 127) else None
+    if found is None:
+        return ""
+    tool = found.group(1).rpartition("/")[2]
+    return f" (hint: the check runs with this machine's programs, and {tool} is not among them: install it here)"
 
 
 async def _with_target(waiting: Waiting, said: str) -> tuple[Readiness, Target | None]:
@@ -137,10 +157,26 @@ async def _with_target(waiting: Waiting, said: str) -> tuple[Readiness, Target |
     return readiness, (target_of(listener, waiting.watcher.listening) if listener is not None else None)
 
 
+def may_be_worker(waiting: Waiting) -> bool:
+    """Whether nothing says that the service listens: no declared or asked port, and no request target."""
+    service = waiting.service
+    return not (waiting.port or service.ports or "PORT" in service.environment or waiting.serves)
+
+
+def _is_busy(instance: Instance) -> bool:
+    return any(state.state == "R" for state in instance.processes())
+
+
 async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target | None]:
-    said, since = "nothing listens", 0.0
+    said, since, busy = "nothing listens", 0.0, time.monotonic()
+    worker = may_be_worker(waiting)
     while time.monotonic() < deadline and not waiting.is_over():
         waiting.watcher.look()
+        if worker and not waiting.watcher.listening:
+            now, age = time.monotonic(), time.monotonic() - waiting.instance.started
+            busy = now if _is_busy(waiting.instance) else busy
+            if age >= WORKER_LATEST or (age >= WORKER_AFTER and now - busy >= CALM):
+                return _ready(waiting, "worker", f"it declares no port, and nothing listened for {age:.0f} s"), None
         listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.port)
         now = time.monotonic()
         since = (since or now) if listener is not None else 0.0

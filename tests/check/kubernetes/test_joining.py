@@ -115,3 +115,27 @@ def test_no_value_of_a_secret_is_told(tmp_path: Path) -> None:
     text = WEB + "        env: [{name: DB_PASSWORD, value: hunter2}]\n"
     outcome = run(documents_of(tmp_path, {"a.yaml": text}), Options(select=("no-secrets-in-image",)))
     assert len(outcome.findings) == 1 and "hunter2" not in repr(outcome.findings)
+
+
+def test_what_the_manifest_says_is_not_asked_of_the_dockerfile_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooted = DOCKERFILE.replace("USER node\n", "")
+    silent = {"src/web/Dockerfile": rooted, "k8s/web.yaml": WEB}
+    monkeypatch.chdir(write(tmp_path / "a", silent))
+    both = {str(finding["requirement"]) for finding in check(Path(), capsys, "non-root-user", "healthcheck-present")}
+    assert both == {"non-root-user", "healthcheck-present"}
+    said = WEB + "        livenessProbe: {tcpSocket: {port: 80}}\n        securityContext: {runAsUser: 1000}\n"
+    monkeypatch.chdir(write(tmp_path / "b", {**silent, "k8s/web.yaml": said}))
+    assert check(Path(), capsys, "non-root-user", "healthcheck-present") == []
+
+
+def test_what_is_not_read_is_said_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"web.yaml": WEB, "chart/Chart.yaml": "name: c\n", "chart/templates/web.yaml": WEB + "{{ end }}"}
+    monkeypatch.chdir(write(tmp_path / "shop", files))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert check_command(parser.parse_args(["."])) == 1
+    assert "chart/Chart.yaml is a Helm chart, whose templates are not read" in capsys.readouterr().err

@@ -53,12 +53,6 @@ def test_our_init_standing_in_for_tini_ends_with_its_child_as_tini_does(inits: P
     assert programs.find_init() == ("seatrial-init", (str(inits / "seatrial-init"), "--wait-all=never"))
 
 
-def test_machine_without_any_init_is_told_what_to_install(inits: Path) -> None:
-    with pytest.raises(UnsupportedError, match="this machine has none") as caught:
-        programs.find_init()
-    assert caught.value.hint == "apt-get install tini"
-
-
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
@@ -162,3 +156,16 @@ def test_home_directory_is_no_installation(home: str, monkeypatch: pytest.Monkey
 def test_version_of_what_does_not_run_is_unknown(tools: Path) -> None:
     assert programs.version("") == ""
     assert programs.version(str(tools / "none")) == ""
+
+
+def test_environment_of_the_project_is_shown_where_it_lies_on_this_host_too(tmp_path: Path) -> None:
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    install(folder, "serve-shop")
+    said = {"PATH": Sourced(f"/app/.venv/bin:{programs.DEFAULT_PATH}")}
+    found = programs.resolve(
+        service(tmp_path, "serve-shop", workdir=Sourced("/app"), environment=said), ("serve-shop",), {}
+    )
+    assert str(folder) in found.shown
+    assert found.path == said["PATH"].value
+    assert programs.prefixes(found.shown)[0] == str(tmp_path / ".venv")

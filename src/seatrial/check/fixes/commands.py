@@ -11,6 +11,14 @@ _BUILTINS = frozenset(
     {"cd", "exec", "export", "set", "eval", "source", ".", ":", "trap", "ulimit", "umask", "wait", "exit", "return"}
     | {"if", "while", "for", "until", "case", "time", "command", "builtin", "read", "shift", "unset", "alias", "type"}
 )
+_EXPANSIONS = (
+    re.compile(r"\$\{\w+(?::?[-=+?][^{}$`\"']*)?\}"),
+    re.compile(r"\$\([\w ./-]+\)"),
+    re.compile(r"\$\(\([\w */+%-]+\)\)"),
+    re.compile(r"'[^']*'"),
+    re.compile(r'"[^"`\\()]*"'),
+)
+"""What a shell replaces within a word, in an order in which the outer ones come later."""
 
 
 def plain_words(line: str) -> tuple[str, ...]:
@@ -23,10 +31,12 @@ def plain_words(line: str) -> tuple[str, ...]:
 
 
 def may_be_execed(line: str) -> bool:
-    """Whether the line is one simple command that a shell has something to do for (variables, quotes), so that `exec`
-    in front of it means the same."""
+    """Whether the line is one simple command that a shell has something to do for (variables, quotes, `$(nproc)`), so
+    that `exec` in front of it means the same."""
     first = line.split(" ")[0]
-    is_simple = not any(sign in line for sign in ";|&<>()`\n\\#{}[]*?!~")
+    for expansion in _EXPANSIONS:
+        line = expansion.sub("x", line)
+    is_simple = not any(sign in line for sign in ";|&<>()`\n\\#\"'")
     return is_simple and bool(PLAIN_WORD.fullmatch(first)) and first not in _BUILTINS and "=" not in first
 
 

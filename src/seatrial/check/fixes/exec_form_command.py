@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch
 from seatrial.check.fixes.commands import exec_form, may_be_execed, plain_words
-from seatrial.check.fixes.interface import instruction_at, spanned, unit_of
+from seatrial.check.fixes.interface import instruction_at, point, spanned, unit_of
 from seatrial.check.interface import Context
 from seatrial.check.rules.stop_signal_handled import GRACEFUL
 from seatrial.model.documents import Unit
@@ -30,12 +30,15 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     program = words[0] if words else line.split(" ")[0]
     if not _is_alone(unit, instruction.keyword) or _may_be_a_script(unit, program) or _ends_at_once(unit, program):
         return
-    if not words and not may_be_execed(line):
-        return
-    new = exec_form(words) if words else f"exec {line}"
-    note = f"write {instruction.keyword} in exec form" if words else f"replace the shell by {program}"
-    promise = Becomes(instruction.place.line, f"{instruction.keyword} {new}")
-    yield Edit(finding.place, new, finding.requirement, note, promise, is_safe="/" not in program)
+    is_safe = "/" not in program
+    if words:
+        promise = Becomes(instruction.place.line, f"{instruction.keyword} {exec_form(words)}")
+        note = f"write {instruction.keyword} in exec form"
+        yield Edit(finding.place, exec_form(words), finding.requirement, note, promise, is_safe)
+    elif may_be_execed(instruction.arguments):
+        promise = Becomes(instruction.place.line, f"{instruction.keyword} exec {line}")
+        at = point(finding.place, finding.place.line, finding.place.column)
+        yield Edit(at, "exec ", finding.requirement, f"replace the shell by {program}", promise, is_safe)
 
 
 def _is_alone(unit: Unit, keyword: str) -> bool:

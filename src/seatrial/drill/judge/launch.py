@@ -96,16 +96,11 @@ def main_process(run: Run) -> ProcessSeen | None:
     return children[0] if children else first
 
 
-def is_nameless(argv: tuple[str, ...]) -> bool:
-    """Whether this is only a process's short name ("[sh]"): it was caught between its fork and its exec."""
-    return len(argv) == 1 and argv[0].startswith("[")
-
-
 def in_the_way(recording: Recording, run: Run | None = None) -> Launcher:
     """The launcher that still stood between the signal and the program."""
     run = run or recording.run(Scenario.STOP)
     main = main_process(run) if run else None
-    if main is not None and main.argv and not is_nameless(main.argv):
+    if main is not None and main.argv and not main.argv[0].startswith("["):
         return _of(main.argv)
     return declared(recording.subject)
 

@@ -120,7 +120,12 @@ def resolve(service: Service, argv: tuple[str, ...], caller: Mapping[str, str]) 
             folders[folder] = None
             notes.append(f"{folder} stands for the /usr/local/bin of the base image {base}")
     for word in command_words([argv, *(hop.argv for hop in service.hops)]):
-        if "/" not in word and not which(word, path) and not _is_in_project(word, path, service):
+        if "/" in word or which(word, path):
+            continue
+        own = _in_project(word, path, service)
+        if own.endswith("/bin"):  # an environment: its scripts and links name where it lies on this host
+            folders[own] = None
+        elif not own:
             found = which(word, theirs)
             if found:
                 folder = str(Path(found).parent)
@@ -133,11 +138,13 @@ def resolve(service: Service, argv: tuple[str, ...], caller: Mapping[str, str]) 
     return Programs(path, argv, (*folders, *named, *more[0]), (*notes, *more[1]))
 
 
-def _is_in_project(word: str, path: str, service: Service) -> bool:
-    """Whether a PATH entry inside the working directory (node_modules/.bin) has the program in the project."""
+def _in_project(word: str, path: str, service: Service) -> str:
+    """The project's own folder that a PATH entry inside the working directory (node_modules/.bin, .venv/bin) shows,
+    if it has the program; else empty."""
     workdir = service.workdir.value.rstrip("/") + "/"
     inside = [folder.removeprefix(workdir) for folder in path.split(":") if folder.startswith(workdir)]
-    return any(looking.is_program(f"{service.context}/{folder}/{word}") for folder in inside)
+    places = [f"{service.context}/{folder}" for folder in inside]
+    return next((place for place in places if looking.is_program(f"{place}/{word}")), "")
 
 
 def _after_local(path: str, folder: str) -> str:
