@@ -70,8 +70,9 @@ def test_a_service_that_ignores_the_signal_is_killed_after_the_grace_period() ->
 
 def test_the_second_signal_comes_before_held_requests_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exercise, "SECOND_AFTER", 0.01)
-    engine = FakeEngine(Behaviour(drains_for=1.0))
-    recording = run(engine, replace(ONLY_STOP, only=frozenset({Scenario.SECOND_SIGNAL})))
+    engine = FakeEngine(Behaviour(drains_for=0.25))
+    patient = service(stop_grace=Sourced(30.0))
+    recording = run(engine, replace(ONLY_STOP, only=frozenset({Scenario.SECOND_SIGNAL})), patient)
     assert engine.story[-5:] == ["aim", "signal SIGTERM", "signal SIGTERM", "signalled", "finish"]
     assert recording.runs[0].second_signalled is not None
 

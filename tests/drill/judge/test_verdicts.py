@@ -299,7 +299,7 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         recording(replace(NEVER_READY, exit=Exit(0.01, 127), events=NO_COMMAND)),
         "handles-sigterm",
         UNKNOWN,
-        "exited with 127 (nope: No such file or directory) 10 ms after its start",
+        "exited with 127 (nope: No such file or directory) at its start",
         "",
     ),
     (

@@ -298,7 +298,8 @@ def _end_of(run: Run, exit_: Exit) -> str:
 
 def _never_ready(run: Run, readiness: Readiness) -> str:
     if run.exit is not None:
-        return f"the service {_end_of(run, run.exit)} {seconds(run.exit.time)} after its start"
+        when = f"{seconds(run.exit.time)} after its start" if run.exit.time >= AT_EXIT else "at its start"
+        return f"the service {_end_of(run, run.exit)} {when}"
     said = f": {readiness.detail}" if readiness.detail else ""
     return f"the service was not ready within {readiness.limit:g} s{said}"
 

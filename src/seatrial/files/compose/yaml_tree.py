@@ -127,23 +127,18 @@ class _Builder:
         return [root for root in self.roots if not is_null(root)]
 
     def _events(self) -> Iterator[Any]:
-        events = yaml.parse(self.text, Loader=_LOADER)
-        while True:
-            try:
-                event = next(events, None)
-            except yaml.MarkedYAMLError as error:
-                raise self._explained(error) from None
-            except yaml.reader.ReaderError as error:
-                # The pure parser counts characters, the C one bytes.
-                offset = next((i for i, c in enumerate(self.text) if ord(c) == _code(error.character)), 0)
-                code = _code(error.character)
-                remedy = "save the file as UTF-8" if code == 0 else ""
-                raise YamlError(f"character U+{code:04X} is not allowed", self.spans.at(offset), remedy) from None
-            except (yaml.YAMLError, ValueError, RecursionError) as error:
-                raise YamlError(f"not readable as YAML: {error}", self.spans.at(0)) from None
-            if event is None:
-                return
-            yield event
+        try:
+            yield from yaml.parse(self.text, Loader=_LOADER)
+        except yaml.MarkedYAMLError as error:
+            raise self._explained(error) from None
+        except yaml.reader.ReaderError as error:
+            # The pure parser counts characters, the C one bytes.
+            offset = next((i for i, c in enumerate(self.text) if ord(c) == _code(error.character)), 0)
+            code = _code(error.character)
+            remedy = "save the file as UTF-8" if code == 0 else ""
+            raise YamlError(f"character U+{code:04X} is not allowed", self.spans.at(offset), remedy) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise YamlError(f"not readable as YAML: {error}", self.spans.at(0)) from None
 
     def _explained(self, error: Any) -> YamlError:
         mark: Any = error.problem_mark or error.context_mark
@@ -167,7 +162,7 @@ class _Builder:
         mark = _MARKS.get(event.tag or "", Mark.NONE)
         start = self._content_start(event, start, end)
         text: str = event.value
-        indent = next((i for i in (0, 1) if self.text[start + i : end - i] == text), -1)
+        indent = 0 if self.text[start:end] == text else 1 if self.text[start + 1 : end - 1] == text else -1
         # A value with a tag of compose's own is a string to compose's parser: `!override 5` is "5".
         tag = "" if event.tag == "!" else event.tag or ""
         if self._is_key():
