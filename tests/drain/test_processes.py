@@ -194,3 +194,39 @@ def test_an_exit_code_of_0_needs_no_init(tmp_path: Path) -> None:
         check=False,
     )
     assert (process.returncode, process.stdout) == (0, "ready\n")
+
+
+HOOKED = """
+from wsgi_app import app as plain
+from seatrial.drain.threads import Life
+from seatrial.drain.wsgi import Middleware
+life = Life()
+
+@life.hook
+def close_pool():
+    print("pool closed", flush=True)
+
+app = Middleware(plain, life)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_each_gunicorn_worker_runs_the_hooks_of_its_application(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn")
+    (tmp_path / "hooked.py").write_text(HOOKED)
+    apps = Path(__file__).parent / "apps"
+    argv = [PYTHON, "-m", "gunicorn", "-c", "python:seatrial.drain.gunicorn", "-k", kind, "-w", "2", "--no-control-socket"]
+    server = subprocess.Popen(
+        [*argv, "-b", f"unix:{tmp_path}/s", "hooked:app"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{apps}"},
+        stdout=subprocess.PIPE,
+        stderr=(tmp_path / "log").open("w"),
+        text=True,
+    )
+    limit = time.monotonic() + 30
+    while (tmp_path / "log").read_text().count("Booting worker") < 2 and time.monotonic() < limit:
+        time.sleep(0.05)
+    time.sleep(1.0)  # gunicorn does not tell when a worker has loaded its application
+    server.send_signal(signal.SIGTERM)
+    code, out, _ = ended(server)
+    assert (code, out.count("pool closed")) == (0, 2), (tmp_path / "log").read_text()

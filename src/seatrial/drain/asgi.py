@@ -40,6 +40,11 @@ class Middleware:
         self._sockets: set[asyncio.Event] = set()
         self._life.on_close(self._close_sockets, "WebSockets")
 
+    @property
+    def life(self) -> Life:
+        """The life that it counts for."""
+        return self._life
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":

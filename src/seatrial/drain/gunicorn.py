@@ -2,7 +2,8 @@
 
 In a file of your own: `from seatrial.drain.gunicorn import *`. On SIGTERM (and SIGINT) each worker fails its readiness,
 serves on for SEATRIAL_LAG seconds, and only then stops accepting: at once, also while it is busy, so that new
-connections are refused rather than reset. Works for sync, gthread and uvicorn workers.
+connections are refused rather than reset. An application that is a `wsgi.Middleware` or `asgi.Middleware` already keeps its own life,
+with the hooks that it declared. Works for sync, gthread and uvicorn workers.
 """
 
 from __future__ import annotations
@@ -34,12 +35,15 @@ def post_worker_init(worker: Any) -> None:
     if any(word in type(worker).__module__ for word in _ASYNCHRONOUS):
         from seatrial.drain import asgi
 
-        worker.wsgi = asgi.Middleware(worker.wsgi, health=health_from_environment())
+        if not isinstance(worker.wsgi, asgi.Middleware):
+            worker.wsgi = asgi.Middleware(worker.wsgi, health=health_from_environment())
         return
     from seatrial.drain import threads, wsgi
 
-    life = threads.Life()
-    served = wsgi.Middleware(worker.wsgi, life, health=health_from_environment(), announce=False)
+    served = worker.wsgi
+    if not isinstance(served, wsgi.Middleware):
+        served = wsgi.Middleware(served, threads.Life(), health=health_from_environment(), announce=False)
+    life = served.life
     worker.wsgi = _announcing(served, life)
     gunicorns = signal.getsignal(signal.SIGTERM)
 

@@ -35,7 +35,8 @@ def __getattr__(name: str) -> Any:
     from seatrial.drain import aio, asgi
 
     target = found(os.environ["SEATRIAL_APP"])
-    globals()["life"] = aio.Life()
     application = target() if os.environ.get("SEATRIAL_FACTORY") else target
-    globals()["app"] = asgi.Middleware(application, globals()["life"], health=health_from_environment())
+    if not isinstance(application, asgi.Middleware):
+        application = asgi.Middleware(application, aio.Life(), health=health_from_environment())
+    globals()["app"], globals()["life"] = application, application.life
     return globals()[name]

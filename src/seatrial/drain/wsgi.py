@@ -19,6 +19,7 @@ CLOSE = ("Connection", "close")
 class Middleware:
     """The outermost layer of a WSGI application. `health` is a `Health`, or None to answer no path.
 
+    Counts and answers only: `serve.waitress`, `seatrial.drain.gunicorn`, `life.run` or `life.attach` begin the life.
     `announce` says the close in a header; False for servers that refuse the header and announce by themselves.
     """
 
@@ -31,6 +32,11 @@ class Middleware:
         self._life = life or Life()
         self._health = health
         self._announce = announce
+
+    @property
+    def life(self) -> Life:
+        """The life that it counts for."""
+        return self._life
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         life = self._life
