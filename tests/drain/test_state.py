@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.drain import state
 from seatrial.drain.state import (
     CODE_LATE,
     ENTRY,
@@ -213,3 +217,15 @@ def test_a_driver_that_never_reports_is_ended_at_the_deadline(plan: Plan) -> Non
         machine.tick(now)
     assert now == pytest.approx(plan.deadline + FLUSH)
     assert machine.state.code == CODE_LATE
+
+
+@pytest.mark.parametrize("name", ["state.py", "hooks.py"])
+def test_what_decides_knows_no_clock_no_thread_and_no_signal(name: str) -> None:
+    source = (Path(state.__file__).parent / name).read_text(encoding="utf-8")
+    imported = {
+        module.split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    assert imported <= {"__future__", "collections", "dataclasses", "enum", "types", "typing"}

@@ -2,8 +2,8 @@
 
 In a file of your own: `from seatrial.drain.gunicorn import *`. On SIGTERM (and SIGINT) each worker fails its readiness,
 serves on for SEATRIAL_LAG seconds, and only then stops accepting: at once, also while it is busy, so that new
-connections are refused rather than reset. An application that is a `wsgi.Middleware` or `asgi.Middleware` already keeps its own life,
-with the hooks that it declared. Works for sync, gthread and uvicorn workers.
+connections are refused rather than reset. An application that is a `wsgi.Middleware` or `asgi.Middleware` already keeps
+its own life, with the hooks that it declared. Works for sync, gthread and uvicorn workers.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ MAX_NODES = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKS = {"!reset": Mark.RESET, "!override": Mark.OVERRIDE}
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END_OF_NO_EDITOR = re.compile("[\x85\u2028\u2029]")
 _LINE_BREAKS = "\r\n\x85\u2028\u2029"
 
 
@@ -71,6 +72,7 @@ class _Spans:
         self.file = file
         # The parser also counts NEL and U+2028 as line ends; no editor does, so a place must not.
         self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+        self.is_counted_alike = not _LINE_END_OF_NO_EDITOR.search(text)
 
     def at(self, offset: int) -> Place:
         """The place of one character."""
@@ -81,6 +83,13 @@ class _Spans:
         """The place from one character up to another, exclusive."""
         end = max(start, min(end, len(self.text)))
         return Place(self.file, *self._position(start), *self._position(end))
+
+    def of(self, event: Any) -> Place:
+        """The place of a whole event. The parser has counted the lines already, which saves looking for them."""
+        start, end = event.start_mark, event.end_mark
+        if not self.is_counted_alike:
+            return self.span(start.index, end.index)
+        return Place(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
     def _position(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self.starts, offset)
@@ -165,15 +174,16 @@ class _Builder:
         indent = 0 if self.text[start:end] == text else 1 if self.text[start + 1 : end - 1] == text else -1
         # A value with a tag of compose's own is a string to compose's parser: `!override 5` is "5".
         tag = "" if event.tag == "!" else event.tag or ""
+        place = self.spans.of(event) if start == event.start_mark.index else self.spans.span(start, end)
         if self._is_key():
             is_merge = plain and not tag and text == "<<"
-            self._set_key(text, self.spans.span(start, end), is_merge, event)
+            self._set_key(text, place, is_merge, event)
             return
         try:
             value = resolve_tagged(text, tag, plain)
         except ValueError as error:
             raise self._fail(str(error), event) from None
-        node = Scalar(value, self.spans.span(start, end), self.base, mark, indent)
+        node = Scalar(value, place, self.base, mark, indent)
         self._anchor(event.anchor, node, 1, 0)
         self._add(node, 1, 0)
 
