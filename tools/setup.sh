@@ -103,7 +103,7 @@ drill | slow)
 esac
 if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox-static chromium=chromium unshare=util-linux \
-        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io qemu-aarch64-static=qemu-user-static
+        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io redis-server=redis-server qemu-aarch64-static=qemu-user-static
     programs
     group slow
     group release

@@ -30,7 +30,7 @@ def test_a_saved_file_is_read_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(told=st.from_type(Recording))
 def test_any_recording_is_the_same_after_writing_and_reading(told: Recording) -> None:
     told = replace(told, format=FORMAT)

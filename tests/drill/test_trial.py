@@ -31,6 +31,8 @@ ONLY_STOP = DrillOptions(only=frozenset({Scenario.STOP}), ready_timeout=5.0)
 def _fake_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exercise, "Load", FakeLoad)
     monkeypatch.setattr("seatrial.drill.orphan.PATIENCE", 0.05)
+    monkeypatch.setattr("seatrial.drill.readiness.PROBE_PAUSE", 0.02)
+    monkeypatch.setattr("seatrial.drill.readiness.SETTLED", 0.05)
 
 
 def run(engine: FakeEngine, options: DrillOptions = ONLY_STOP, of: Service | None = None) -> Recording:

@@ -126,8 +126,7 @@ class Exercise:
             watcher=self._watcher,
             load=load,
             limit=self._options.ready_timeout,
-            port=self._options.port,
-            serves=self._options.names_targets(),
+            options=self._options,
             is_over=lambda: self.is_over,
         )
         try:

@@ -56,9 +56,8 @@ class DrillOptions:
     tool: str = "seatrial"
 
     def names_targets(self) -> bool:
-        """Whether the caller or the sources name a request target: then the service is one that listens."""
-        found = self.candidates
-        return bool(self.quick_path or self.slow_path or self.stream_path or found.quick or found.slow or found.stream)
+        """Whether the caller names a request target: then the service is one that listens."""
+        return bool(self.quick_path or self.slow_path or self.stream_path)
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """The scenarios to run, in the order of their enum."""

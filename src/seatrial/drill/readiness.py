@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from seatrial.drill.options import Candidates, DrillOptions
 from seatrial.drill.watch import Watcher, where
 from seatrial.engine.interface import ExecResult, Instance, Listener
 from seatrial.load.remote import Load
@@ -26,10 +27,12 @@ PROBE_TIMEOUT = 30.0
 """Docker's default for a health check without a timeout."""
 WORKER_AFTER = 5.0
 """A service that shows no sign of serving is taken for a worker if nothing has listened for this long."""
+WORKER_WITH_ROUTES = 15.0
+"""The same where its sources have routes: they may be those of a server in the same folder."""
 CALM = 0.5
 """Seconds without a running thread after which a worker's start is over; one that is never calm is ready at
 `WORKER_LATEST`."""
-WORKER_LATEST = 15.0
+WORKER_LATEST = 30.0
 SETTLED = 0.5
 """Another port than the declared one is taken if it has been listening alone for this long."""
 REQUEST_TIMEOUT = 2.0
@@ -39,17 +42,14 @@ _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the wait needs. `serves`: the caller or the sources name request targets.
-
-    `is_over` says that PID 1 ended; `limit` is in seconds from the instance's start."""
+    """What the wait needs. `is_over` says that PID 1 ended; `limit` is in seconds from the instance's start."""
 
     service: Service
     instance: Instance
     watcher: Watcher
     load: Load
     limit: float
-    port: int | None
-    serves: bool
+    options: DrillOptions
     is_over: Callable[[], bool]
 
 
@@ -152,15 +152,18 @@ def _missing_tool(result: ExecResult) -> str:
 async def _with_target(waiting: Waiting, said: str) -> tuple[Readiness, Target | None]:
     """The service says that it is ready; find where it listens. A worker listens nowhere."""
     waiting.watcher.look()
-    listener, _ = choose(waiting.watcher.listening, waiting.service, waiting.port)
+    listener, _ = choose(waiting.watcher.listening, waiting.service, waiting.options.port)
     readiness = _ready(waiting, "health check", said)
     return readiness, (target_of(listener, waiting.watcher.listening) if listener is not None else None)
 
 
-def may_be_worker(waiting: Waiting) -> bool:
-    """Whether nothing says that the service listens: no declared or asked port, and no request target."""
-    service = waiting.service
-    return not (waiting.port or service.ports or "PORT" in service.environment or waiting.serves)
+def worker_after(waiting: Waiting) -> float:
+    """After how many silent seconds the service is taken for a worker. Declared ports and a caller who names one, or a
+    request target, rule that out; routes in the sources, which may be a server's beside it, make it longer."""
+    service, options = waiting.service, waiting.options
+    if options.port or service.ports or "PORT" in service.environment or options.names_targets():
+        return float("inf")
+    return WORKER_WITH_ROUTES if options.candidates != Candidates() else WORKER_AFTER
 
 
 def _is_busy(instance: Instance) -> bool:
@@ -169,15 +172,15 @@ def _is_busy(instance: Instance) -> bool:
 
 async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target | None]:
     said, since, busy = "nothing listens", 0.0, time.monotonic()
-    worker = may_be_worker(waiting)
+    patience = worker_after(waiting)
     while time.monotonic() < deadline and not waiting.is_over():
         waiting.watcher.look()
-        if worker and not waiting.watcher.listening:
+        if not waiting.watcher.listening and time.monotonic() - waiting.instance.started >= patience - CALM:
             now, age = time.monotonic(), time.monotonic() - waiting.instance.started
             busy = now if _is_busy(waiting.instance) else busy
-            if age >= WORKER_LATEST or (age >= WORKER_AFTER and now - busy >= CALM):
+            if age >= max(WORKER_LATEST, patience) or (age >= patience and now - busy >= CALM):
                 return _ready(waiting, "worker", f"it declares no port, and nothing listened for {age:.0f} s"), None
-        listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.port)
+        listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.options.port)
         now = time.monotonic()
         since = (since or now) if listener is not None else 0.0
         if listener is None or (not wanted and now - since < SETTLED):
@@ -197,8 +200,8 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
 
 def _other_port(waiting: Waiting) -> str:
     others = ", ".join(where(listener) for listener in waiting.watcher.listening)
-    if waiting.port and others:
-        return f"port {waiting.port} does not listen, but {others} does"
+    if waiting.options.port and others:
+        return f"port {waiting.options.port} does not listen, but {others} does"
     return ""
 
 

@@ -172,8 +172,7 @@ class ProcessSeen:
     ignores: tuple[int, ...] = ()
     user: int = 0
     blocks: tuple[int, ...] | None = None
-    """The signals that its main thread blocked when last looked at (SigBlk), as for sigwait and signalfd; None: not
-    looked at."""
+    """The signals that its main thread blocked when last looked at (SigBlk), as for signalfd; None: not looked at."""
     once_handled: tuple[int, ...] = ()
     """The signals that it had a handler for at any look: a handler may be taken away by its own first call."""
     signal: int = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -140,6 +142,16 @@ def test_files_of_other_tools_are_not_touched(tmp_path: Path) -> None:
     compose = "services: {apiVersion: {image: kind}}"
     found = read(tmp_path, {"compose.yaml": compose, "package.json": DEPLOYMENT, ".github/a.yaml": DEPLOYMENT})
     assert found.texts == {} and found.findings == ()
+
+
+def test_files_that_are_no_manifests_cost_no_yaml_parser(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("a: 1\n")
+    program = (
+        "import sys; from pathlib import Path; from seatrial.files.kubernetes import manifest_files, read_manifests;"
+        "here = Path(sys.argv[1]); read_manifests(here, manifest_files(here)); print('yaml' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
 
 
 def test_secrets_are_decoded(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def reaction(recording: Recording, run: Run) -> Reaction | None:
         return _of_killed(recording, run)
     if run.exit.code == 137 and run.exit.signal in (0, 9):
         return None  # somebody else's SIGKILL, such as the kernel's for memory
-    return Reaction.IGNORED if is_deaf(run) else _of_ended(recording, run)
+    return Reaction.IGNORED if is_deaf(recording, run) else _of_ended(recording, run)
 
 
 def _of_ended(recording: Recording, run: Run) -> Reaction:
@@ -79,14 +79,17 @@ def _of_killed(recording: Recording, run: Run) -> Reaction | None:
     return Reaction.UNFINISHED if silent and main and signal_of(run) in main.handles else Reaction.IGNORED
 
 
-def is_deaf(run: Run) -> bool:
-    """Whether the kernel can't have brought the signal to the main process, however it ended.
+def is_deaf(recording: Recording, run: Run) -> bool:
+    """Whether the kernel can't have brought the signal to the shell that is the main process, however it ended.
 
-    For PID 1 a signal with its default action is dropped when it is sent, unless it is blocked (sigwait, signalfd).
-    Under an init the same signal kills, so that there only one that is set to be ignored goes unheard.
+    For PID 1 a signal with its default action is dropped when it is sent. Under an init the same signal kills, so that
+    there only one that is set to be ignored goes unheard. Only of a shell can this be said: another program may sit in
+    sigwait, which takes a signal that is neither handled nor, while it waits, blocked.
     """
     main, number = main_process(run), signal_of(run)
-    if main is None or main.blocks is None or number in (*main.blocks, *main.handles, *main.once_handled):
+    if in_the_way(recording, run) not in (Launcher.SHELL, Launcher.SCRIPT) or main is None or main.blocks is None:
+        return False
+    if number in (*main.blocks, *main.handles, *main.once_handled):
         return False
     return main.pid == 1 or number in main.ignores
 

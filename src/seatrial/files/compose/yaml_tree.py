@@ -87,8 +87,8 @@ class _Spans:
     def of(self, event: Any) -> Place:
         """The place of a whole event. The parser has counted the lines already, which saves looking for them."""
         start, end = event.start_mark, event.end_mark
-        if not self.is_counted_alike:
-            return self.span(start.index, end.index)
+        if not self.is_counted_alike or end.index >= len(self.text):
+            return self.span(start.index, end.index)  # the parser also counts a line after the last one
         return Place(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
     def _position(self, offset: int) -> tuple[int, int]:

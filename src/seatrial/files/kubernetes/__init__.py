@@ -72,6 +72,11 @@ def is_manifest_name(name: str) -> bool:
     return (name.endswith(_ENDINGS) and not is_compose and name not in _NEVER) or name == "Kustomization"
 
 
+def looks_like_manifest(data: bytes) -> bool:
+    """Whether this may be a manifest; costs next to nothing, and no YAML parser."""
+    return b"apiVersion" in data and b"kind" in data and b"\0" not in data[:64]
+
+
 def is_manifest(path: Path) -> bool:
     """Whether this file is a manifest: a named file that is none is somebody else's to read."""
     if not path.name.endswith(_ENDINGS):
@@ -112,8 +117,6 @@ class _Tree:
         return self._read(candidates)
 
     def _candidate(self, file: Path) -> bytes | None:
-        from seatrial.files.kubernetes.manifest import looks_like_manifest
-
         data = _bytes(file)
         is_wanted = data is not None and (looks_like_manifest(data) or file.name in _KUSTOMIZATIONS)
         return data if is_wanted else None

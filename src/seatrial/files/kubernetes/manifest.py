@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 
 from seatrial.files.compose.yaml_tree import YamlError, read_documents
+from seatrial.files.kubernetes import looks_like_manifest
 from seatrial.files.kubernetes.objects import KINDS, Objects
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
@@ -20,11 +21,6 @@ _SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
 _NO_LINE_END = re.compile(r"[^\r\n]+")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
-
-
-def looks_like_manifest(data: bytes) -> bool:
-    """Whether this may be a manifest; costs next to nothing."""
-    return b"apiVersion" in data and b"kind" in data and b"\0" not in data[:64]
 
 
 def is_sure_manifest(data: bytes) -> bool:
