@@ -14,14 +14,14 @@ from seatrial.drill import archive, exercise
 from seatrial.drill.judge import JUDGES, judge
 from seatrial.drill.options import Candidate, Candidates, DrillOptions, Progress, Stage
 from seatrial.drill.trial import drill, spoiled_runs
-from seatrial.engine.interface import ExecResult, StartError
+from seatrial.engine.interface import ExecResult, ProcessState, StartError
 from seatrial.model.errors import InputError
 from seatrial.model.place import Sourced
-from seatrial.model.recording import EventKind, Population, Recording, Run, Scenario
+from seatrial.model.recording import EventKind, Exchange, Population, Recording, Run, Scenario, Target
 from seatrial.model.service import Healthcheck, Hop, Port, Service
 from seatrial.model.verdict import Ruling
 
-from .fakes import HTTP, Behaviour, FakeEngine, FakeLoad, service
+from .fakes import HTTP, Behaviour, FakeEngine, FakeInstance, FakeLoad, service
 from .recordings import STOP, changed, default_action, ignored, recording, second
 
 ONLY_STOP = DrillOptions(only=frozenset({Scenario.STOP}), ready_timeout=5.0)
@@ -209,6 +209,30 @@ def test_a_path_counts_as_slow_by_what_it_does() -> None:
     assert target is not None
     assert (target.quick_path, target.quick_by) == ("/notes", "app.js:4")
     assert (target.slow_path, target.slow_by) == ("/really", "app.js:10")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_slow_paths_own_status_is_known_before_any_signal(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = FakeLoad.request
+
+    async def request(self: FakeLoad, target: Target, path: str, timeout: float) -> Exchange:
+        return replace(await whole(self, target, path, timeout), status=status if path == "/really" else 200)
+
+    monkeypatch.setattr(FakeLoad, "request", request)
+    candidates = Candidates(slow=(Candidate("/really", "app.js:10"),))
+    recording = run(FakeEngine(Behaviour(requests={"/really": 0.6})), replace(ONLY_STOP, candidates=candidates))
+    target = recording.runs[0].target
+    assert target is not None
+    assert (target.slow_path, target.slow_status) == ("/really", status)
+
+
+def test_a_first_process_that_was_never_seen_by_its_arguments_has_those_of_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caught = (ProcessState(1, 0, 0, 1, "S", ("[sh]",), 0, (15,), ()),)
+    monkeypatch.setattr(FakeInstance, "processes", lambda _self: caught)
+    recording = run(FakeEngine(), of=service("sh", "-c", "node server.js"))
+    assert [process.argv for process in recording.runs[0].processes] == [("sh", "-c", "node server.js")]
 
 
 def test_a_slow_path_that_is_not_slow_is_told_and_not_used() -> None:
