@@ -74,8 +74,8 @@ wrapper with exec         | bare | PFFPPFPFFPF | 137
 wrapper with exec         | init | PFFPPFPFFFF | 137
 uvicorn                   | bare | PPPPPPPPPPP | 0
 uvicorn                   | init | PPFPPPPPPPP | 143
-gunicorn sync             | bare | PPPPPPFFPPP | 0
-gunicorn sync             | init | PPPPPPFFPPP | 0
+gunicorn sync             | bare | PPPPPPFFPPF | 0
+gunicorn sync             | init | PPPPPPFFPPF | 0
 gunicorn uvicorn worker   | bare | PPPPPPPPPPF | 0
 gunicorn uvicorn worker   | init | PPPPPPPPPPF | 0
 hypercorn                 | bare | PPPPPFFPPPP | 0

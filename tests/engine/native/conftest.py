@@ -29,7 +29,7 @@ DEADLINE = 30.0
 SPEAKER = """
 import os, signal, sys, time
 def speak(number, frame):
-    print("got", signal.Signals(number).name, flush=True)
+    os.write(1, b"got %s\\n" % signal.Signals(number).name.encode())
     if number == signal.SIGTERM:
         sys.exit(3)
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -38,7 +38,8 @@ print("ready (pid %d)" % os.getpid(), flush=True)
 while True:
     time.sleep(60)
 """
-"""A service that says when it is ready and which signals it gets; SIGTERM ends it with 3."""
+"""A service that says when it is ready and which signals it gets; SIGTERM ends it with 3. A handler may interrupt the
+print above it, and a second print within the first is an error of Python's: it writes by itself."""
 
 
 @dataclass
