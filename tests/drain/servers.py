@@ -14,10 +14,12 @@ from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Recording, Scenario
-from seatrial.model.service import Service
+from seatrial.model.service import Mount, Service
 from seatrial.model.verdict import Ruling, Verdict
 
 APPS = Path(__file__).parent / "apps"
+SOURCES = Path(__file__).parents[2] / "src"
+LIBRARY = "/srv/library"
 PYTHON = sys.executable
 BIND = ("-b", "127.0.0.1:3000")
 DRAIN = (PYTHON, "-m", "seatrial.drain", "--")
@@ -61,7 +63,7 @@ def missing(name: str) -> str:
 def service(name: str, argv: tuple[str, ...], *, lag: float, grace: float) -> Service:
     """A server as a service."""
     environment = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PORT": "3000"}
-    environment |= {"SEATRIAL_LAG": f"{lag:g}", "SEATRIAL_GRACE": f"{grace:g}"}
+    environment |= {"SEATRIAL_LAG": f"{lag:g}", "SEATRIAL_GRACE": f"{grace:g}", "PYTHONPATH": LIBRARY}
     return Service(
         name=name,
         context=str(APPS),
@@ -70,6 +72,8 @@ def service(name: str, argv: tuple[str, ...], *, lag: float, grace: float) -> Se
         environment={key: Sourced(value) for key, value in environment.items()},
         init=Sourced(False),
         stop_grace=Sourced(grace),
+        # Wherever this checkout lies: an editable install points to a place that the instance may not see.
+        mounts=(Sourced(Mount("bind", str(SOURCES), LIBRARY, read_only=True)),),
     )
 
 
