@@ -3,7 +3,7 @@
 - docs/requirements.md: the catalogue, with what the drill does for each requirement
 - docs/report-json.md: the JSON report, from its schema
 - docs/drain.md: the diagram of the stop, from its table
-- README.md and docs/drill.md: the blocks of `--help`
+- README.md, docs/check.md and docs/drill.md: the blocks of `--help`
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/requirements.md": requirements,
     "docs/report-json.md": report_json,
     "docs/drain.md": drain,
+    "docs/check.md": lambda: with_help("docs/check.md", "check"),
     "docs/drill.md": lambda: with_help("docs/drill.md", "drill"),
     "README.md": lambda: with_help("README.md"),
 }
