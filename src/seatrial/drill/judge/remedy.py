@@ -8,7 +8,8 @@ from seatrial.model.recording import Recording, Run
 HANDLER = {
     Program.NODE: (
         "handle it in the server's own file: `process.on('SIGTERM', () => { server.close(() => process.exit(0)); "
-        "server.closeIdleConnections(); })`. An init alone is no cure: node would die at once, with all in flight"
+        "setInterval(() => server.closeIdleConnections(), 100); })`. An init alone is no cure: node would die at once, "
+        "with all in flight"
     ),
     Program.FLASK: (
         "Flask's development server has no handler: run the app under `gunicorn --worker-class gthread` or "
