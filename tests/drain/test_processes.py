@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import missing_module, require
+
 pytestmark = pytest.mark.slow
 PYTHON = sys.executable
 
@@ -174,7 +176,7 @@ def test_an_exit_code_of_0_needs_no_init(tmp_path: Path) -> None:
     """Not as PID 1 a server that dies of the signal once more would give 143."""
     if not (Path(__file__).parent / "apps" / "uvicorn_drained.py").exists():
         pytest.fail("the application of this test is gone")
-    pytest.importorskip("uvicorn")
+    require(missing_module("uvicorn"))
     app = Path(__file__).parent / "apps"
     code = (
         "import asyncio, os, signal, sys; sys.path.insert(0, os.environ['APPS'])\n"
@@ -225,7 +227,7 @@ def served(path: Path) -> bool:
 
 @pytest.mark.parametrize("kind", ["sync", "gthread"])
 def test_a_gunicorn_worker_runs_the_hooks_of_its_application(kind: str, tmp_path: Path) -> None:
-    pytest.importorskip("gunicorn")
+    require(missing_module("gunicorn"))
     (tmp_path / "hooked.py").write_text(HOOKED)
     apps = Path(__file__).parent / "apps"
     argv = [PYTHON, "-m", "gunicorn", "-c", "python:seatrial.drain.gunicorn", "-k", kind, "-b", f"unix:{tmp_path}/s"]

@@ -6,7 +6,6 @@ done. A stopped worker leaves nothing there. What a killed one leaves is put bac
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.requirements import missing_program, require
 
 pytestmark = pytest.mark.slow
 
@@ -88,8 +89,7 @@ exec(CLIENT, NAMESPACE)
 @pytest.fixture
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The path of the socket of a Redis that keeps nothing on disk."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+    require(missing_program("redis-server"))
     folder = tmp_path_factory.mktemp("redis")
     path = str(folder / "s")
     argv = [

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from .native_programs import ROOT, RUNNER, Starter, can_make_namespaces, cannot
+from tests.requirements import require
+
+from .native_programs import ROOT, RUNNER, Starter, can_make_namespaces
 
 
 @pytest.fixture(scope="session")
 def native_build() -> Path:
     """The folder with the built programs."""
     if not (shutil.which("cc") and shutil.which("make")):
-        cannot("needs a C compiler and make. hint: apt install gcc make")
+        require("needs a C compiler and make. hint: apt install gcc make")
     made = subprocess.run(["make", "-s", "-C", str(ROOT / "native")], check=False, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     chosen = os.environ.get("SEATRIAL_NATIVE_BUILD")
@@ -53,7 +55,7 @@ def as_pid_1(request: pytest.FixtureRequest) -> bool:
     if request.param == "plain":
         return False
     if RUNNER or not can_make_namespaces():
-        cannot("PID namespaces can't be made here. hint: run as root") if not RUNNER else pytest.skip(
+        require("PID namespaces can't be made here. hint: run as root") if not RUNNER else pytest.skip(
             "not under an emulator"
         )
     return True
@@ -64,4 +66,4 @@ def needs_pid_1() -> None:
     if RUNNER:
         pytest.skip("not under an emulator")
     if not can_make_namespaces():
-        cannot("PID namespaces can't be made here. hint: run as root")
+        require("PID namespaces can't be made here. hint: run as root")

@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN = 30.0
 RUNNER = [shutil.which(word) or word for word in os.environ.get("SEATRIAL_NATIVE_RUNNER", "").split()]
@@ -184,11 +182,6 @@ class Starter:
             timeout=WITHIN,
             **options,
         )
-
-
-def cannot(reason: str) -> None:
-    """Skips on a developer's machine, fails in CI: there the tools have to be present."""
-    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
 def can_make_namespaces() -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.requirements import require
+
 from .native_programs import ROOT, WITHIN
 
 pytestmark = pytest.mark.slow
@@ -23,7 +25,7 @@ QEMU = shutil.which("qemu-aarch64-static")
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory: pytest.TempPathFactory):
     if not QEMU or not importlib.util.find_spec("ziglang"):
-        pytest.skip("needs qemu-user-static and ziglang. hint: apt install qemu-user-static; pip install ziglang")
+        require("needs qemu-user-static and ziglang. hint: apt install qemu-user-static; pip install ziglang")
     build = tmp_path_factory.mktemp("aarch64")
     programs = [str(build / "aarch64" / name) for name in ("seatrial-init", "seatrial-probe")]
     make = ["make", "-s", "-C", str(ROOT / "native"), f"PYTHON={sys.executable}", f"BUILD={build}", "ARCHES=aarch64"]

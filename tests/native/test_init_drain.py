@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.native.native_programs import WITHIN, children_of, eventually
+from tests.requirements import missing_program, require
 
 HERE = Path(__file__).parent
 SERVERS = {"node": ["node", str(HERE / "serve.js")], "python": [sys.executable, "-S", str(HERE / "serve.py")]}
@@ -70,8 +70,7 @@ class Service:
 
 @pytest.fixture(params=SERVERS)
 def service(request, start) -> Iterator:
-    if not shutil.which(SERVERS[request.param][0]):
-        pytest.skip(f"{request.param} is not installed")
+    require(missing_program(SERVERS[request.param][0]))
     started = []
 
     def begin(*options: str, init: list[str] | None = None) -> Service:
@@ -99,8 +98,7 @@ def in_flight(service: Service, count: int) -> list[socket.socket]:
 
 
 def test_requests_in_flight_are_lost_under_another_init(service):
-    if not shutil.which("tini"):
-        pytest.skip("tini is not installed")
+    require(missing_program("tini"))
     running = service(init=["tini", "-s", "--"])
     connections = in_flight(running, 5)
     running.process.send_signal(signal.SIGTERM)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.native.native_programs import RUNNER, eventually
+from tests.requirements import require
 
 ROOT = Path(__file__).resolve().parents[2]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -244,7 +245,7 @@ def test_ipv6(peer, probe, host):
     try:
         server = peer(OK + b"\r\n", socket.AF_INET6, ("::1", 0))
     except OSError:
-        pytest.skip("no IPv6 here")
+        require("no IPv6 here")
     assert probe(f"http://{host}:{server.port}/").returncode == 0
     assert f"Host: {host}:{server.port}".encode() in server.requests[0]
 

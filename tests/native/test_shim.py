@@ -18,7 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .native_programs import RUNNER, cannot
+from tests.requirements import require
+
+from .native_programs import RUNNER
 
 pytestmark = pytest.mark.slow
 
@@ -207,7 +209,7 @@ def test_every_line_of_a_million_arrives_in_order(start: Callable[..., Running],
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 2 MB with 300 kB left, until its file `ballast` goes."""
     if os.geteuid() != 0:
-        cannot("mounting a small disk needs root")
+        require("mounting a small disk needs root")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
@@ -407,7 +409,7 @@ def test_resident_memory_is_at_most_400_kb(start: Callable[..., Running], tmp_pa
     if os.environ.get("SEATRIAL_NATIVE_BUILD"):
         pytest.skip("a build for checks is larger than the real one")
     if not shutil.which("musl-gcc"):
-        cannot("a static glibc alone takes 1 MB. hint: apt-get install musl-tools")
+        require("a static glibc alone takes 1 MB. hint: apt-get install musl-tools")
     os.mkfifo(tmp_path / "fifo")
     running = start(shell("seq 1 100000; read x < fifo", tmp_path, ("chdir", tmp_path)))
     assert os.read(running.report, 4096).startswith(b"started")

@@ -132,17 +132,3 @@ def _debian_has(reference: Reference, tool: str) -> bool | None:
     if reference.repository in _WITH_CURL:
         return tool == "curl"
     return False if reference.repository in ("debian", "ubuntu") else None
-
-
-STOP_SIGNALS = {"nginx": "SIGQUIT", "php": "SIGQUIT", "postgres": "SIGINT", "httpd": "SIGWINCH"}
-"""What the official images set, because it is the graceful one for their program (php: its fpm variants)."""
-
-
-def stop_signal_of(image: str) -> str | None:
-    """The STOPSIGNAL that the image itself sets, or None where it is SIGTERM or unknown."""
-    reference = parse(image)
-    if not reference.is_official:
-        return None
-    if reference.repository == "php":
-        return "SIGQUIT" if "fpm" in reference.tag else "SIGWINCH" if "apache" in reference.tag else None
-    return STOP_SIGNALS.get(reference.repository)

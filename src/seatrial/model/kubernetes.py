@@ -308,10 +308,6 @@ class Cluster:
         found = dict.fromkeys(each for group in sorted(workload.groups) for each in near.get(group, ()))
         return tuple(self.services[number] for number in found if _selects(self.services[number], workload))
 
-    def budgets_of(self, workload: Workload) -> tuple[DisruptionBudget, ...]:
-        """The disruption budgets of its pods."""
-        return tuple(each for each in self.budgets if _selects(each, workload))
-
     def autoscaler_of(self, workload: Workload) -> Autoscaler | None:
         """What scales it."""
         for each in self.autoscalers:

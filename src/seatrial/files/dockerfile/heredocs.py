@@ -12,7 +12,6 @@ _OPENING = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)\Z", re.ASCII)
 _LINE = Options(raw_quotes=True, raw_escapes=True, skip_unset=True)
 _KEEP_QUOTES = Options(raw_quotes=True, skip_unset=True)
 _DROP_QUOTES = Options(skip_unset=True)
-_LEADING_TABS = re.compile(r"^\t+", re.MULTILINE)
 
 
 def heredoc_openings(line: str) -> list[Heredoc]:
@@ -53,11 +52,6 @@ def is_heredoc(word: str) -> bool:
         return heredoc_opening(word) is not None
     except ExpansionError:
         return False
-
-
-def without_leading_tabs(content: str) -> str:
-    """The body of a `<<-` heredoc as it is used."""
-    return _LEADING_TABS.sub("", content)
 
 
 def _quotes(text: str) -> int:
