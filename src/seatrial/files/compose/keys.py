@@ -49,6 +49,9 @@ TMPFS = _keys("mode size")
 GRANT = _keys("gid mode source target uid")
 ULIMIT = _keys("hard soft")
 ENV_FILE = _keys("format path required")
+HOOK = _keys("command environment image per_replica privileged user working_dir")
+DEVELOP = _keys("watch")
+WATCH = _keys("action exec ignore include initial_sync path target")
 
 RESOURCES_OF_PROJECT = {
     "networks": _keys("attachable driver driver_opts enable_ipv4 enable_ipv6 external internal ipam labels name"),

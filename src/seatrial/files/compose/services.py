@@ -15,6 +15,7 @@ from seatrial.files.compose.dependencies import read_dependencies
 from seatrial.files.compose.fields import Fields, absolute
 from seatrial.files.compose.grants import read_grants
 from seatrial.files.compose.health import read_healthcheck
+from seatrial.files.compose.hooks import read_hooks, read_watch
 from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.limits import read_deployment
 from seatrial.files.compose.merging import build_table
@@ -109,6 +110,10 @@ def _with_surroundings(said: ComposeService, service: Fields) -> ComposeService:
         pid=service.text("pid"),
         ipc=service.text("ipc"),
         sysctls={name: Sourced(pair.value or "", pair.place) for name, pair in service.pairs("sysctls").items()},
+        labels={name: Sourced(pair.value or "", pair.place) for name, pair in service.pairs("labels").items()},
+        hooks=read_hooks(service),
+        watch=read_watch(service),
+        attach=service.boolean("attach"),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from seatrial.model.deployment import Hooks, WatchRule
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Dependency, Limits, Logging, Mount, Port
@@ -134,6 +135,10 @@ class ComposeService:
     secrets: tuple[Sourced[FileGrant], ...] = ()
     configs: tuple[Sourced[FileGrant], ...] = ()
     env_files: tuple[Sourced[str], ...] = ()
+    labels: Mapping[str, Sourced[str]] = field(default_factory=dict)
+    hooks: Hooks = field(default_factory=Hooks)
+    watch: tuple[WatchRule, ...] = ()
+    attach: Sourced[bool] | None = None
     extensions: Mapping[str, Sourced[object]] = field(default_factory=dict)
 
     @property

@@ -46,11 +46,16 @@ def compose_services(
 ) -> Read:
     """The enabled services, what is wrong, and the files that were read."""
     project = read_compose(located.compose_files, environment, tuple(profiles), located.directory)
+    return join_services(project, located.directory, target)
+
+
+def join_services(project: ComposeProject, directory: Path, target: str | None = None) -> Read:
+    """The services of a compose project, each joined with its image."""
     services: list[Service] = []
     findings: list[Finding] = list(project.findings)
     files: list[str] = list(project.files)
     for said in project.services.values():
-        built, problems = _build(said, located.directory, target)
+        built, problems = _build(said, directory, target)
         if built is not None:
             files += built.files
         service, more = _join(said, built, project)

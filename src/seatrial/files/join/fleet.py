@@ -1,0 +1,136 @@
+"""A project as it is to be kept running: each service of the compose files with what is done around it.
+
+Reads files; starts nothing. What belongs to seatrial alone stands below `x-seatrial` of a service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from seatrial.files.compose import ComposeService, FileGrant, read_compose
+from seatrial.files.join.compose import join_services
+from seatrial.files.join.locate import locate
+from seatrial.model.deployment import Deployment, Fleet, GrantedFile, Restarting
+from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.finding import Finding, Severity
+from seatrial.model.place import Place
+from seatrial.model.service import Service
+
+OWN = "x-seatrial"
+_OWN_KEYS = {
+    "command": None,
+    "on_unhealthy": ("restart", "stop"),
+    "probe": None,
+    "shared_port": ("reuse-port", "inherited"),
+}
+
+
+def read_fleet(
+    path: Path,
+    *,
+    environment: Mapping[str, str],
+    compose_files: Sequence[Path] = (),
+    profiles: Sequence[str] = (),
+    name: str = "",
+) -> Fleet:
+    """The project at `path`. `name` overrides the one that the files say.
+
+    Raises NothingFoundError without a compose file, and InputError for what keeps the project from being started: the
+    first error of its files, or a secret that isn't there.
+    """
+    located = locate(path, compose_files, environment)
+    if not located.compose_files:
+        raise NothingFoundError(
+            f"there is no compose file in {located.directory}",
+            hint="seatrial run -- COMMAND runs one service without files",
+        )
+    known = {**environment, "COMPOSE_PROJECT_NAME": name} if name else environment
+    project = read_compose(located.compose_files, known, tuple(profiles), located.directory)
+    services, findings, files = join_services(project, located.directory)
+    _refuse(findings)
+    deployments = tuple(
+        _deployment(service, said, environment)
+        for service, said in zip(services, project.services.values(), strict=True)
+    )
+    return Fleet(project.name, project.directory, deployments, tuple(project.disabled), findings, files)
+
+
+def _refuse(findings: Sequence[Finding]) -> None:
+    wrong = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more: seatrial check)" if len(wrong) > 1 else ""
+        raise InputError(wrong[0].message + more, place=wrong[0].place, hint=wrong[0].remedy)
+
+
+def _deployment(service: Service, said: ComposeService, environment: Mapping[str, str]) -> Deployment:
+    own = _own(said)
+    return Deployment(
+        service,
+        place=said.place,
+        replicas=said.replicas.value if said.replicas else 1,
+        container_name=said.container_name.value if said.container_name else "",
+        restarting=_restarting(said),
+        hooks=said.hooks,
+        files=tuple(_granted(said, environment)),
+        labels={name: value.value for name, value in said.labels.items()},
+        on_unhealthy=own.get("on_unhealthy", ""),
+        probe=own.get("probe", ""),
+        shared_port=own.get("shared_port", ""),
+        attach=said.attach is None or said.attach.value,
+        watch=said.watch,
+    )
+
+
+def _own(said: ComposeService) -> dict[str, str]:
+    """What `x-seatrial` says, each value one of those that exist."""
+    extension = said.extensions.get(OWN)
+    if extension is None:
+        return {}
+    if not isinstance(extension.value, Mapping):
+        raise InputError(f"{said.name}: {OWN} must be a mapping", place=extension.place, hint=f"{OWN}: {{command: …}}")
+    found = {}
+    for key, value in extension.value.items():
+        if key not in _OWN_KEYS:
+            raise InputError(f"{said.name}: {OWN} has no key {key!r}", place=extension.place, hint=_known_keys())
+        allowed = _OWN_KEYS[key]
+        if key != "command" and (not isinstance(value, str) or (allowed and value not in allowed)):
+            wanted = " or ".join(allowed) if allowed else "a string"
+            raise InputError(f"{said.name}: {OWN}.{key} must be {wanted}", place=extension.place)
+        found[str(key)] = str(value)
+    return found
+
+
+def _known_keys() -> str:
+    return f"{OWN} knows {', '.join(sorted(_OWN_KEYS))}"
+
+
+def _restarting(said: ComposeService) -> Restarting:
+    policy = said.restart.value if said.restart else "no"
+    if said.restart_policy is None:
+        return Restarting(policy)
+    wanted = said.restart_policy.value
+    return Restarting(policy, wanted.delay or 0.0, wanted.window or 0.0, wanted.max_attempts)
+
+
+def _granted(said: ComposeService, environment: Mapping[str, str]) -> Iterator[GrantedFile]:
+    for sourced in (*said.secrets, *said.configs):
+        yield _file(said, sourced.value, sourced.place, environment)
+
+
+def _file(said: ComposeService, grant: FileGrant, place: Place | None, environment: Mapping[str, str]) -> GrantedFile:
+    what = f"the {grant.kind} {grant.source} of {said.name}"
+    if grant.file:
+        if not Path(grant.file).exists():
+            raise InputError(f"{what} is in {grant.file}, which is not there", place=place)
+        return GrantedFile(grant.kind, grant.source, grant.target, file=grant.file)
+    if grant.environment:
+        value = environment.get(grant.environment)
+        if value is None:
+            hint = f"export {grant.environment}=…"
+            raise InputError(f"{what} is in the variable {grant.environment}, which is not set", place=place, hint=hint)
+        return GrantedFile(grant.kind, grant.source, grant.target, content=value)
+    if grant.content:
+        return GrantedFile(grant.kind, grant.source, grant.target, content=grant.content)
+    why = "kept by another engine (external: true)" if grant.external else "not defined"
+    raise InputError(f"{what} is {why}", place=place, hint=f"{grant.kind}s: {{{grant.source}: {{file: PATH}}}}")
