@@ -101,7 +101,7 @@ def test_secrets_come_from_files_and_variables_and_are_missed_by_name(tmp_path: 
 
 
 def test_one_name_is_not_enough_for_two_replicas(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="container_name can.t be shared by 2 replicas"):
+    with pytest.raises(InputError, match=r"container_name can.t be shared by 2 replicas"):
         web(tmp_path, "    container_name: only\n    scale: 2\n")
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.engine.contract.stopping import AFTER_FAILED_SIGNAL, AFTER_KILL, TABLE, Command, Event, State, Stop
+from seatrial.engine.contract.stopping import (
+    AFTER_FAILED_SIGNAL,
+    AFTER_KILL,
+    AFTER_KILL_ALL,
+    TABLE,
+    Command,
+    Event,
+    Interrupted,
+    State,
+    Stop,
+    on_interrupt,
+)
 
 
 def test_every_state_lists_every_event() -> None:
@@ -65,6 +76,22 @@ def test_second_stop_sends_nothing_and_moves_no_deadline() -> None:
 
 
 def test_process_that_survives_sigkill_is_reported_once() -> None:
-    stop, sent = tell(Stop(1.0), (0.0, Event.KILL), (AFTER_KILL, Event.DEADLINE), (99.0, Event.DEADLINE))
-    assert (stop.state, sent) == (State.LOST, [Command.SEND_KILL, Command.GIVE_UP])
+    late = AFTER_KILL + AFTER_KILL_ALL
+    stop, sent = tell(
+        Stop(1.0), (0.0, Event.KILL), (AFTER_KILL, Event.DEADLINE), (late, Event.DEADLINE), (99.0, Event.DEADLINE)
+    )
+    assert (stop.state, sent) == (State.LOST, [Command.SEND_KILL, Command.KILL_ALL, Command.GIVE_UP])
     assert stop.on(Event.EXIT, 100.0)[0].state is State.ENDED
+
+
+def test_shorter_patience_moves_the_deadline_forward_and_never_back() -> None:
+    stop, _ = tell(Stop(10.0), (0.0, Event.STOP))
+    assert stop.hurry(1.0, 5.0).deadline == 6.0
+    assert stop.hurry(60.0, 5.0).deadline == stop.hurry(-1.0, 5.0).deadline == 10.0
+    endless, _ = tell(Stop(-1.0), (0.0, Event.STOP))
+    assert endless.hurry(1.0, 5.0).deadline == 6.0
+    assert Stop(1.0).hurry(0.0, 0.0) == Stop(1.0), "there is nothing to hurry"
+
+
+def test_second_interrupt_kills() -> None:
+    assert [on_interrupt(times) for times in (1, 2, 3)] == [Interrupted.STOP, Interrupted.KILL, Interrupted.KILL]

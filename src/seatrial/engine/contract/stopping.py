@@ -4,7 +4,8 @@ Rules (contract, chapter 3; moby: daemon/stop.go, kill.go)
 * The stop signal goes to PID 1 alone, once, when the stop is asked for.
 * After the grace period comes SIGKILL. A grace of 0 kills at once after the signal; a negative one waits for ever.
 * Where the signal could not be sent, the grace is 2 s at most.
-* After SIGKILL there are 10 s for the end to come, then the stop has failed.
+* After SIGKILL there are 10 s for the end to come. Then all that is left of the instance is killed, which has 2 s more;
+  then the stop has failed.
 * An end that comes by itself, at any moment, ends the stop.
 
 Each state, event pair is in `TABLE`; a test proves it total. Time is an argument: a caller passes `now` with each event
@@ -18,6 +19,7 @@ from enum import Enum
 
 AFTER_FAILED_SIGNAL = 2.0
 AFTER_KILL = 10.0
+AFTER_KILL_ALL = 2.0
 
 
 class State(Enum):
@@ -26,6 +28,7 @@ class State(Enum):
     RUNNING = "running"
     WAITING = "signalled, in its grace period"
     KILLED = "killed, the end not seen yet"
+    KILLED_ALL = "all of it killed, the end not seen yet"
     ENDED = "ended"
     LOST = "it did not end after SIGKILL"
 
@@ -45,6 +48,7 @@ class Command(Enum):
 
     SEND_STOP_SIGNAL = "send the stop signal"
     SEND_KILL = "send SIGKILL"
+    KILL_ALL = "send SIGKILL to all that is left of the instance"
     GIVE_UP = "report that it did not end"
 
 
@@ -55,7 +59,7 @@ class Move:
     state: State
     commands: tuple[Command, ...] = ()
     clock: str = "same"
-    """ "grace", "short" (a failed signal), "kill", "none" or "same"."""
+    """ "grace", "short" (a failed signal), "kill", "kill all", "none" or "same"."""
 
 
 _S, _E, _C = State, Event, Command
@@ -78,8 +82,15 @@ TABLE: dict[State, dict[Event, Move]] = {
     _S.KILLED: {
         _E.STOP: Move(_S.KILLED),
         _E.SIGNAL_FAILED: Move(_S.KILLED),
-        _E.DEADLINE: Move(_S.LOST, (_C.GIVE_UP,), "none"),
+        _E.DEADLINE: Move(_S.KILLED_ALL, (_C.KILL_ALL,), "kill all"),
         _E.KILL: Move(_S.KILLED),
+        _E.EXIT: Move(_S.ENDED, clock="none"),
+    },
+    _S.KILLED_ALL: {
+        _E.STOP: Move(_S.KILLED_ALL),
+        _E.SIGNAL_FAILED: Move(_S.KILLED_ALL),
+        _E.DEADLINE: Move(_S.LOST, (_C.GIVE_UP,), "none"),
+        _E.KILL: Move(_S.KILLED_ALL),
         _E.EXIT: Move(_S.ENDED, clock="none"),
     },
     _S.ENDED: {event: Move(_S.ENDED) for event in _E},
@@ -118,4 +129,24 @@ class Stop:
         if clock == "short":
             soon = now + AFTER_FAILED_SIGNAL
             return soon if self.deadline is None else min(soon, self.deadline)
-        return now + AFTER_KILL if clock == "kill" else None
+        after = {"kill": AFTER_KILL, "kill all": AFTER_KILL_ALL}.get(clock)
+        return None if after is None else now + after
+
+    def hurry(self, grace: float, now: float) -> Stop:
+        """The stop with less patience: a later wish with a shorter grace period counts, a longer one doesn't."""
+        if self.state is not State.WAITING or grace < 0:
+            return self
+        soon = now + grace
+        return replace(self, deadline=soon if self.deadline is None else min(soon, self.deadline))
+
+
+class Interrupted(Enum):
+    """What a Ctrl-C asks for."""
+
+    STOP = "stop all, in order, each with its grace period"
+    KILL = "kill all at once"
+
+
+def on_interrupt(times: int) -> Interrupted:
+    """What the first, second … Ctrl-C in the foreground asks for (compose)."""
+    return Interrupted.STOP if times <= 1 else Interrupted.KILL
