@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -158,12 +159,14 @@ static bool open_journal(int flags)
     return true;
 }
 
-/* file → file.1 → … → file.(N-1), compressed ones too; with one file it begins anew. Compressing is the owner's work. */
+/* file → file.1 → … → file.(N-1), compressed ones too; with one file it begins anew. Compressing is the owner's work, which takes the lock of
+ * the directory for the moment in which it puts the compressed file in the other's place. */
 static void rotate(void)
 {
     char from[300], to[300];
     flush();
     close(journal.file);
+    flock(journal.directory, LOCK_EX);
     for (int i = journal.max_file - 1; i > 0; i--) {
         for (int packed = 0; packed < 2; packed++) {
             const char *ending = packed ? ".gz" : "";
@@ -174,6 +177,7 @@ static void rotate(void)
         }
     }
     if (journal.max_file == 1) unlinkat(journal.directory, journal.name, 0);
+    flock(journal.directory, LOCK_UN);
     if (open_journal(O_TRUNC)) tell("log-rotated %.240s\n", journal.name);
     else tell("log-error %d %.240s\n", errno, journal.name);
 }

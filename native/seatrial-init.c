@@ -114,10 +114,10 @@ static void visit_ours(void (*visit)(const struct process *, long), long argumen
     SYSCALL(close, directory);
 }
 
-static struct text alive;
-static void name_process(const struct process *process, long unused) {
-    (void)unused;
-    put_format(&alive, alive.length ? ", %s (%d)" : "%s (%d)", process->name, process->pid);
+static struct text killed, spared; /* those whom we may not kill: another user's, where CAP_KILL is missing */
+static void kill_process(const struct process *process, long number) {
+    struct text *list = SYSCALL(kill, process->pid, number) == -EPERM ? &spared : &killed;
+    put_format(list, list->length ? ", %s (%d)" : "%s (%d)", process->name, process->pid);
 }
 
 static void signal_process(const struct process *process, long number) { SYSCALL(kill, process->pid, number); }
@@ -190,14 +190,15 @@ static void on_stop_signal(int number, const char *sender) {
     }
 }
 
+/* Whom we may not kill the kernel ends, with us, where we are PID 1: there is nothing left to wait for. */
 static void kill_everyone(void) {
-    alive.length = 0;
-    visit_ours(name_process, 0);
-    if (init.phase != KILLED)
-        say(WARNING, "still alive %ts after %s, killed: %s", option.kill_after, signal_name(init.stop_signal), alive.length ? alive.bytes : "?");
-    init.phase = KILLED;
-    init.deadline = 0;
-    tell_everyone(SIGKILL);
+    visit_ours(kill_process, SIGKILL);
+    tell_everyone(SIGKILL); /* what was born meanwhile */
+    init.phase = KILLED, init.deadline = 0;
+    const char *stop = signal_name(init.stop_signal);
+    if (killed.length || !spared.length) say(WARNING, "still alive %ts after %s, killed: %s", option.kill_after, stop, killed.length ? killed.bytes : "?");
+    if (spared.length) say(WARNING, "still alive %ts after %s, not ours to kill: %s; ending with 137", option.kill_after, stop, spared.bytes);
+    if (spared.length) init.code = 137, init.child = 0, init.alone = true;
 }
 
 static void on_deadline(void) {

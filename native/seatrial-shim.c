@@ -11,6 +11,7 @@
  * blocks in write(2), as it does under Docker's blocking mode.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,24 +35,15 @@
 #define VERSION "0.1.0"
 #endif
 
+#include "description.h"
 #include "json-file.h"
 #include "steps.h"
 
 enum {
-    DESCRIPTION_MAX = 256 * 1024, /* an environment as large as the kernel's own limit for one string fits */
-    RECORDS_MAX = 4096,
-    WORDS_MAX = 16 * 1024,
-    PIPE = 256 * 1024,            /* so that a burst does not wait for us */
+    CGROUPS_MAX = 16,
+    REFUSED = 70,
+    PIPE = 256 * 1024, /* so that a burst does not wait for us */
 };
-
-/* ---- the description: records of NUL-ended words, each ended by an empty word; all words but the first begin with '=' ------------- */
-
-struct record { char **words; int count; };
-
-static char text[DESCRIPTION_MAX + 1];
-static char *words[WORDS_MAX]; /* those of one record stand together, with a NULL at their end */
-static struct record records[RECORDS_MAX];
-static int record_count;
 
 static int report = 2; /* where set-up errors and the life of the instance are told: one line each */
 
@@ -68,84 +60,44 @@ static void tell(const char *format, ...)
     while (write(report, line, (size_t)length) < 0 && errno == EINTR) continue;
 }
 
-/* "error STEP ERRNO ABOUT": one line, and the end of this process. */
-static void __attribute__((noreturn)) fail(const char *step, int number, const char *about)
+static void __attribute__((noreturn)) give_up(void);
+static bool is_child;
+
+/* "error STEP ERRNO ABOUT": one line, and the end of this process. What the child says ends with a NUL where it did not become the command. */
+static void __attribute__((noreturn)) fail_with(int code, const char *step, int number, const char *about)
 {
     tell("error %s %d %.700s\n", step, number, about);
-    _exit(70);
+    if (!is_child) give_up();
+    while (write(report, "", 1) < 0 && errno == EINTR) continue;
+    _exit(code);
 }
 
-static void read_description(int descriptor)
-{
-    size_t size = 0;
-    for (;;) {
-        ssize_t got = read(descriptor, text + size, DESCRIPTION_MAX - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) fail("description", errno, "read");
-        if (got == 0) break;
-        size += (size_t)got;
-        if (size == DESCRIPTION_MAX) fail("description", E2BIG, "longer than 256 KiB");
-    }
-    close(descriptor);
-    static const char magic[] = "seatrial-shim 1";
-    if (size < sizeof magic || memcmp(text, magic, sizeof magic)) fail("description", EPROTO, "not `seatrial-shim 1`");
-    int word_count = 0;
-    for (size_t at = sizeof magic; at < size;) {
-        if (record_count == RECORDS_MAX) fail("description", E2BIG, "too many records");
-        struct record *record = &records[record_count];
-        record->words = &words[word_count];
-        record->count = 0;
-        for (; at < size && text[at]; at += strlen(text + at) + 1) {
-            if (record->count && text[at] != '=') fail("description", EPROTO, text + at);
-            if (word_count == WORDS_MAX - 1) fail("description", E2BIG, "too many words");
-            words[word_count++] = text + at + (record->count++ > 0);
-        }
-        if (at >= size || !record->count) fail("description", EPROTO, "a record has no end or no name");
-        words[word_count++] = NULL;
-        at++;
-        record_count++;
-    }
-}
-
-static long number(const char *word)
-{
-    char *end;
-    errno = 0;
-    long value = strtol(word, &end, 0);
-    if (errno || end == word || *end) fail("description", EINVAL, word);
-    return value;
-}
-
-/* The words of the first record of this name, or NULL. */
-static char **find(const char *name)
-{
-    for (int i = 0; i < record_count; i++) if (!strcmp(records[i].words[0], name)) return records[i].words;
-    return NULL;
-}
-
-static const char *value(const char *name, const char *otherwise)
-{
-    char **record = find(name);
-    return record ? record[1] : otherwise;
-}
+static void __attribute__((noreturn)) fail(const char *step, int number, const char *about) { fail_with(REFUSED, step, number, about); }
 
 /* ---- what a description may hold ----------------------------------------------------------------------------------------------------- */
 
-/* Every record and how many words it needs. Without `run` it is a setting, read where it is used. */
-static const struct known { const char *name; int words; int (*run)(char **); } known[] = {
-    { "argv", 2, NULL }, { "environment", 1, NULL }, { "namespaces", 2, NULL }, { "state", 2, NULL }, { "log", 5, NULL },
-    { "copy", 3, NULL }, { "owner", 3, NULL }, { "oom", 2, NULL }, { "map", 3, NULL }, { "cgroup", 2, NULL }, { "remove", 2, NULL },
-    { "mount", 6, step_mount }, { "unmount", 2, step_unmount }, { "directory", 3, step_directory }, { "file", 4, step_file },
-    { "write", 3, step_write }, { "symlink", 3, step_symlink }, { "node", 5, step_node }, { "read-only", 3, step_read_only },
-    { "own", 4, step_own }, { "mode", 3, step_mode }, { "root", 2, step_root }, { "chdir", 2, step_chdir },
-    { "hostname", 2, step_hostname }, { "loopback", 1, step_loopback }, { "limit", 4, step_limit }, { "groups", 2, step_groups },
-    { "group", 2, step_group }, { "user", 2, step_user }, { "bound", 2, step_bound }, { "capabilities", 2, step_capabilities },
-    { "no-new-privileges", 1, step_no_new_privs }, { "umask", 2, step_umask }, { "parent-death", 2, step_parent_death },
+/* Every record, how many words it needs, and which of them tells it apart. Without `run` it is a setting, read where it is used. */
+static const struct known { const char *name; int words; int (*run)(char **); int about; } known[] = {
+    { "argv", 2, NULL, 1 }, { "environment", 1, NULL, 0 }, { "namespaces", 2, NULL, 1 }, { "enter", 3, NULL, 1 }, { "map", 3, NULL, 1 },
+    { "cgroup", 2, NULL, 1 }, { "state", 2, NULL, 1 }, { "log", 5, NULL, 1 }, { "output", 3, NULL, 1 }, { "copy", 3, NULL, 1 },
+    { "owner", 3, NULL, 1 }, { "hold", 1, NULL, 0 }, { "oom", 2, NULL, 1 }, { "remove", 2, NULL, 1 },
+    { "input", 2, NULL, 1 }, { "given", 2, NULL, 1 },
+    { "mount", 6, step_mount, 2 }, { "unmount", 2, step_unmount, 1 }, { "directory", 3, step_directory, 1 }, { "file", 4, step_file, 1 },
+    { "write", 3, step_write, 1 }, { "symlink", 3, step_symlink, 2 }, { "install", 4, step_install, 2 }, { "unlink", 2, step_unlink, 1 },
+    { "node", 5, step_node, 1 }, { "read-only", 3, step_read_only, 1 }, { "own", 4, step_own, 1 }, { "mode", 3, step_mode, 1 },
+    { "root", 2, step_root, 1 }, { "chdir", 2, step_chdir, 1 }, { "hostname", 2, step_hostname, 1 }, { "loopback", 1, step_loopback, 0 },
+    { "unshare", 2, step_unshare, 1 }, { "limit", 4, step_limit, 1 }, { "groups", 2, step_groups, 1 }, { "group", 2, step_group, 1 },
+    { "user", 2, step_user, 1 }, { "bound", 2, step_bound, 1 }, { "capabilities", 2, step_capabilities, 1 },
+    { "no-new-privileges", 1, step_no_new_privs, 0 }, { "umask", 2, step_umask, 1 }, { "parent-death", 2, step_parent_death, 1 },
 };
 
 static const struct known *known_as(const char *name)
 {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) if (!strcmp(name, known[i].name)) return &known[i];
+    const char *bare = name + (*name == '|');
+    bare += *bare == '?';
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!strcmp(bare, known[i].name) && (known[i].run || bare == name)) return &known[i];
+    }
     return NULL;
 }
 
@@ -160,10 +112,18 @@ static void check_description(void)
     if (!find("argv") || !find("environment")) fail("description", EINVAL, "argv and environment are needed");
 }
 
+/* "?step" may fail, which is told; "|step" is carried out only where the last "?step" before it failed. */
 static void carry_out(struct record *record)
 {
-    const struct known *step = known_as(record->words[0]);
-    if (step->run && step->run(record->words)) fail(step->name, errno, record->count > 1 ? record->words[1] : "");
+    static bool failed;
+    const struct known *step = known_as(*record->words);
+    bool may_fail = strchr(*record->words, '?');
+    if (!step->run || (**record->words == '|' && !failed)) return;
+    const char *about = step->about ? record->words[step->about] : "";
+    bool bad = step->run(record->words);
+    if (bad && !may_fail) fail(step->name, errno, about);
+    if (bad) tell("skipped %s %d %.700s\n", step->name, errno, about);
+    if (may_fail) failed = bad;
 }
 
 /* ---- the child: from clone to execve ------------------------------------------------------------------------------------------------- */
@@ -197,22 +157,22 @@ static int execute(char **argv, char **environment, const char *path)
     return result;
 }
 
-static void __attribute__((noreturn)) child(int go, int output, int errors)
+static void __attribute__((noreturn)) child(int go, const int ends[2])
 {
-    char released;
-    while (read(go, &released, 1) != 1) if (errno != EINTR) _exit(70); /* the shim is gone before we began */
-    int input = open("/dev/null", O_RDWR | O_CLOEXEC);
+    char released, *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **environment = find("environment") + 1;
+    while (read(go, &released, 1) != 1) if (errno != EINTR) _exit(REFUSED); /* the shim is gone before we began */
+    int input = find("input") ? (int)number(value("input", "")) : open("/dev/null", O_RDONLY | O_CLOEXEC);
     setsid();
+    for (int i = 0; i < 2 && find("user"); i++) { /* so that the user may open /dev/stdout */
+        if (fchown(ends[i], (uid_t)number(value("user", "")), (gid_t)-1)) continue;
+    }
     for (int i = 0; i < record_count; i++) carry_out(&records[i]);
-    char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **argv = find("argv") + 1, **environment = find("environment") + 1;
     for (char **each = environment; *each; each++) if (!strncmp(*each, "PATH=", 5)) path = *each + 5;
-    if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0) fail("descriptors", errno, "dup2");
-    int kept = fcntl(report, F_DUPFD_CLOEXEC, 3);
-    if (kept != 3 && dup3(report, 3, O_CLOEXEC) < 0) fail("descriptors", errno, "dup3");
-    report = 3;
-    syscall(SYS_close_range, 4, ~0U, 0);
+    if (settle_descriptors(input, ends)) fail("descriptors", errno, "dup");
     reset_signals();
-    fail("exec", execute(argv, environment, path), argv[0]);
+    int error = execute(find("argv") + 1, environment, path);
+    bool missing = error == ENOENT || error == ENOTDIR, forbidden = error == EACCES || error == EPERM || error == EISDIR || error == ENOEXEC;
+    fail_with(missing ? 127 : forbidden ? 126 : 128, "exec", error, find("argv")[1]);
 }
 
 static void open_log(void)
@@ -233,7 +193,7 @@ static void open_log(void)
 
 enum { OUTPUT, ERRORS, SIGNALS, OWNER, WATCHED };
 static struct pollfd watched[WATCHED] = { { -1, POLLIN, 0 }, { -1, POLLIN, 0 }, { -1, POLLIN, 0 }, { -1, POLLIN, 0 } };
-static struct { int pid, state; double started; } instance = { .state = -1 };
+static struct { int pid, state, owner; bool abandoned; double started; } instance = { .state = -1, .owner = -1 };
 
 static double clock_now(clockid_t clock)
 {
@@ -288,6 +248,7 @@ static void notice_ends(bool is_signal, bool is_owner)
     if (is_owner && read(watched[OWNER].fd, ignored, sizeof ignored) <= 0) { /* nobody will ask about this instance any more */
         if (watched[SIGNALS].fd >= 0) kill(instance.pid, SIGKILL);
         watched[OWNER].fd = -1;
+        instance.abandoned = true;
     }
 }
 
@@ -297,29 +258,39 @@ static void wait_meanwhile(int file, short events, int milliseconds)
     if (poll(set, 3, milliseconds) > 0) notice_ends(set[1].revents, set[2].revents);
 }
 
-/* Until the instance has ended and its log is complete. Nothing wakes this up but an event. */
+/* A stream whose last writer let go of it. */
+static void end_output(int i)
+{
+    tell("output-ended %s\n", streams[i].name);
+    if (streams[i].copy >= 0 && streams[i].copy != streams[!i].copy) close(streams[i].copy);
+    close(watched[i].fd);
+    streams[i].copy = watched[i].fd = -1;
+}
+
+/* Until the instance has ended and its log is complete. Nothing wakes this up but an event. Without an owner nobody waits for what a
+ * process left behind may still say. */
 static void attend(void)
 {
     while (watched[OUTPUT].fd >= 0 || watched[ERRORS].fd >= 0 || watched[SIGNALS].fd >= 0) {
-        if (poll(watched, WATCHED, -1) < 0) continue;
+        int ready = poll(watched, WATCHED, instance.abandoned && watched[SIGNALS].fd < 0 ? 0 : -1);
+        if (!ready) return;
+        if (ready < 0) continue;
         short signals = watched[SIGNALS].revents, owner = watched[OWNER].revents;
-        for (int i = OUTPUT; i <= ERRORS; i++) {
-            if (!watched[i].revents || !pump(&streams[i])) continue;
-            watched[i].fd = -1;
-            tell("output-ended %s\n", streams[i].name);
-        }
+        for (int i = OUTPUT; i <= ERRORS; i++) if (watched[i].revents && pump(&streams[i])) end_output(i);
         notice_ends(signals && watched[SIGNALS].fd >= 0, owner && watched[OWNER].fd >= 0);
     }
 }
 
-/* The parent's ends of the output pipes, made wide. */
-static void make_pipes(int ends[2])
+/* The child's ends of its output: pipes to us, made wide, or what the description gives it. */
+static void make_output(int ends[2])
 {
+    char **given = find("output");
     for (int i = OUTPUT; i <= ERRORS; i++) {
         int both[2];
+        streams[i].name = i == OUTPUT ? "stdout" : "stderr";
+        if (given) { ends[i] = (int)number(given[1 + i]); continue; }
         if (pipe2(both, O_CLOEXEC)) fail("pipe", errno, "output");
         fcntl(both[0], F_SETPIPE_SZ, PIPE);
-        streams[i].name = i == OUTPUT ? "stdout" : "stderr";
         streams[i].pipe = watched[i].fd = both[0];
         ends[i] = both[1];
     }
@@ -331,54 +302,126 @@ static int start_child(int *status)
 {
     int go[2], told[2], ends[2];
     unsigned long flags = strtoul(value("namespaces", "0"), NULL, 0);
-    make_pipes(ends);
+    make_output(ends);
     if (pipe2(go, O_CLOEXEC) || pipe2(told, O_CLOEXEC)) fail("pipe", errno, "go");
     instance.pid = (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0UL);
-    if (instance.pid < 0) fail("clone", errno, "namespaces");
+    if (instance.pid < 0) { instance.pid = 0; fail("clone", errno, "namespaces"); }
     if (!instance.pid) {
-        close(go[1]);
+        close(go[1]), close(told[0]);
+        is_child = true;
         report = told[1];
-        child(go[0], ends[OUTPUT], ends[ERRORS]);
+        child(go[0], ends);
     }
-    close(go[0]), close(told[1]), close(ends[OUTPUT]), close(ends[ERRORS]);
+    close(go[0]), close(told[1]), close(ends[OUTPUT]);
+    if (ends[ERRORS] != ends[OUTPUT]) close(ends[ERRORS]);
+    for (char **each = find("given"); each && *++each;) close((int)number(*each)); /* who stops listening shall be the last */
     *status = told[0];
     return go[1];
+}
+
+/* The cgroups of the child, opened before we enter namespaces in which their names mean nothing. */
+static int doors[CGROUPS_MAX], door_count;
+
+static void open_doors(void)
+{
+    for (int i = 0; i < record_count; i++) {
+        char **w = records[i].words;
+        if (strcmp(*w, "cgroup")) continue;
+        if (door_count == CGROUPS_MAX) fail(*w, E2BIG, w[1]);
+        if ((doors[door_count++] = open(w[1], O_WRONLY | O_CLOEXEC)) < 0) fail(*w, errno, w[1]);
+    }
+}
+
+static void enter_namespaces(void)
+{
+    for (int i = 0; i < record_count; i++) {
+        char **w = records[i].words;
+        if (!strcmp(*w, "enter") && setns((int)number(w[1]), (int)number(w[2]))) fail(*w, errno, w[2]);
+    }
 }
 
 /* Before the child runs: its user and group maps, then its cgroups, so that nothing it forks is ever outside them. */
 static void place_child(void)
 {
     char path[64], pid[16];
-    snprintf(pid, sizeof pid, "%d", instance.pid);
+    int length = snprintf(pid, sizeof pid, "%d", instance.pid);
     for (int i = 0; i < record_count; i++) {
         char **w = records[i].words;
-        bool map = !strcmp(*w, "map");
-        if (!map && strcmp(*w, "cgroup")) continue;
-        if (map) snprintf(path, sizeof path, "/proc/%d/%.32s", instance.pid, w[1]);
-        if (!write_text(map ? path : w[1], map ? w[2] : pid, 0, 0)) continue;
-        int error = errno;
-        kill(instance.pid, SIGKILL);
-        fail(*w, error, w[1]);
+        if (strcmp(*w, "map")) continue;
+        snprintf(path, sizeof path, "/proc/%d/%.32s", instance.pid, w[1]);
+        if (write_text(path, w[2], 0, 0)) fail(*w, errno, w[1]);
+    }
+    for (int i = 0; i < door_count; i++) {
+        if (write(doors[i], pid, (size_t)length) != length) fail("cgroup", errno, "");
+        close(doors[i]);
     }
 }
 
-/* Lets the child go on; false, and the reason told, if it did not become the command. */
+/* With `hold` the owner looks at the instance before it begins: what names its namespaces is gone once it has ended. */
+static void wait_for_owner(void)
+{
+    char word;
+    if (!find("hold")) return;
+    tell("created %d\n", instance.pid);
+    if (read(instance.owner, &word, 1) != 1) give_up();
+}
+
+/* Lets the child go on, and passes on what it tells of its set-up; false if it did not become the command. */
 static bool is_started(int go, int status)
 {
-    char error[1024];
-    ssize_t length;
+    char said[1024];
+    bool failed = false;
     instance.started = clock_now(CLOCK_REALTIME);
     if (write(go, "", 1) != 1) fail("release", errno, "");
     close(go);
-    while ((length = read(status, error, sizeof error)) < 0 && errno == EINTR) continue;
-    close(status);
-    if (length <= 0) {
-        tell("started %d %.6f\n", instance.pid, clock_now(CLOCK_MONOTONIC));
-        return true;
+    for (ssize_t length = 1; length;) {
+        struct pollfd set[] = { { status, POLLIN, 0 }, watched[OWNER] };
+        if (poll(set, 2, -1) < 0) continue;
+        notice_ends(false, set[1].revents);
+        if (!set[0].revents || (length = read(status, said, sizeof said)) <= 0) continue;
+        failed |= !said[length - 1];
+        if (poll(&(struct pollfd){ report, POLLOUT, 0 }, 1, 0) == 1 && write(report, said, (size_t)(length - !said[length - 1])) < 0) continue;
     }
-    tell("%.*s", (int)length, error);
-    waitpid(instance.pid, NULL, 0);
+    close(status);
+    if (!failed) tell("started %d %.6f\n", instance.pid, clock_now(CLOCK_MONOTONIC));
+    return !failed;
+}
+
+/* Removed as an empty cgroup is. Whatever is still in it is killed, and the kernel needs its time to let go of the dead. */
+static bool is_removed(const char *path)
+{
+    char below[4096];
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        if (snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < (int)sizeof below) is_removed(below);
+    }
+    if (folder) closedir(folder);
+    if (!rmdir(path) || errno == ENOENT) return true;
+    if (snprintf(below, sizeof below, "%s/cgroup.kill", path) < (int)sizeof below) write_text(below, "1", 0, 0);
     return false;
+}
+
+static void remove_all(void)
+{
+    long pause = 1000000; /* nanoseconds; twice as long each time, 8 s in all */
+    for (int i = 0; i < record_count; i++) {
+        if (strcmp(records[i].words[0], "remove") || records[i].count < 2) continue;
+        for (; !is_removed(records[i].words[1]) && pause < 5000000000; pause *= 2) {
+            nanosleep(&(struct timespec){ pause / 1000000000, pause % 1000000000 }, NULL);
+        }
+    }
+}
+
+/* The instance was not started: nothing of it stays. */
+static void give_up(void)
+{
+    if (instance.pid > 0) {
+        kill(instance.pid, SIGKILL);
+        waitpid(instance.pid, NULL, 0);
+    }
+    remove_all();
+    _exit(REFUSED);
 }
 
 /* All signals are blocked, SIGPIPE too: a reader that went away gives EPIPE. SIGCHLD, inherited as ignored, would take the exit status away. */
@@ -391,6 +434,24 @@ static void settle_signals(void)
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     watched[SIGNALS].fd = signalfd(-1, &children, SFD_CLOEXEC);
+}
+
+/* Those that the description names; none of them is inherited by the command. */
+static void open_all(void)
+{
+    char **owner = find("owner"), **copy = find("copy");
+    fcntl(report, F_SETFD, FD_CLOEXEC);
+    if (owner) fcntl(instance.owner = (int)number(owner[1]), F_SETFD, FD_CLOEXEC);
+    if (owner && strcmp(owner[2], "stay")) watched[OWNER].fd = instance.owner;
+    if (find("hold") && !owner) fail("description", EINVAL, "hold needs an owner");
+    for (int i = OUTPUT; i <= ERRORS; i++) {
+        streams[i].copy = copy ? (int)number(copy[1 + i]) : -1;
+        if (copy) fcntl(streams[i].copy, F_SETFD, FD_CLOEXEC);
+    }
+    if (find("state") && (instance.state = open(value("state", ""), O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) fail("state", errno, value("state", ""));
+    open_log();
+    open_doors();
+    enter_namespaces();
 }
 
 static void help(void)
@@ -408,20 +469,22 @@ int main(int argc, char **argv)
     if (argc != 3) { fputs("seatrial-shim: two descriptors are needed, see seatrial-shim --help\n", stderr); return 2; }
     settle_signals();
     report = (int)number(argv[2]);
-    fcntl(report, F_SETFD, FD_CLOEXEC);
     read_description((int)number(argv[1]));
     check_description();
-    char **owner = find("owner"), **copy = find("copy");
-    if (owner && strcmp(owner[2], "stay")) watched[OWNER].fd = (int)number(owner[1]);
-    for (int i = OUTPUT; i <= ERRORS; i++) streams[i].copy = copy ? (int)number(copy[1 + i]) : -1;
-    if (find("state") && (instance.state = open(value("state", ""), O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) fail("state", errno, value("state", ""));
-    open_log();
+    open_all();
     int status, go = start_child(&status);
     place_child();
+    wait_for_owner();
     bool started = is_started(go, status);
-    if (started) attend();
-    for (int i = 0; i < record_count; i++) if (!strcmp(records[i].words[0], "remove")) rmdir(records[i].words[1]);
-    if (!started) return 70;
+    if (!started) {
+        int code;
+        waitpid(instance.pid, &code, 0);
+        if (WIFEXITED(code) && WEXITSTATUS(code) != REFUSED) keep_exit(code); /* it is an end like another that the command can't be run */
+        instance.pid = 0;
+        give_up();
+    }
+    attend();
+    remove_all();
     tell("done\n");
     return 0;
 }

@@ -63,10 +63,11 @@ node_version() {
     say "with this one they are skipped, and say so. A newer node is used if it is first on PATH (https://nodejs.org/)."
 }
 
-# The static programs in .venv/bin: installing the project builds them, if there was a compiler by then.
+# The static programs: the engine takes those of native/build, an install those of .venv/bin, built if there was a compiler by then.
 programs() {
+    make -s -C native || { say "the static programs could not be built"; return 1; }
     [ -x .venv/bin/seatrial-init ] && [ -x .venv/bin/seatrial-shim ] && [ -x .venv/bin/seatrial-probe ] && return 0
-    say "building the static programs of native/ into .venv"
+    say "installing the static programs of native/ into .venv"
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall -e .
     [ -x .venv/bin/seatrial-init ] || { say "the static programs were not built"; return 1; }
 }
@@ -95,7 +96,8 @@ node_modules() {
 environment
 case "${1:-}" in
 drill | slow)
-    debian node=nodejs npm=npm tini=tini
+    debian node=nodejs npm=npm tini=tini cc=gcc make=make /usr/include/stdio.h=libc6-dev
+    programs
     node_version
     group examples
     node_modules examples/node-api-as-shipped examples/node-api
@@ -103,11 +105,14 @@ drill | slow)
 esac
 if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox-static chromium=chromium unshare=util-linux \
-        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io redis-server=redis-server qemu-aarch64-static=qemu-user-static
+        setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io redis-server=redis-server \
+        /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server pg_ctlcluster=postgresql qemu-aarch64-static=qemu-user-static \
+        rsyslogd=rsyslog /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so=rsyslog-gnutls openssl=openssl \
+        /lib/systemd/systemd-journald=systemd
     programs
     group slow
     group release
-    node_modules tests/trials/servers
+    node_modules tests/trials/servers tests/engine/logs/receivers
 fi
 if [ "${1:-}" = release ]; then
     debian make=make

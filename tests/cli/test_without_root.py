@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.engine.native import shim
 from tests.engine.native.conftest import PYTHON
 from tests.engine.native.test_without_root import FORBID, FORBIDDEN, ORDINARY, SOURCE, forbidden
 from tests.requirements import require
@@ -41,6 +42,8 @@ def place() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="drill-without-root-"))
     try:
         shutil.copytree(SOURCE, folder / "packages" / "seatrial", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "bin").mkdir()
+        shutil.copy(shim.find(), folder / "bin" / shim.NAME)
         for name in ("rich", "pygments", "markdown_it", "mdurl", "h11", "yaml", "_yaml"):
             for packages in site.getsitepackages():
                 if (Path(packages) / name).is_dir():
@@ -56,7 +59,11 @@ def place() -> Iterator[Path]:
 
 def drill(place: Path, *prefix: str, words: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     command = [*prefix, PYTHON, "-m", "seatrial", "drill", str(place / "project"), "--only=handles-sigterm", *words]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(place / "packages"), "HOME": "/nonexistent"}
+    environment = {
+        "PATH": f"{place}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": str(place / "packages"),
+        "HOME": "/nonexistent",
+    }
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd="/", env=environment)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.engine.native.inside import kernel
+from seatrial.engine.native import beside
 
 from ..docker_engine import DockerEngine, EngineError
 from ..requirements import missing_program, require
@@ -133,7 +133,7 @@ class Container:
     def _connect_inside(self) -> socket.socket:
         descriptor = os.open(self.process() / "ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            kernel.setns(descriptor, kernel.CLONE_NEWNET)
+            beside.setns(descriptor, beside.CLONE_NEWNET)
         finally:
             os.close(descriptor)
         return socket.create_connection(("127.0.0.1", PORT), WITHIN)

@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .native_programs import RUNNER, children_of, eventually, status_of
+from tests.requirements import require
+
+from .native_programs import NAMESPACE, RUNNER, WITHIN, children_of, eventually, status_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +91,27 @@ def test_killing_reaches_who_left_the_group(start, as_pid_1):
     program.ready(), program.ready()
     program.send(signal.SIGTERM)
     assert program.code() == 137
+
+
+@pytest.mark.slow
+def test_pid_1_that_may_not_kill_says_so_and_ends_with_137(start, needs_pid_1):
+    if os.geteuid() != 0:
+        require("only root can be without CAP_KILL and start another user's program")
+    become = "exec setpriv --reuid 65534 --regid 65534 --clear-groups sleep 1000"
+    stop = 'until grep -q "^Uid:.65534" /proc/$$/status; do sleep 0.01; done; kill -TERM 1'
+    command = ["sh", "-c", f'trap "" TERM; ({stop}) & {become}']
+    lowered = ["setpriv", "--bounding-set=-kill", *start.command("seatrial-init")]
+    ran = subprocess.run(
+        [*NAMESPACE, *lowered, "--kill-after=50ms", "-e", "137=0", "--", *command],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+        env=start.environment(),
+    )
+    assert ran.returncode == 137, ran.stderr
+    assert "cannot pass SIGTERM on" in ran.stderr
+    assert re.search(r"not ours to kill: sleep \(\d+\); ending with 137", ran.stderr), ran.stderr
 
 
 def test_137_of_a_kill_is_never_mapped(start):

@@ -74,11 +74,13 @@ class Running:
 def start(program: Callable[[str], Path]) -> Iterator[Callable[..., Running]]:
     started: list[Running] = []
 
-    def begin(raw: bytes, *, pass_fds: tuple[int, ...] = ()) -> Running:
+    def begin(raw: bytes, *, pass_fds: tuple[int, ...] = (), leaks: bool = True) -> Running:
         reading, writing = os.pipe()
         told, telling = os.pipe()
         command = [*RUNNER, str(program("seatrial-shim")), str(reading), str(telling)]
-        process = subprocess.Popen(command, pass_fds=(reading, telling, *pass_fds), stderr=subprocess.PIPE)
+        environment = os.environ | ({} if leaks else {"ASAN_OPTIONS": "detect_leaks=0"})
+        given = (reading, telling, *pass_fds)
+        process = subprocess.Popen(command, pass_fds=given, stderr=subprocess.PIPE, env=environment)
         os.close(reading)
         os.close(telling)
         try:
@@ -278,7 +280,7 @@ def test_steps_build_the_world_in_their_order(start: Callable[..., Running], tmp
         ("mount", "tmpfs", root, "tmpfs", 0, "size=1m"),
         *(("directory", f"{root}/{name}", "0755") for name in ("usr", "dev", "proc", "gone")),
         ("mount", "/usr", f"{root}/usr", "", bind, ""),
-        ("read-only", f"{root}/usr", 0),
+        ("read-only", f"{root}/usr", "all"),
         *linked,
         ("mount", "proc", f"{root}/proc", "proc", 14, ""),
         ("mount", "tmpfs", f"{root}/gone", "tmpfs", 0, ""),
@@ -323,6 +325,12 @@ def test_steps_build_the_world_in_their_order(start: Callable[..., Running], tmp
         ([("moun", "x"), ("argv", "true"), ("environment",)], "error description 38 moun"),
         ([("mount", "x"), ("argv", "true"), ("environment",)], "error description 22 mount"),
         ([("umask", "many"), ("argv", "true"), ("environment",)], "error description 22 many"),
+        ([("?state", "/"), ("argv", "true"), ("environment",)], "error description 38 ?state"),
+        ([("hold",), ("argv", "true"), ("environment",)], "error description 22 hold"),
+        ([("remove",), ("argv", "true"), ("environment",)], "error description 22 remove"),
+        ([("cgroup", "/nope"), ("argv", "true"), ("environment",)], "error cgroup 2 /nope"),
+        ([("enter", 0, 0x40000000), ("argv", "true"), ("environment",)], "error enter 22 1073741824"),
+        ([("mount", "x", "/nope/y", "", 0x1000, ""), ("argv", "true"), ("environment",)], "error mount "),
     ],
 )
 def test_failed_step_is_named_with_its_errno(start: Callable[..., Running], records: list[Record], told: str) -> None:
@@ -411,7 +419,7 @@ def test_resident_memory_is_at_most_400_kb(start: Callable[..., Running], tmp_pa
     if not shutil.which("musl-gcc"):
         require("a static glibc alone takes 1 MB. hint: apt-get install musl-tools")
     os.mkfifo(tmp_path / "fifo")
-    running = start(shell("seq 1 100000; read x < fifo", tmp_path, ("chdir", tmp_path)))
+    running = start(shell("seq 1 100000; read x < fifo", tmp_path, ("chdir", tmp_path), ("parent-death", 9)))
     assert os.read(running.report, 4096).startswith(b"started")
     status = Path(f"/proc/{running.process.pid}/status")
     resident = 0
@@ -420,6 +428,199 @@ def test_resident_memory_is_at_most_400_kb(start: Callable[..., Running], tmp_pa
         time.sleep(0.02)
     resident = int(next(line for line in status.read_text().splitlines() if line.startswith("VmRSS")).split()[1])
     assert resident <= 400
+
+
+def owned(start: Callable[..., Running], mode: str, *records: Record) -> tuple[Running, int]:
+    """A shim and the end of the pipe that makes us its owner."""
+    watched, owner = os.pipe()
+    running = start(description([("owner", watched, mode), *records]), pass_fds=(watched,))
+    os.close(watched)
+    return running, owner
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and not a zombie that somebody else has to reap."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_dead(pid: int) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} lives on"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("mode", ["kill", "stay"])
+def test_held_instance_begins_when_its_owner_says_so(start: Callable[..., Running], tmp_path: Path, mode: str) -> None:
+    command: Record = ("argv", "touch", tmp_path / "begun")
+    running, owner = owned(start, mode, ("hold",), command, ("environment", PATH))
+    pid = int(running.until(b"created").split()[1])
+    assert Path(f"/proc/{pid}/ns/net").exists()
+    assert not (tmp_path / "begun").exists()
+    os.write(owner, b"g")
+    assert "done" in running.told()
+    assert (tmp_path / "begun").exists()
+    os.close(owner)
+
+
+@pytest.mark.parametrize("mode", ["kill", "stay"])
+def test_held_instance_whose_owner_goes_never_begins_and_is_removed(
+    start: Callable[..., Running], tmp_path: Path, mode: str
+) -> None:
+    (tmp_path / "stage" / "below").mkdir(parents=True)
+    command: Record = ("argv", "touch", tmp_path / "begun")
+    gone: Record = ("remove", tmp_path / "stage")
+    running, owner = owned(start, mode, ("hold",), gone, command, ("environment", PATH))
+    pid = int(running.until(b"created").split()[1])
+    os.close(owner)
+    running.told()
+    assert running.process.returncode == 70
+    assert not is_alive(pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_step_that_may_fail_is_told_and_its_substitute_is_taken(start: Callable[..., Running], tmp_path: Path) -> None:
+    steps: list[Record] = [
+        ("?chdir", "/nope"),
+        ("|?file", "/nope/x", "0644", ""),
+        ("|file", tmp_path / "taken", "0644", ""),
+        ("|mode", tmp_path / "taken", "0600"),
+        ("?chdir", "/"),
+        ("|file", tmp_path / "left out", "0644", ""),
+    ]
+    told = start(description([*steps, ("argv", "true"), ("environment", PATH)])).told().splitlines()
+    assert told[:2] == ["skipped chdir 2 /nope", "skipped file 2 /nope/x"]
+    assert told[2].startswith("started ")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+    assert (tmp_path / "taken").stat().st_mode & 0o777 == 0o600
+
+
+def test_files_are_made_copied_and_removed(start: Callable[..., Running], tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(range(256)) * 1000)
+    (tmp_path / "old").write_text("")
+    steps: list[Record] = [
+        ("umask", 0),
+        ("directory", tmp_path / "a/b/c", "0700"),
+        ("directory", tmp_path / "a", "0700"),
+        ("install", tmp_path / "source", tmp_path / "a/b/copy", "0751"),
+        ("unlink", tmp_path / "old"),
+        ("unlink", tmp_path / "never there"),
+    ]
+    told = start(description([*steps, ("argv", "true"), ("environment", PATH)])).told()
+    assert "done" in told, told
+    assert (tmp_path / "a/b/copy").read_bytes() == (tmp_path / "source").read_bytes()
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c", "a/b/copy")}
+    assert modes == {"a": 0o755, "a/b": 0o755, "a/b/c": 0o700, "a/b/copy": 0o751}
+    assert not (tmp_path / "old").exists()
+
+
+def test_limit_above_what_may_be_had_is_as_much_as_that(start: Callable[..., Running], tmp_path: Path) -> None:
+    line = "ulimit -Sn; ulimit -Hn"
+    start(shell(line, tmp_path, ("limit", 7, 100, 200), ("limit", 7, 1 << 40, 1 << 40))).told()
+    assert text(tmp_path / "log", "stdout").split() == [b"200", b"200"]
+
+
+@pytest.mark.parametrize(("command", "code"), [("nope", 127), ("/etc/passwd/x", 127), ("/etc", 126)])
+def test_command_that_cannot_be_executed_has_an_exit_record(
+    start: Callable[..., Running], tmp_path: Path, command: str, code: int
+) -> None:
+    running = start(description([("state", tmp_path), ("argv", command), ("environment", PATH)]))
+    told = running.told().splitlines()
+    assert told[0].startswith("error exec ") and told[1].startswith("exited ")
+    assert json.loads((tmp_path / "exit").read_text())["code"] == code
+    assert running.process.returncode == 70
+
+
+def test_command_dies_with_the_shim_where_it_shall(start: Callable[..., Running], tmp_path: Path) -> None:
+    running = start(shell("exec sleep 1000", tmp_path, ("parent-death", 9)))
+    pid = int(running.until(b"started").split()[1])
+    running.process.kill()
+    wait_dead(pid)
+
+
+def test_output_may_be_given_and_is_nobody_elses_then(start: Callable[..., Running], tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    line = "sleep 1000 & echo $!; echo err >&2"
+    command: Record = ("argv", "sh", "-c", line)
+    running = start(description([("output", writing, writing), command, ("environment", PATH)]), pass_fds=(writing,))
+    os.close(writing)
+    assert "done" in running.told(), "whoever still holds the output does not hold the shim"
+    with os.fdopen(reading, "rb") as stream:
+        pid = int(stream.readline())
+        assert stream.readline() == b"err\n"
+        os.kill(pid, signal.SIGKILL)
+        assert stream.read() == b""
+
+
+def test_copy_ends_when_the_stream_does(start: Callable[..., Running], tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.mkfifo(tmp_path / "fifo")
+    line = "echo out; exec >&- ; read x < fifo"
+    with (tmp_path / "errors").open("wb") as errors:
+        copy: Record = ("copy", writing, errors.fileno())
+        raw = shell(line, tmp_path, copy, ("chdir", tmp_path))
+        running = start(raw, pass_fds=(writing, errors.fileno()))
+        os.close(writing)
+        with os.fdopen(reading, "rb") as stream:
+            assert stream.read() == b"out\n"
+        assert b"exited" not in running.said and running.process.poll() is None
+        (tmp_path / "fifo").write_text("go\n")
+        running.told()
+
+
+def test_owner_that_goes_is_not_waited_for_by_an_orphan(start: Callable[..., Running], tmp_path: Path) -> None:
+    line = f"sleep 1000 & echo $! > {tmp_path}/pid"
+    running, owner = owned(start, "kill", ("argv", "sh", "-c", line), ("environment", PATH))
+    running.until(b"exited")
+    os.close(owner)
+    assert "done" in running.told()
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+@needs_namespaces
+def test_command_enters_the_namespaces_of_another(start: Callable[..., Running], tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    private: Record = ("mount", "", "/", "", hex(0x44000), "")
+    steps = (private, ("mount", "proc", "/proc", "proc", 14, ""), ("hostname", "box"), ("parent-death", 9))
+    other = start(shell("exec sleep 1000", tmp_path / "first", *steps, namespaces=NAMESPACES))
+    pid = int(other.until(b"started").split()[1])
+    flags = {"ipc": 0x08000000, "uts": 0x04000000, "net": 0x40000000, "pid": 0x20000000, "mnt": 0x00020000}
+    opened = {name: os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in flags}
+    entered: list[Record] = [("enter", opened[name], flag) for name, flag in flags.items()]
+    line = "hostname; cat /proc/1/comm; for n in ipc uts net pid mnt; do readlink /proc/self/ns/$n; done"
+    raw = shell(line, tmp_path / "second", *entered)
+    start(
+        raw, pass_fds=tuple(opened.values()), leaks=False
+    ).told()  # a sanitizer's own child would enter, too, and wait
+    expected = [str(Path(f"/proc/{pid}/ns/{name}").readlink()) for name in flags]
+    for descriptor in opened.values():
+        os.close(descriptor)
+    os.kill(pid, signal.SIGKILL)
+    assert text(tmp_path / "second" / "log", "stdout").decode().split() == ["box", "sleep", *expected]
+
+
+@needs_namespaces
+def test_namespace_is_left_by_a_step(start: Callable[..., Running], tmp_path: Path) -> None:
+    start(shell("readlink /proc/self/ns/uts", tmp_path, ("unshare", 0x04000000))).told()
+    assert text(tmp_path / "log", "stdout").decode().strip() != str(Path("/proc/self/ns/uts").readlink())
+
+
+def test_rotation_waits_for_whoever_moves_the_files(start: Callable[..., Running], tmp_path: Path) -> None:
+    lock = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    running = start(shell("seq 1 2000", tmp_path, limit=20_000, files=3))
+    running.until(b"started")
+    deadline = time.monotonic() + DEADLINE
+    while (tmp_path / "log").stat().st_size < 20_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [path.name for path in tmp_path.glob("log*")] == ["log"]
+    os.close(lock)
+    assert "log-rotated" in running.told()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

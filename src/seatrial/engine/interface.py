@@ -24,11 +24,13 @@ from seatrial.model.service import Service
 
 
 class StartError(SeatrialError):
-    """The instance could not be set up. `step` names what failed; the command itself was not run."""
+    """The instance could not be set up. `step` names what failed; the command itself was not run. `code` is the exit
+    code that an engine gives for it: 128, or 126 and 127 where the command can't be executed."""
 
-    def __init__(self, step: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, step: str, message: str, *, hint: str = "", code: int = 128) -> None:
         super().__init__(f"{step}: {message}", hint=hint)
         self.step = step
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,16 @@ class StartOptions:
     """How to start one instance.
 
     `environment` is added to the service's own (over it). `init` overrides the service's wish where not None.
-    `on_output` is called in the event loop's thread for each piece of output, in order per stream.
+    `on_output` is called in the event loop's thread for each piece of output, in order per stream. `network` is "own"
+    (a loopback that nobody else sees) or "host" (the machine's own); `hosts` are names with their addresses that the
+    instance finds besides.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     init: bool | None = None
     on_output: Callable[[Output], None] = _drop
+    network: str = "own"
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from seatrial.engine.interface import StartError
-from seatrial.engine.native import NativeEngine, boot, leftovers
+from seatrial.engine.native import NativeEngine, leftovers, shim
+from seatrial.engine.native.engine import _explained
+from seatrial.engine.native.instance import start_error
+from seatrial.model.errors import UnsupportedError
 from seatrial.model.place import Sourced
 from seatrial.model.service import Service
 
@@ -19,7 +22,9 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The cgroup trees of each attempt to start; the first fails at its cgroup."""
     seen: list[tuple[Any, ...]] = []
 
-    async def attempt(_self: NativeEngine, _service: Service, _options: object, _host: object, trees: Any) -> str:
+    async def attempt(
+        _self: NativeEngine, _service: Service, _options: object, _host: object, trees: Any, _kept: Any
+    ) -> str:
         seen.append(trees)
         if len(seen) == 1:
             raise StartError("cgroup", "Permission denied")
@@ -37,9 +42,31 @@ def test_cgroup_that_nobody_may_be_moved_to_is_done_without(attempts: list[tuple
     assert attempts == [("a tree",), ()]
 
 
-def test_scripts_are_started_isolated_with_nothing_of_the_callers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET", "x")
-    assert boot.command("launcher", "a")[1:3] == ["-IS", "-B"]
-    assert boot.command("launcher", "a")[-1] == "a"
-    assert set(boot.environment()) <= {"LC_ALL", "LD_LIBRARY_PATH"}
-    assert (Path(boot.ROOT) / "seatrial" / "engine" / "native" / "inside" / "launcher.py").is_file()
+def test_machine_without_the_shim_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shim, "NAME", "no-such-shim")
+    with pytest.raises(UnsupportedError, match="is not installed") as caught:
+        shim.find()
+    assert "gcc" in caught.value.hint
+
+
+def test_shim_of_another_version_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seatrial.engine.native.engine.find", lambda: "/usr/bin/seatrial-shim")
+    refused = start_error(shim.parse(b"error description 38 hold\n"), "/stage/root")
+    explained = _explained(refused, False)
+    assert isinstance(explained, UnsupportedError)
+    assert "/usr/bin/seatrial-shim is of another version" in str(explained)
+
+
+@pytest.mark.parametrize(
+    ("line", "step", "message"),
+    [
+        (b"error clone 28 namespaces", "new namespaces", "No space left on device"),
+        (b"error mount 1 /stage/root/proc", "file system", "mount /proc: Operation not permitted"),
+        (b"error chdir 2 /a b", "working directory /a b", "No such file or directory"),
+        (b"error user 22 1000", "user", "1000: Invalid argument"),
+        (b"error loopback 1 ", "network", "Operation not permitted"),
+    ],
+)
+def test_failed_step_of_the_shim_is_told_in_words(line: bytes, step: str, message: str) -> None:
+    error = start_error(shim.parse(line), "/stage/root")
+    assert (error.step, error.message) == (step, f"{step}: {message}")

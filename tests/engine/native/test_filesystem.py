@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seatrial.engine.native import filesystem
-from seatrial.engine.native.inside.description import Step
+from seatrial.engine.native.description import Step
 from seatrial.engine.native.users import Accounts, User
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Limits, Mount, Service

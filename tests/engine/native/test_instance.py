@@ -465,3 +465,18 @@ def test_machine_tells_what_it_can_enforce() -> None:
     machine = NativeEngine().machine()
     assert machine.engine == "native"
     assert {sentence.partition(":")[0] for sentence in machine.enforcement} == {"memory", "cpus", "pids"}
+
+
+def test_network_of_the_machine_is_shared_where_that_is_asked_for(project: Path) -> None:
+    async def trial() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            code = f"import socket; socket.create_connection(('friend', {port})).sendall(b'x'); print('sent')"
+            options = {"network": "host", "hosts": {"friend": "127.0.0.1"}}
+            run = await finished(service(project, PYTHON, "-c", code), **options)
+            assert run.text().strip() == "sent", run.text("stderr")
+            async with started(service(project, "sleep", "1000"), **options) as run:
+                result = await run.instance.execute(["readlink", "/proc/1/ns/net"], timeout=DEADLINE)
+                assert result.output.strip() == str(Path("/proc/self/ns/net").readlink())
+
+    asyncio.run(trial())

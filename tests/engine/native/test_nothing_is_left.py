@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import pytest
 from seatrial.engine.interface import StartError
 from seatrial.engine.native import NativeEngine, leftovers
 from seatrial.engine.native.instance import NativeInstance
+from seatrial.engine.native.shim import Shim
 from seatrial.model.place import Sourced
 from seatrial.model.service import Limits
 
@@ -39,6 +40,7 @@ BUSY = (
     "print('ready', flush=True)\n"
     "time.sleep(1000)\n"
 )
+NAMESPACES = ("mnt", "net", "pid", "ipc", "uts")
 LIMITS = Limits(memory=Sourced(256 << 20), pids=Sourced(50))
 
 
@@ -54,7 +56,7 @@ class Traces:
         """What is still there."""
         found = [f"{folder} exists" for folder in self.folders if Path(folder).exists()]
         for process in Path("/proc").glob("[0-9]*"):
-            for name in ("mnt", "net", "pid", "ipc", "uts"):
+            for name in NAMESPACES:
                 with contextlib.suppress(OSError):
                     if str((process / "ns" / name).readlink()) in self.namespaces:
                         found.append(f"process {process.name} is in its {name} namespace")
@@ -69,17 +71,37 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+HELD: list[int] = []
+
+
+def hold(pid: int) -> set[str]:
+    """The names of a process's namespaces. They are held, because the kernel gives the numbers of those that are gone
+    to the next ones, which may be those of somebody else's instance."""
+    HELD.extend(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in NAMESPACES)
+    return {str(Path(f"/proc/self/fd/{descriptor}").readlink()) for descriptor in HELD[-len(NAMESPACES) :]}
+
+
+def let_go() -> None:
+    while HELD:
+        os.close(HELD.pop())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_held() -> Iterator[None]:
+    yield
+    let_go()
+
+
 def traces(instance: NativeInstance) -> Traces:
     """The traces of a running instance."""
-    first = instance.processes()[0].host_pid
-    names = {str(Path(f"/proc/{first}/ns/{name}").readlink()) for name in ("mnt", "net", "pid", "ipc", "uts")}
-    janitor = instance._launcher.process.pid
-    pids = (*(one.host_pid for one in instance.processes()), janitor, guard_of(janitor))
-    return Traces(frozenset(names), tuple(instance._plan.launch["owned"]), pids)
+    names = hold(instance.processes()[0].host_pid)
+    pids = (*(one.host_pid for one in instance.processes()), shim_of(instance))
+    return Traces(frozenset(names), tuple(instance.about.launch["owned"]), pids)
 
 
-def guard_of(janitor: int) -> int:
-    return int(Path(f"/proc/{janitor}/task/{janitor}/children").read_text().split()[0])
+def shim_of(instance: NativeInstance) -> int:
+    assert isinstance(instance.parent, Shim)
+    return instance.parent.process.pid
 
 
 def wait_nothing_left(found: Traces) -> None:
@@ -110,17 +132,11 @@ async def be_cancelled(instance: NativeInstance) -> None:
     raise asyncio.CancelledError
 
 
-async def kill_guard(instance: NativeInstance) -> None:
-    os.kill(guard_of(instance._launcher.process.pid), signal.SIGKILL)
+async def kill_shim(instance: NativeInstance) -> None:
+    os.kill(shim_of(instance), signal.SIGKILL)
     ended = await asyncio.wait_for(instance.wait(), DEADLINE)
     assert ended.code == 137
-    assert "launcher" in ended.error
-
-
-async def kill_janitor(instance: NativeInstance) -> None:
-    os.kill(instance._launcher.process.pid, signal.SIGKILL)
-    ended = await asyncio.wait_for(instance.wait(), DEADLINE)
-    assert ended.code == 137
+    assert "shim" in ended.error
 
 
 async def leave_helpers(instance: NativeInstance) -> None:
@@ -134,17 +150,20 @@ async def leave_helpers(instance: NativeInstance) -> None:
     assert result.code != 0
 
 
-ENDINGS = [end_by_itself, do_nothing, fail, be_cancelled, kill_guard, kill_janitor, leave_helpers]
+ENDINGS = [end_by_itself, do_nothing, fail, be_cancelled, kill_shim, leave_helpers]
 
 
+@pytest.mark.parametrize("extra", [(), pytest.param(("change user",), marks=needs_root)], ids=["", "other user"])
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: ending.__name__)
-def test_nothing_is_left_of_an_instance(project: Path, ending: Callable[[NativeInstance], Awaitable[None]]) -> None:
+def test_nothing_is_left_of_an_instance(
+    project: Path, ending: Callable[[NativeInstance], Awaitable[None]], extra: tuple[str, ...]
+) -> None:
     seen: list[Traces] = []
     before: list[int] = []
 
     async def trial() -> None:
         before.append(descriptors())
-        async with started(service(project, PYTHON, "-c", BUSY, limits=LIMITS)) as run:
+        async with started(service(project, PYTHON, "-c", BUSY, *extra, limits=LIMITS)) as run:
             await run.wait_text("ready")
             seen.append(traces(run.instance))
             assert seen[0].left(), "the trial itself must be able to see traces"
@@ -153,7 +172,10 @@ def test_nothing_is_left_of_an_instance(project: Path, ending: Callable[[NativeI
     async def guarded() -> None:
         with contextlib.suppress(RuntimeError, asyncio.CancelledError):
             await trial()
+        if ending is kill_shim:  # PID 1 has lost its parent, so the machine's init has to reap it
+            wait_nothing_left(seen[0])
         assert seen[0].left() == []
+        let_go()
         await asyncio.sleep(0)
         assert descriptors() <= before[0] + 1  # a child watcher may keep one of its own
 
@@ -240,6 +262,7 @@ def owner(project: Path, *extra: str) -> Any:
         try:
             assert process.stdout is not None
             names, folders, pids = json.loads(process.stdout.readline())
+            assert hold(pids[0]) == set(names)
             yield process, Traces(frozenset(names), tuple(folders), tuple(pids))
         finally:
             process.kill()
@@ -261,13 +284,24 @@ def test_nothing_is_left_when_the_owner_is_killed(project: Path) -> None:
         wait_nothing_left(found)
 
 
-def test_nothing_is_left_when_owner_and_janitor_are_killed_but_what_the_next_start_sweeps(project: Path) -> None:
+def test_nothing_is_left_when_owner_and_shim_are_killed_but_what_the_next_start_sweeps(project: Path) -> None:
     with owner(project) as (process, found):
-        process.kill()
-        os.kill(found.pids[-2], signal.SIGKILL)
+        os.kill(process.pid, signal.SIGSTOP)  # so that it has no time to do anything about the shim's death
         os.kill(found.pids[-1], signal.SIGKILL)
+        process.kill()
         process.wait()
         wait_nothing_left(Traces(found.namespaces, (), found.pids))
+        asyncio.run(_start_once(project))
+        wait_nothing_left(found)
+
+
+@needs_root
+def test_pid_1_that_changed_its_user_is_swept_by_the_next_start_when_owner_and_shim_are_killed(project: Path) -> None:
+    with owner(project, "change user") as (process, found):
+        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(found.pids[-1], signal.SIGKILL)
+        process.kill()
+        process.wait()
         asyncio.run(_start_once(project))
         wait_nothing_left(found)
 

@@ -16,7 +16,7 @@ from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Dependency, Limits, Service, Ulimit
 
 HOST = plan.Host(False, 0, 0, 2, users.Accounts(), "", {"PATH": "/usr/bin", "SECRET": "x"})
-NO_CGROUPS = Cgroups((), "", {}, ())
+NO_CGROUPS = Cgroups((), "", {})
 
 
 def made(context: Path, *, host: plan.Host = HOST, options: StartOptions | None = None, **fields: Any) -> plan.Plan:
@@ -95,11 +95,10 @@ def test_cgroups_are_shown_where_programs_look_for_their_limits() -> None:
         ("/sys/fs/cgroup/unified/x", "/sys/fs/cgroup/memory/box/x"),
         "/sys/fs/cgroup/unified/x",
         {"memory": "/sys/fs/cgroup/memory/box/x"},
-        (),
     )
     assert plan._cgroup_views(hybrid) == (
         ("/sys/fs/cgroup/unified/x", "/sys/fs/cgroup/unified"),
         ("/sys/fs/cgroup/memory/box/x", "/sys/fs/cgroup/memory"),
     )
-    unified = Cgroups(("/sys/fs/cgroup/a/x",), "/sys/fs/cgroup/a/x", {"memory": "/sys/fs/cgroup/a/x"}, ())
+    unified = Cgroups(("/sys/fs/cgroup/a/x",), "/sys/fs/cgroup/a/x", {"memory": "/sys/fs/cgroup/a/x"})
     assert plan._cgroup_views(unified) == (("/sys/fs/cgroup/a/x", "/sys/fs/cgroup"),)

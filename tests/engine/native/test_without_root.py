@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from seatrial.engine.interface import StartError
+from seatrial.engine.native import shim
 from seatrial.engine.native.engine import _explained
 from seatrial.model.errors import UnsupportedError
 from tests.requirements import require
@@ -60,7 +61,7 @@ async def main():
         ended, killed = await instance.stop(signal.SIGTERM, 20)
         found |= {"code": ended.code, "killed": killed, "output": look(pieces).split()}
         found |= {"enforcement": instance.enforcement, "approximations": instance.approximations}
-        owned = instance._plan.launch["owned"]
+        owned = instance.about.launch["owned"]
     found["left"] = [folder for folder in owned if os.path.exists(folder)]
     return found
 
@@ -80,6 +81,7 @@ def readable() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="without-root-"))
     try:
         shutil.copytree(SOURCE, folder / "src" / "seatrial", ignore=shutil.ignore_patterns("__pycache__"))
+        put_shim(folder)
         (folder / "trial.py").write_text(TRIAL)
         (folder / "project").mkdir()
         (folder / "project" / "part").mkdir()
@@ -91,6 +93,12 @@ def readable() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def put_shim(folder: Path) -> None:
+    """Where a copy of the package finds its shim: where a checkout has it built."""
+    (folder / "native" / "build").mkdir(parents=True)
+    shutil.copy(shim.find(), folder / "native" / "build" / shim.NAME)
 
 
 def run_trial(readable: Path, *prefix: str) -> dict[str, Any]:
@@ -149,7 +157,7 @@ def test_only_the_failure_to_make_namespaces_is_the_machines() -> None:
     assert isinstance(unsupported, UnsupportedError)
     assert "run seatrial as root" in unsupported.hint
     assert "privileged" in _explained(StartError("new PID namespace", "Operation not permitted"), False).hint
-    masked = _explained(StartError("file system", "proc /proc: Operation not permitted"), True)
+    masked = _explained(StartError("file system", "mount /proc: Operation not permitted"), True)
     assert isinstance(masked, UnsupportedError)
     assert "masked" in masked.hint
     own = StartError("working directory /x", "No such file or directory")

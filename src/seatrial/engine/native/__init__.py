@@ -1,7 +1,7 @@
 """The native engine: runs a service in namespaces of this machine, with no container engine and no daemon.
 
-It is the only place of the project that starts, signals and reaps the processes of a service. The package imports
-nothing by itself, because the small scripts in `inside/` are part of it and must start quickly.
+It is the only place of the project that starts, signals and reaps the processes of a service, and it starts each
+through seatrial-shim. The package imports nothing by itself, so that whoever asks for one of its modules gets no other.
 """
 
 from __future__ import annotations

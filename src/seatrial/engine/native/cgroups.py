@@ -1,14 +1,13 @@
-"""Cgroups of one instance: which hierarchies there are, what to write into them, what they say. v1, v2 and hybrid.
+"""Cgroups of one instance: which hierarchies there are, and the directories in them. v1, v2 and hybrid.
 
-Texts are parsed and settings computed by pure functions; `CgroupPlan` makes the directories. What can't be enforced is
-said, never passed over in silence.
+What is written into them is decided in `limits`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +26,6 @@ class Hierarchy:
     controllers: tuple[str, ...]
     mount: str
     own: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A limit that a service asks for: the controller that enforces it, in words, and the files per version."""
-
-    controller: str
-    words: str
-    version1: Mapping[str, str]
-    version2: Mapping[str, str]
 
 
 def hierarchies(mountinfo: str, own: str) -> tuple[Hierarchy, ...]:
@@ -86,99 +75,33 @@ def swap_total(limits: Limits) -> int | None:
     return said or 2 * limits.memory.value
 
 
-def asked(limits: Limits, cores: int) -> tuple[Asked, ...]:
-    """What the limits ask for, with more CPUs than there are cut to those that there are."""
-    wanted = []
-    if limits.memory is not None:
-        wanted.append(_memory(limits))
-    if limits.cpus is not None:
-        quota = str(max(1000, int(min(limits.cpus.value, cores) * PERIOD)))
-        wanted.append(
-            Asked(
-                "cpu",
-                f"cpus {limits.cpus.value:g}",
-                {"cpu.cfs_period_us": str(PERIOD), "cpu.cfs_quota_us": quota},
-                {"cpu.max": f"{quota} {PERIOD}"},
-            )
-        )
-    if limits.cpu_shares is not None:
-        shares = max(2, limits.cpu_shares.value)
-        weight = 1 + (min(shares, 262_144) - 2) * 9999 // 262_142
-        wanted.append(Asked("cpu", f"cpu_shares {shares}", {"cpu.shares": str(shares)}, {"cpu.weight": str(weight)}))
-    if limits.cpuset is not None:
-        cpus = {"cpuset.cpus": limits.cpuset.value}
-        wanted.append(Asked("cpuset", f"cpuset {limits.cpuset.value}", cpus, cpus))
-    if limits.pids is not None and limits.pids.value > 0:
-        most = {"pids.max": str(limits.pids.value)}
-        wanted.append(Asked("pids", f"pids {limits.pids.value}", most, most))
-    return tuple(wanted)
-
-
-def _memory(limits: Limits) -> Asked:
-    assert limits.memory is not None
-    memory, total = limits.memory.value, swap_total(limits)
-    first, second = {"memory.limit_in_bytes": str(memory)}, {"memory.max": str(memory)}
-    if total is not None and total >= memory:
-        first["memory.memsw.limit_in_bytes"] = str(total)
-        second["memory.swap.max"] = str(total - memory)
-    elif total == -1:
-        second["memory.swap.max"] = "max"
-    if limits.memory_reservation is not None:
-        first["memory.soft_limit_in_bytes"] = str(limits.memory_reservation.value)
-        second["memory.low"] = str(limits.memory_reservation.value)
-    return Asked("memory", f"memory {size(memory)}", first, second)
-
-
-OPTIONAL_FILES = {"memory.memsw.limit_in_bytes", "memory.swap.max", "memory.soft_limit_in_bytes", "memory.low"}
-"""Missing where the kernel does not account swap; then the limit holds for memory alone."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """The cgroups made for one instance: `folders` by what they are for, `unified` "" without a v2 tree."""
+    """The cgroups made for one instance: `folders` of all, `unified` "" without a v2 tree, and by controller."""
 
     folders: tuple[str, ...]
     unified: str
     by_controller: Mapping[str, str]
-    enforcement: tuple[str, ...]
 
 
-def make(name: str, limits: Limits, cores: int, trees: tuple[Hierarchy, ...]) -> Cgroups:
-    """Make the directories and write the limits. `name` is unique, begins with PREFIX and tells the owner."""
+def make(name: str, needed: Collection[str], trees: tuple[Hierarchy, ...]) -> Cgroups:
+    """Make the directories that have the needed controllers, as far as may be. `name` is unique, begins with PREFIX and
+    tells the owner."""
     made: list[str] = []
     by_controller: dict[str, str] = {}
-    wanted = asked(limits, cores)
-    unified, usable = _make_unified(name, trees, {one.controller for one in wanted} | {"memory"})
+    wanted = set(needed)
+    unified, usable = _make_unified(name, trees, wanted)
     if unified:
         made.append(unified)
         by_controller |= dict.fromkeys(usable, unified)
-    needed = {one.controller for one in wanted} | {"memory"}
     for tree in trees:
-        covered = needed & set(tree.controllers) - set(by_controller)
+        covered = wanted & set(tree.controllers) - set(by_controller)
         if tree.version == 1 and covered:
             folder = _make_folder(f"{tree.own}/{name}", cpuset="cpuset" in tree.controllers)
             if folder:
                 made.append(folder)
                 by_controller |= dict.fromkeys(covered, folder)
-    words = tuple(_enforce(one, by_controller.get(one.controller, ""), unified) for one in wanted)
-    return Cgroups(tuple(made), unified, by_controller, words)
-
-
-def _enforce(one: Asked, folder: str, unified: str) -> str:
-    """Write one limit; the sentence says how it is enforced or why it isn't."""
-    if not folder:
-        return f"{one.words}: not enforced (no cgroup with the {one.controller} controller may be written here)"
-    version = 2 if folder == unified else 1
-    try:
-        for file, text in (one.version2 if version == 2 else one.version1).items():
-            try:
-                (Path(folder) / file).write_text(text, encoding="ascii")
-            except OSError:
-                if file not in OPTIONAL_FILES:
-                    raise
-    except OSError as error:
-        return f"{one.words}: not enforced ({error.strerror})"
-    return f"{one.words}: cgroup{version}"
+    return Cgroups(tuple(made), unified, by_controller)
 
 
 def _make_folder(path: str, *, cpuset: bool = False) -> str:

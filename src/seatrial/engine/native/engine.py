@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from seatrial.engine.interface import StartError, StartOptions
-from seatrial.engine.native import capabilities, cgroups, leftovers, plan
-from seatrial.engine.native.instance import NativeInstance
-from seatrial.engine.native.launching import Launcher
+from seatrial.engine.native import capabilities, cgroups, leftovers, limits, plan, records, starting
+from seatrial.engine.native.instance import NativeInstance, start_error
+from seatrial.engine.native.keeping import Keeping
+from seatrial.engine.native.shim import Shim, find
 from seatrial.model.errors import UnsupportedError
 from seatrial.model.recording import Machine
 from seatrial.model.service import Limits, Service
@@ -33,9 +34,10 @@ class NativeEngine:
         self._prove_usable()
         trees = _trees()
         everything = _example_limits()
-        made = cgroups.make(f"{leftovers.name(next(_counter))}-probe", everything, _cores(), trees)
+        made = cgroups.make(f"{leftovers.name(next(_counter))}-probe", limits.controllers(everything), trees)
+        enforced = _enforced(everything, made, runs_as_root=False)
         leftovers.remove(made.folders)
-        words = tuple(_in_general(sentence) for sentence in made.enforcement)
+        words = tuple(_in_general(str(each)) for each in enforced.enforcement)
         return Machine(
             engine="native",
             kernel=platform.release(),
@@ -44,34 +46,46 @@ class NativeEngine:
             enforcement=words,
         )
 
-    async def start(self, service: Service, options: StartOptions | None = None) -> NativeInstance:
-        """Start one instance. UnsupportedError, InputError or StartError if it can't be done; then nothing is left."""
+    async def start(
+        self, service: Service, options: StartOptions | None = None, kept: Keeping | None = None
+    ) -> NativeInstance:
+        """Start one instance. UnsupportedError, InputError or StartError if it can't be done; then nothing is left.
+
+        `kept`: with a log and an exit record; where it shall stay, `keeping.adopt` finds it after our death.
+        """
         options = options or StartOptions()
         if not self._swept:
             leftovers.sweep(_trees())
             self._swept = True
         host = plan.own_host(needs_user_namespace())
         try:
-            instance = await self._start(service, options, host, _trees())
+            instance = await self._start(service, options, host, _trees(), kept)
         except StartError as error:
             if error.step != "cgroup":
                 raise
             # the kernel moves nobody out of a cgroup that isn't theirs, which shows only when it is tried
-            instance = await self._start(service, options, host, ())
+            instance = await self._start(service, options, host, (), kept)
         self._usable = True
         return instance
 
     async def _start(
-        self, service: Service, options: StartOptions, host: plan.Host, trees: tuple[cgroups.Hierarchy, ...]
+        self,
+        service: Service,
+        options: StartOptions,
+        host: plan.Host,
+        trees: tuple[cgroups.Hierarchy, ...],
+        kept: Keeping | None,
     ) -> NativeInstance:
         """One attempt."""
-        name = f"{leftovers.name(next(_counter))}-{secrets.token_hex(6)}"
-        made = cgroups.make(name, service.limits, host.cores, trees)
+        stays = leftovers.STAYS if kept and kept.stay else ""
+        name = f"{leftovers.name(next(_counter))}-{stays}{secrets.token_hex(6)}"
+        made = cgroups.make(name, limits.controllers(service.limits), trees)
         stage = str(Path(tempfile.gettempdir()) / name)
         try:
             Path(stage).mkdir(0o700)
             decided = plan.make(service, options, host, made, stage)
-            return await NativeInstance.launch(decided, made, host, options)
+            enforced = _enforced(service.limits, made, runs_as_root=decided.user.uid == 0)
+            return await starting.launch(plan.limited(decided, enforced), made, enforced, host, options, kept)
         except StartError as error:
             leftovers.remove((*made.folders, stage))
             raise _explained(error, host.user_namespace) from error
@@ -83,14 +97,17 @@ class NativeEngine:
         """Make the namespaces once, for nothing."""
         if self._usable:
             return
-        host = plan.own_host(needs_user_namespace())
-        launcher = Launcher.spawn(plan.probe(host))
+        user_namespace = needs_user_namespace()
+        shim = Shim.spawn(records.probe(user_namespace, (os.geteuid(), os.getegid()), find()))
         try:
-            launcher.read_probe(PROBE_TIMEOUT)
-        except StartError as error:
-            raise _explained(error, host.user_namespace) from error
+            told = shim.told(PROBE_TIMEOUT)
+        except TimeoutError as error:
+            raise StartError("shim", "no answer") from error
         finally:
-            launcher.abandon()
+            shim.abandon()
+        for report in told:
+            if report.word == "error":
+                raise _explained(start_error(report, ""), user_namespace)
         self._usable = True
 
 
@@ -104,7 +121,12 @@ def needs_user_namespace() -> bool:
 
 def _explained(error: StartError, user_namespace: bool) -> StartError | UnsupportedError:
     """A failure to make namespaces is this machine's, with what to do about it; any other is the instance's own."""
-    if error.step == "new /proc" or (error.step == "file system" and error.args[0].startswith("file system: proc ")):
+    if error.step == "description":
+        return UnsupportedError(
+            f"this {find()} is of another version ({error.message})",
+            hint="install it anew with seatrial; in a checkout: make -C native",
+        )
+    if error.step == "file system" and error.args[0].startswith("file system: mount /proc: "):
         return UnsupportedError(
             f"this machine does not let seatrial mount a /proc of its own ({error.message})",
             hint="inside a container parts of /proc are masked: docker run --privileged, or run seatrial on the host",
@@ -119,6 +141,11 @@ def _explained(error: StartError, user_namespace: bool) -> StartError | Unsuppor
     if not user_namespace:
         hint = "inside Docker: docker run --privileged, or run seatrial on the host"
     return UnsupportedError(f"this machine does not let seatrial make namespaces ({error.message})", hint=hint)
+
+
+def _enforced(wanted: Limits, made: cgroups.Cgroups, *, runs_as_root: bool) -> limits.Plan:
+    """Write the limits into the cgroups, and decide about what they can't enforce."""
+    return limits.apply(wanted, limits.means_here(made.by_controller, made.unified, runs_as_root=runs_as_root))
 
 
 def _trees() -> tuple[cgroups.Hierarchy, ...]:

@@ -8,19 +8,18 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seatrial.engine.contract import exit_codes
 from seatrial.engine.interface import ExecResult
-from seatrial.engine.native import boot
-from seatrial.engine.native.inside import launcher as inside
-from seatrial.engine.native.inside.description import Enter, Launch
-from seatrial.engine.native.launching import wait_exit
+from seatrial.engine.native import beside, leftovers, records
+from seatrial.engine.native.description import Launch
 from seatrial.engine.native.output import Reader
+from seatrial.engine.native.shim import Report, Shim, wait_exit, wait_readable
 
 OUTPUT_LIMIT = 4096
 START_LIMIT = 30.0
@@ -28,24 +27,8 @@ START_LIMIT = 30.0
 AFTER_END = 0.25
 """Seconds that the output may outlast the command: what it left in the background may hold the pipe for ever."""
 CLOSE_DEADLINE = 5.0
-EXECUTING = b"executing "
+NOT_EXECUTABLE = 126
 _counter = itertools.count(1)
-
-
-def describe(launch: Launch, argv: Sequence[str], *, as_root: bool) -> Enter:
-    """What a command inside shares with the instance. Without root there is only the one mapped user."""
-    root = as_root and not launch["user_namespace"]
-    return {
-        "argv": list(argv),
-        "environment": dict(launch["environment"]),
-        "workdir": launch["workdir"],
-        "uid": 0 if root else launch["uid"],
-        "gid": 0 if root else launch["gid"],
-        "groups": [0] if root else launch["groups"],
-        "capabilities": launch["capabilities"],
-        "no_new_privileges": launch["no_new_privileges"],
-        "cgroups": list(launch["cgroups"]),
-    }
 
 
 class Helpers:
@@ -55,9 +38,8 @@ class Helpers:
         self._commands: set[Command] = set()
         self._beside: list[asyncio.subprocess.Process] = []
 
-    async def execute(self, enter: Enter, namespaces: Mapping[str, int], unified: str, timeout: float) -> ExecResult:
+    async def execute(self, command: Command, timeout: float) -> ExecResult:
         """Run a command inside; kill its tree at the timeout."""
-        command = Command(enter, namespaces, unified)
         self._commands.add(command)
         try:
             return await command.run(timeout)
@@ -71,7 +53,7 @@ class Helpers:
         """A program of the host, with the caller's environment, in the instance's user and network namespaces."""
         joined = {name: namespaces[name] for name in ("user", "net") if name in namespaces}
         process = await asyncio.create_subprocess_exec(
-            *boot.command("enter", "beside", json.dumps(joined), str(os.getpid()), *argv),
+            *beside.command(joined, list(argv)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -96,52 +78,48 @@ class Helpers:
 
 
 class Command:
-    """One command inside: the script that enters, its output, and a socket by which it is told what to do.
+    """One command inside: a shim that enters the namespaces and waits for it, and its output, which is one pipe."""
 
-    The description goes by the socket, not by the arguments, because those are there for everybody to read.
-    """
-
-    def __init__(self, enter: Enter, namespaces: Mapping[str, int], unified: str) -> None:
-        self._folder = _own_cgroup(enter, unified)
+    def __init__(
+        self, launch: Launch, argv: Sequence[str], namespaces: Mapping[str, int], unified: str, *, as_root: bool
+    ) -> None:
+        self._program = argv[0]
+        self._folder = _own_cgroup(unified)
+        cgroups = [self._folder or one if one == unified else one for one in launch["cgroups"]]
         self._output = bytearray()
-        self._answer = b""
+        self._code = exit_codes.KILLED
+        self._error = ""
         self._executing: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._begun = time.monotonic()
-        ours, theirs = socket.socketpair()
         read, write = os.pipe2(os.O_CLOEXEC)
-        with theirs:
-            arguments = ("inside", json.dumps(dict(namespaces)), str(os.getpid()), str(theirs.fileno()))
-            try:
-                self._process = subprocess.Popen(
-                    boot.command("enter", *arguments),
-                    stdin=subprocess.DEVNULL,
-                    stdout=write,
-                    stderr=write,
-                    env=boot.environment(),
-                    cwd="/",
-                    pass_fds=(*namespaces.values(), theirs.fileno()),
-                    start_new_session=True,
-                )
-            finally:
-                os.close(write)
-        with contextlib.suppress(OSError):
-            ours.sendall(json.dumps(enter).encode() + b"\n")
-        self._readers = (Reader(read, self._keep), Reader(ours.detach(), self._hear))
+        try:
+            described = records.inside(launch, argv, namespaces, cgroups, as_root=as_root)
+            given = (write, *namespaces.values())
+            self._shim = Shim.spawn((("output", write, write), *described), pass_fds=given)
+        except BaseException:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        self._reader = Reader(read, self._keep)
+        self._shim.listen(self._hear, self._shim.hang_up)
 
     def _keep(self, _moment: float, data: bytes) -> None:
         self._output.extend(data[: OUTPUT_LIMIT - len(self._output)])
 
-    def _hear(self, _moment: float, data: bytes) -> None:
-        """What the script says: the moment at which it executes the command, then an error if that failed."""
-        self._answer += data
-        line, newline, rest = self._answer.partition(b"\n")
-        if newline and line.startswith(EXECUTING) and not self._executing.done():
-            self._executing.set_result(float(line.removeprefix(EXECUTING)))
-            self._answer = rest
+    def _hear(self, report: Report) -> None:
+        if report.word == "started" and not self._executing.done():
+            self._executing.set_result(float(report.rest.split()[1]))
+        elif report.word == "error":
+            step, number, _ = report.failure()
+            self._code = NOT_EXECUTABLE
+            self._error = f"{self._program if step == 'exec' else step}: {os.strerror(number)}"
+        elif report.word == "exited":
+            self._code = json.loads(report.rest)["code"]
 
     async def run(self, timeout: float) -> ExecResult:
         """Wait for the command's end, and kill all that came from it at its timeout."""
-        ending = asyncio.create_task(wait_exit(self._process, START_LIMIT + timeout + CLOSE_DEADLINE))
+        ending = asyncio.create_task(wait_exit(self._shim.process, START_LIMIT + timeout + CLOSE_DEADLINE))
         try:
             first: set[asyncio.Future[Any]] = {ending, self._executing}
             await asyncio.wait(first, timeout=START_LIMIT, return_when=asyncio.FIRST_COMPLETED)
@@ -151,24 +129,59 @@ class Command:
             self.kill()
             await asyncio.shield(ending)
             ended = time.monotonic()
-            for reader in self._readers:
-                await asyncio.shield(reader.stop(AFTER_END))
+            await asyncio.shield(self._shim.wait_gone())
+            await asyncio.shield(self._reader.stop(AFTER_END))
             if self._folder:
                 with contextlib.suppress(OSError):  # what it left in the background lives on in it
                     Path(self._folder).rmdir()
         begun = self._executing.result() if self._executing.done() else self._begun
-        code = self._process.returncode if in_time else None
-        output = self._output.decode(errors="replace")
-        return ExecResult(code, output, begun, ended, self._answer.decode(errors="replace"))
+        code = self._code if in_time else None
+        return ExecResult(code, self._output.decode(errors="replace"), begun, ended, self._error)
 
     def kill(self) -> None:
         """SIGKILL to the command and all that came from it, if it still runs."""
-        if self._process.poll() is None:
-            kill_tree(self._process.pid, self._folder)
+        if self._shim.process.poll() is None:
+            kill_tree(self._shim.process.pid, self._folder)
 
 
-def _own_cgroup(enter: Enter, unified: str) -> str:
-    """A cgroup for this command alone, so that its whole tree can be killed; "" where there is no unified tree."""
+async def attached(
+    launch: Launch, argv: Sequence[str], namespaces: Mapping[str, int], *, as_root: bool
+) -> tuple[int, str]:
+    """Run a command inside with our own stdin, stdout and stderr; gives its exit code, and why it could not be run.
+    It is killed when we end."""
+    code, error = exit_codes.KILLED, ""
+
+    def hear(report: Report) -> None:
+        nonlocal code, error
+        if report.word == "error":
+            step, number, about = report.failure()
+            code = exit_codes.of_execute_error(number) if step == "exec" else exit_codes.START_FAILED
+            error = f"{about or step}: {os.strerror(number)}"
+        elif report.word == "exited" and not error:
+            code = json.loads(report.rest)["code"]
+
+    described = records.inside(launch, argv, namespaces, launch["cgroups"], as_root=as_root)
+    outputs = os.dup(1), os.dup(2)  # the shim's own are thrown away
+    try:
+        given = (*outputs, *namespaces.values())
+        shim = Shim.spawn((("input", 0), ("output", *outputs), *described), pass_fds=given, stdin=0)
+    finally:
+        for descriptor in outputs:
+            os.close(descriptor)
+    shim.listen(hear, shim.hang_up)
+    descriptor = os.pidfd_open(shim.process.pid)
+    try:
+        while not await wait_readable(descriptor, 3600.0):
+            pass
+    finally:
+        os.close(descriptor)
+        shim.hang_up()
+        await shim.wait_gone()
+    return code, error
+
+
+def _own_cgroup(unified: str) -> str:
+    """A cgroup for a command alone, so that its whole tree can be killed; "" where there is no unified tree."""
     if not unified:
         return ""
     folder = f"{unified}/exec-{next(_counter)}"
@@ -176,7 +189,6 @@ def _own_cgroup(enter: Enter, unified: str) -> str:
         Path(folder).mkdir()
     except OSError:
         return ""
-    enter["cgroups"] = [folder if one == unified else one for one in enter["cgroups"]]
     return folder
 
 
@@ -191,11 +203,11 @@ def kill_tree(pid: int, folder: str) -> None:
             _send(one, signal.SIGSTOP)
         found |= new
     if folder:
-        inside.kill_all(folder)
+        leftovers.kill_all(folder)
     found.discard(pid)
     for one in found:
         _send(one, signal.SIGKILL)
-    # the script that entered has to reap the command: killed with it, it would leave a zombie to the service's PID 1
+    # the shim has to reap the command: killed with it, it would leave a zombie to the service's PID 1
     _send(pid, signal.SIGCONT if found else signal.SIGKILL)
 
 

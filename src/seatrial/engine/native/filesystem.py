@@ -1,18 +1,18 @@
 """Decides what the instance sees of the file system: the host's files for the base image, the project at its place.
 
-Looks at the host, changes nothing. The steps are carried out by `inside/view.py`.
+Looks at the host, changes nothing. The steps are turned into records by `view.py`.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seatrial.engine.native import looking
-from seatrial.engine.native.inside.description import Step
+from seatrial.engine.native.description import Step
 from seatrial.engine.native.users import Accounts, User
 from seatrial.model.service import Mount, Service
 
@@ -46,6 +46,8 @@ class Wish:
     user_namespace: bool
     mountinfo: str
     cgroup_folders: tuple[tuple[str, str], ...] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    resolver: str = "options timeout:1\n"
 
 
 def plan(service: Service, wish: Wish) -> tuple[list[Step], list[str]]:
@@ -146,7 +148,8 @@ def _kernel_file_systems(building: Building, service: Service, wish: Wish) -> No
 def _identity(building: Building, wish: Wish) -> None:
     """The files that tell the instance who and where it is."""
     hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{wish.hostname}\n"
-    texts = {"/etc/hosts": hosts, "/etc/hostname": f"{wish.hostname}\n", "/etc/resolv.conf": "options timeout:1\n"}
+    hosts += "".join(f"{address}\t{name}\n" for name, address in wish.hosts.items())
+    texts = {"/etc/hosts": hosts, "/etc/hostname": f"{wish.hostname}\n", "/etc/resolv.conf": wish.resolver}
     user = wish.user
     if user.invented:
         line = f"{user.name}:x:{user.uid}:{user.gid}::{user.home}:/bin/sh\n"

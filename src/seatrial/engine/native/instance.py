@@ -3,160 +3,273 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import functools
+import json
 import os
 import signal as signals
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
-from seatrial.engine.contract import exit_codes, stopping
-from seatrial.engine.interface import Ended, ExecResult, Listener, Output, ProcessState, StartError, StartOptions
-from seatrial.engine.native import execution, leftovers, sockets
-from seatrial.engine.native.cgroups import Cgroups
-from seatrial.engine.native.launching import Launcher, Message, start_error
+from seatrial.engine.contract import stopping
+from seatrial.engine.interface import Ended, ExecResult, Listener, Output, ProcessState, StartError
+from seatrial.engine.native import execution, leftovers, sockets, watchdog
+from seatrial.engine.native.description import Launch
 from seatrial.engine.native.output import Reader
-from seatrial.engine.native.plan import Host, Plan
 from seatrial.engine.native.processes import ProcessTable
+from seatrial.engine.native.rotation import Compressor
+from seatrial.engine.native.shim import Report, wait_readable
 
-NAMESPACES = ("ipc", "uts", "net", "cgroup", "pid", "mnt")
-START_DEADLINE = 60.0
+NAMESPACES = ("ipc", "uts", "net", "pid", "mnt")
 OUTPUT_DEADLINE = 2.0
+END_DEADLINE = 10.0
+STREAMS = ("stdout", "stderr")
+STEPS = {
+    "clone": "new namespaces",
+    "map": "new user namespace",
+    "hostname": "host name",
+    "loopback": "network",
+    "limit": "ulimits",
+}
+"""Names of the shim's steps for people, where they aren't the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What has to be known of an instance besides its processes; it can be kept as JSON."""
+
+    launch: Launch
+    init: str
+    approximations: tuple[str, ...]
+    enforcement: tuple[str, ...]
+    unified: str
+    outer_uid: int
+    watchdog: int | None = None
+    """Bytes of resident memory above which all of it is killed, where no cgroup limits it."""
+
+
+class Parent(Protocol):
+    """What an instance needs of its shim, whoever started that."""
+
+    def hang_up(self) -> None:
+        """Be its owner no longer."""
+
+    async def wait_gone(self) -> None:
+        """Wait for its end and for the end of what it tells."""
+
+    def forget(self) -> None:
+        """Listen no longer, and leave it alone."""
+
+
+def start_error(report: Report, root: str) -> StartError:
+    """The error that the shim reported: which step of the set-up of the instance failed, and why."""
+    step, number, about = report.failure()
+    reason = os.strerror(number)
+    if step == "mount" and about == "/":
+        return StartError("private mounts", reason)
+    if step == "chdir":
+        return StartError(f"working directory {about}", reason)
+    if about.startswith(f"{root}/"):
+        return StartError("file system", f"{step} {about.removeprefix(root)}: {reason}")
+    if step in STEPS:
+        return StartError(STEPS[step], reason)
+    return StartError(step, f"{about}: {reason}" if about else reason)
 
 
 class NativeInstance:
-    """An instance of the native engine; made by `launch`."""
+    """An instance of the native engine; made by `starting.launch` and `keeping.adopt`."""
 
-    def __init__(self, plan: Plan, cgroups: Cgroups, host: Host, launcher: Launcher, options: StartOptions) -> None:
+    def __init__(self, about: About, on_output: Callable[[Output], None]) -> None:
         loop = asyncio.get_running_loop()
-        self._plan = plan
-        self._cgroups = cgroups
-        self._host = host
-        self._launcher = launcher
-        self._host_pid: asyncio.Future[int] = loop.create_future()
-        self._prepared: asyncio.Future[list[str]] = loop.create_future()
-        self._executing: asyncio.Future[float] = loop.create_future()
+        self.about = about
+        self.parent: Parent | None = None
+        self.host_pid: asyncio.Future[int] = loop.create_future()
+        self.executing: asyncio.Future[float] = loop.create_future()
+        self.skipped: collections.Counter[str] = collections.Counter()
+        """How many attempts at a step failed that may fail, by what it was about."""
+        self.troubles: list[str] = []
+        """What the shim had to tell of its log or its exit record, a line each."""
+        self.compressor: Compressor | None = None
         self._ended: asyncio.Future[Ended] = loop.create_future()
-        self._error: Message = {}
-        self._notes: list[str] = []
+        self._outputs: dict[str, asyncio.Future[float]] = {stream: loop.create_future() for stream in STREAMS}
+        self._error = ""
         self._pidfd = -1
         self._namespaces: dict[str, int] = {}
         self._table: ProcessTable | None = None
         self._helpers = execution.Helpers()
         self._closing: asyncio.Task[None] | None = None
-        self._on_output = options.on_output
-        self._readers = [
-            Reader(descriptor, functools.partial(self._pass_on, stream))
-            for stream, descriptor in zip(("stdout", "stderr"), launcher.outputs, strict=True)
-        ]
-        launcher.listen(self._on_message, self._on_end)
+        self._watchdog: asyncio.Task[None] | None = None
+        self._killed_for_memory = 0
+        self._on_output = on_output
+        self._readers: list[Reader] = []
 
-    @classmethod
-    async def launch(cls, plan: Plan, cgroups: Cgroups, host: Host, options: StartOptions) -> Self:
-        """Start it; on any failure nothing is left."""
-        instance = cls(plan, cgroups, host, Launcher.spawn(plan.launch), options)
-        try:
-            async with asyncio.timeout(START_DEADLINE):
-                instance._notes = await instance._prepared
-                instance._hold(await instance._host_pid)
-                instance._launcher.go()
-                await instance._executing
-        except TimeoutError:
-            await instance.close()
-            raise StartError("launcher", f"the set-up took more than {START_DEADLINE:g} s") from None
-        except OSError as error:
-            await instance.close()
-            raise StartError("launcher", f"PID 1 ended during the set-up ({error})") from error
-        except BaseException:
-            await instance.close()
-            raise
-        return instance
+    def read(self, stream: str, descriptor: int) -> None:
+        """Pass on what comes from a pipe as the instance's output."""
+        self._readers.append(Reader(descriptor, functools.partial(self._pass_on, stream)))
 
-    def _hold(self, pid: int) -> None:
-        """Open what names the instance for good, while its PID 1 waits for the word to go."""
+    def hold(self, pid: int) -> None:
+        """Open what names the instance for good, while its PID 1 waits for the word to go, or runs."""
         self._pidfd = os.pidfd_open(pid)
-        names = ("user", *NAMESPACES) if self._host.user_namespace else NAMESPACES
-        for name in names:
+        is_mapped = self.about.launch["user_namespace"]
+        names = ("user", *NAMESPACES) if is_mapped else NAMESPACES
+        for name in names if self.about.launch["network"] == "own" else [each for each in names if each != "net"]:
             self._namespaces[name] = os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        mapped = (self._host.uid, self._plan.launch["map_uid"]) if self._host.user_namespace else None
+        mapped = (self.about.outer_uid, self.about.launch["map_uid"]) if is_mapped else None
         self._table = ProcessTable(str(Path(f"/proc/{pid}/ns/pid").readlink()), mapped)
 
+    def hold_cgroup(self) -> None:
+        """The namespace of cgroups too, which PID 1 made for itself before it executed the command."""
+        with contextlib.suppress(OSError):  # it may have ended
+            path = f"/proc/{self.host_pid.result()}/ns/cgroup"
+            self._namespaces["cgroup"] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            signals.pidfd_send_signal(self._pidfd, 0)
+
     def _pass_on(self, stream: str, moment: float, data: bytes) -> None:
+        if not data:
+            self._note_output_end(stream, moment)
         self._on_output(Output(moment, stream, data))
 
-    def _on_message(self, message: Message) -> None:
-        for name, future in (
-            ("host_pid", self._host_pid),
-            ("prepared", self._prepared),
-            ("executing", self._executing),
-        ):
-            if name in message and not future.done():  # it is done where the start was cancelled meanwhile
-                future.set_result(message[name])
-        if "error" in message:
-            self._on_error(message["error"])
-        if "ended" in message:
-            self._on_ended(message["ended"])
+    def _note_output_end(self, stream: str, moment: float) -> None:
+        if not self._outputs[stream].done():
+            self._outputs[stream].set_result(moment)
 
-    def _on_error(self, error: Message) -> None:
-        if error["step"] == "execute":
-            self._error = error
+    def on_report(self, report: Report) -> None:
+        """One line of what the shim tells."""
+        word, rest = report.word, report.rest
+        if word == "created" and not self.host_pid.done():  # it is done where the start was cancelled meanwhile
+            self.host_pid.set_result(int(rest))
+        elif word == "started" and not self.executing.done():
+            self.hold_cgroup()
+            self.executing.set_result(float(rest.split()[1]))
+        elif word == "skipped":
+            self.skipped[report.failure()[2]] += 1
+        elif word == "error":
+            self._on_error(report)
+        elif word == "exited":
+            self.on_exited(json.loads(rest))
+        elif word == "output-ended" and not self._readers:
+            self._note_output_end(rest, time.monotonic())
+        elif word == "log-rotated" and self.compressor:
+            self.compressor.wake()
+        elif word in {"log-full", "log-error", "record-error"}:
+            self.troubles.append(f"{word} {rest}")
+
+    def _on_error(self, report: Report) -> None:
+        step, number, about = report.failure()
+        if step == "exec":
+            self._error = f"{about}: {os.strerror(number)}"
         else:
-            self._fail(start_error(error))
+            self.fail(start_error(report, f"{self.about.launch['stage']}/root"))
 
-    def _fail(self, error: StartError) -> None:
+    def fail(self, error: StartError) -> None:
         """The set-up failed: whoever waits for it gets the error."""
-        for future in (self._prepared, self._host_pid, self._executing):
+        for future in (self.host_pid, self.executing):
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # it is raised where it is awaited, once
 
-    def _on_ended(self, ended: Message) -> None:
-        code, number = exit_codes.of_wait_status(ended["status"])
-        if not self._executing.done():
-            self._fail(StartError("launcher", f"PID 1 ended during the set-up ({code})"))
-        error = ""
-        if self._error:
-            code, error = exit_codes.of_execute_error(self._error["number"]), self._error["message"]
+    def on_exited(self, record: dict[str, Any]) -> None:
+        """The exit record, from the shim's mouth or from its file."""
+        if self._error and not self.executing.done():
+            self.executing.set_result(record["monotonic"])
+        error = self._error or ("closed while it ran" if self._closing else "")
         if not self._ended.done():
-            self._ended.set_result(Ended(ended["time"], code, number, ended["oom_kills"], error))
+            kills = record["oom_kills"] + self._killed_for_memory
+            ended = Ended(record["monotonic"], record["code"], record["signal"], kills, error)
+            self._ended.set_result(ended)
 
-    def _on_end(self) -> None:
-        """The launcher is gone: closed by us, or killed, and the instance with it."""
-        self._fail(StartError("launcher", "it ended before the command was started"))
+    def on_end(self) -> None:
+        """The shim is gone: its work is done, or it was killed, and the instance has to go with it."""
+        self.fail(StartError("shim", "it ended before the command was started"))
         if not self._ended.done():
-            error = "closed while it ran" if self._closing else "the launcher was killed, and the instance with it"
-            self._ended.set_result(Ended(time.monotonic(), exit_codes.KILLED, signals.SIGKILL, 0, error))
+            with contextlib.suppress(OSError):  # PID 1 may have changed its user, and so escaped its parent's end
+                self._send(signals.SIGKILL)
+            error = "closed while it ran" if self._closing else "the shim was killed, and the instance with it"
+            self._ended.set_result(Ended(time.monotonic(), 128 + signals.SIGKILL, signals.SIGKILL, 0, error))
+        if not self._readers:
+            for stream in STREAMS:
+                self._note_output_end(stream, time.monotonic())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether PID 1 has ended."""
+        return self._ended.done()
 
     @property
     def started(self) -> float:
         """When PID 1 executed the command."""
-        return self._executing.result()
+        return self.executing.result()
 
     @property
     def init(self) -> str:
         """The name of the init that is PID 1, or empty."""
-        return self._plan.init
+        return self.about.init
 
     @property
     def approximations(self) -> tuple[str, ...]:
         """What differs here from the real image, one sentence each."""
-        return (*self._plan.approximations, *self._notes)
+        return self.about.approximations
 
     @property
     def enforcement(self) -> tuple[str, ...]:
         """The limits in force and how, and those that could not be enforced."""
-        return self._cgroups.enforcement
+        return self.about.enforcement
 
     async def signal(self, number: int) -> float:
         """Send a signal to PID 1; returns the moment. ProcessLookupError if it has ended."""
         if self._pidfd < 0 or self._ended.done():
             raise ProcessLookupError("PID 1 has ended")
         moment = time.monotonic()
-        signals.pidfd_send_signal(self._pidfd, number)
+        self._send(number)
         return moment
+
+    def _send(self, number: int) -> None:
+        if self._pidfd < 0:
+            raise ProcessLookupError("PID 1 has ended")
+        signals.pidfd_send_signal(self._pidfd, number)
+
+    def guard(self) -> None:
+        """Watch its memory, where no cgroup does."""
+        if self.about.watchdog is not None and not self._ended.done():
+            looked_at = watchdog.watch(self._pids, self.about.watchdog, self._kill_for_memory)
+            self._watchdog = asyncio.create_task(looked_at)
+            self._ended.add_done_callback(lambda _ended: self._stop_guard())
+
+    def _pids(self) -> list[int]:
+        return [process.host_pid for process in self.processes()]
+
+    def _kill_for_memory(self) -> None:
+        self._killed_for_memory = 1
+        self.kill_all()
+
+    def _stop_guard(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+
+    def freeze(self, *, is_frozen: bool) -> None:
+        """Freeze all processes, or let them go on: by the cgroup, or one by one where there is no unified tree."""
+        if self.about.unified:
+            (Path(self.about.unified) / "cgroup.freeze").write_text("1" if is_frozen else "0", encoding="ascii")
+            return
+        seen: set[int] = set()
+        while new := {process.host_pid for process in self.processes()} - seen:
+            for pid in new:  # until no new one appears: one may be forking
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signals.SIGSTOP if is_frozen else signals.SIGCONT)
+            seen |= new
+
+    def kill_all(self) -> None:
+        """SIGKILL to all processes that are left of it, wherever they came from."""
+        for folder in self.about.launch["cgroups"]:
+            leftovers.kill_all(folder)
+        for process in self.processes():
+            with contextlib.suppress(OSError):
+                os.kill(process.host_pid, signals.SIGKILL)
 
     async def stop(self, number: int, grace: float) -> tuple[Ended, bool]:
         """Stop by the contract: the signal to PID 1, the grace period, SIGKILL. Returns how it ended, and whether
@@ -189,8 +302,8 @@ class NativeInstance:
 
     async def wait_output(self) -> float:
         """Wait for the end of both output streams; returns the moment."""
-        await asyncio.wait([reader.ended for reader in self._readers])
-        return max(reader.ended.result() for reader in self._readers)
+        await asyncio.wait(self._outputs.values())
+        return max(ended.result() for ended in self._outputs.values())
 
     def processes(self) -> tuple[ProcessState, ...]:
         """The processes alive (or zombies) now."""
@@ -198,7 +311,7 @@ class NativeInstance:
 
     def listeners(self) -> tuple[Listener, ...]:
         """What listens now in the instance's network namespace."""
-        return sockets.listeners(self._host_pid.result()) if not self._ended.done() else ()
+        return sockets.listeners(self.host_pid.result()) if not self._ended.done() else ()
 
     async def execute(self, argv: Sequence[str], *, timeout: float, as_root: bool = False) -> ExecResult:
         """Run a command inside the instance's namespaces with its environment, user and working directory.
@@ -206,8 +319,13 @@ class NativeInstance:
         now = time.monotonic()
         if self._ended.done() or self._closing:
             return ExecResult(None, "", now, now, "the instance has ended")
-        enter = execution.describe(self._plan.launch, argv, as_root=as_root)
-        return await self._helpers.execute(enter, self._namespaces, self._cgroups.unified, timeout)
+        unified = self.about.unified
+        command = execution.Command(self.about.launch, argv, self._namespaces, unified, as_root=as_root)
+        return await self._helpers.execute(command, timeout)
+
+    async def attach(self, argv: Sequence[str], *, as_root: bool = False) -> tuple[int, str]:
+        """Run a command inside with our own stdin, stdout and stderr: its exit code, and why it could not be run."""
+        return await execution.attached(self.about.launch, argv, self._namespaces, as_root=as_root)
 
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> asyncio.subprocess.Process:
         """Run a program of the host in the instance's network (and user) namespace only: the load generator."""
@@ -223,17 +341,40 @@ class NativeInstance:
 
     async def _close(self) -> None:
         await self._helpers.close()
-        self._launcher.hang_up()
-        await self._launcher.wait_gone()
-        self._on_end()
+        if not self._ended.done():
+            with contextlib.suppress(OSError):
+                self._send(signals.SIGKILL)
+        if self.parent:
+            self.parent.hang_up()
+            await self.parent.wait_gone()
+        self.on_end()
+        if self._pidfd >= 0:
+            await wait_readable(self._pidfd, END_DEADLINE)
+        await self._let_go(OUTPUT_DEADLINE)
+        leftovers.remove(self.about.launch["owned"])
+
+    async def release(self) -> None:
+        """Close what names it, and leave it alone: an instance that stays lives on, and can be adopted."""
+        if self._closing is None:
+            await self._helpers.close()
+            if self.parent:
+                self.parent.hang_up()
+                self.parent.forget()
+            self._closing = asyncio.create_task(self._let_go(0))
+        await asyncio.shield(self._closing)
+
+    async def _let_go(self, within: float) -> None:
+        """Wait for the end of the output, and close what names the instance."""
+        self._stop_guard()
         for reader in self._readers:
-            await reader.stop(OUTPUT_DEADLINE)
+            await reader.stop(within)
+        if self.compressor:
+            await self.compressor.finish()
         for descriptor in (self._pidfd, *self._namespaces.values()):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._pidfd = -1
         self._namespaces.clear()
-        leftovers.remove(self._plan.launch["owned"])
 
     async def __aenter__(self) -> Self:
         return self

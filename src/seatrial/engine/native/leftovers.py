@@ -5,16 +5,21 @@ A name tells its owner: PID namespace, process and its start time. What belongs 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from seatrial.engine.native import processes
 from seatrial.engine.native.cgroups import PREFIX, Hierarchy
-from seatrial.engine.native.inside import launcher
 
+REMOVAL_DEADLINE = 10.0
+STAYS = "stays-"
+"""What the name of something has that outlives its owner: it is swept only where nobody uses it any more."""
 _NAME = re.compile(re.escape(PREFIX) + r"(\d+)-(\d+)-(\d+)-.*")
 
 
@@ -48,9 +53,54 @@ def sweep(trees: Sequence[Hierarchy]) -> None:
             entries = [entry.name for entry in Path(place_name).iterdir()]
         except OSError:
             continue
-        remove([f"{place_name}/{entry}" for entry in entries if is_orphaned(entry)])
+        orphaned = [entry for entry in entries if is_orphaned(entry)]
+        remove([f"{place_name}/{entry}" for entry in orphaned if f"-{STAYS}" not in entry])
+        for entry in orphaned:
+            with contextlib.suppress(OSError):  # a cgroup with processes is busy
+                Path(f"{place_name}/{entry}").rmdir()
 
 
 def remove(folders: Sequence[str]) -> None:
-    """Remove directories of ours, killing what is still in a cgroup."""
-    launcher.remove(list(folders))
+    """Remove cgroups of ours (killing what is still in them) and directories, innermost first."""
+    deadline = time.monotonic() + REMOVAL_DEADLINE
+    for folder in folders:
+        pause = 0.001
+        while not _is_removed(folder) and time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(pause * 2, 0.1)
+
+
+def _is_removed(folder: str) -> bool:
+    """Whether the directory is gone. A cgroup is busy until the kernel has let go of the last dead process."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _is_removed(entry.path)
+    try:
+        Path(folder).rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        kill_all(folder)
+        return False
+    return True
+
+
+def kill_all(folder: str) -> None:
+    """SIGKILL to all processes of a cgroup."""
+    with contextlib.suppress(OSError):
+        _write(f"{folder}/cgroup.kill", "1")
+        return
+    with contextlib.suppress(OSError):
+        for pid in Path(f"{folder}/cgroup.procs").read_text(encoding="ascii").split():
+            with contextlib.suppress(OSError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def _write(path: str, text: str) -> None:
+    """Into a file that is there: never makes one."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)

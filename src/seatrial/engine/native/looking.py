@@ -7,7 +7,8 @@ import stat
 from pathlib import Path
 
 
-def _mode(path: str | Path) -> int:
+def mode(path: str | Path) -> int:
+    """Kind and permissions as stat(2) has them, 0 if there is nothing."""
     try:
         return Path(path).stat().st_mode
     except (OSError, ValueError):
@@ -16,17 +17,17 @@ def _mode(path: str | Path) -> int:
 
 def exists(path: str | Path) -> bool:
     """Whether there is anything."""
-    return _mode(path) != 0
+    return mode(path) != 0
 
 
 def is_directory(path: str | Path) -> bool:
     """Whether it is a directory, links followed."""
-    return stat.S_ISDIR(_mode(path))
+    return stat.S_ISDIR(mode(path))
 
 
 def is_file(path: str | Path) -> bool:
     """Whether it is a regular file, links followed."""
-    return stat.S_ISREG(_mode(path))
+    return stat.S_ISREG(mode(path))
 
 
 def is_program(path: str | Path) -> bool:

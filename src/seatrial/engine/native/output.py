@@ -38,6 +38,11 @@ class Reader:
         os.close(self._descriptor)
         self.ended.set_result(moment)
 
+    def drop(self) -> None:
+        """Read no more, and tell nobody."""
+        if not self.ended.done():
+            self._finish(time.monotonic())
+
     async def stop(self, within: float) -> None:
         """Read what is there until the end, but no longer than `within` seconds."""
         await asyncio.wait([self.ended], timeout=within)

@@ -1,4 +1,4 @@
-"""Decides everything about one instance: a service and this machine in, a `Launch` for the launcher out.
+"""Decides everything about one instance: a service and this machine in, a `Launch` out.
 
 It reads the host (passwd, mounts, programs) and changes nothing. Each difference from the real image is a sentence.
 """
@@ -9,13 +9,13 @@ import os
 import platform
 import resource
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seatrial.engine.interface import StartOptions
-from seatrial.engine.native import capabilities, filesystem, looking, programs, users
+from seatrial.engine.native import capabilities, filesystem, limits, looking, programs, users
 from seatrial.engine.native.cgroups import Cgroups
-from seatrial.engine.native.inside.description import Launch, Step
+from seatrial.engine.native.description import Launch, Step
 from seatrial.model.errors import InputError
 from seatrial.model.service import Service
 
@@ -35,6 +35,7 @@ class Host:
     accounts: users.Accounts
     mountinfo: str
     environment: Mapping[str, str]
+    resolver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +67,23 @@ def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, 
         user_namespace=host.user_namespace,
         mountinfo=host.mountinfo,
         cgroup_folders=_cgroup_views(cgroups),
+        hosts=options.hosts,
+        resolver=host.resolver if options.network == "host" else "options timeout:1\n",
     )
     steps, notes = filesystem.plan(service, wish)
     environment = _environment(service, options, user, found.path, hostname)
     launch = _launch(service, host, user, steps, cgroups, stage)
-    launch |= {"argv": list(argv), "environment": environment, "hostname": hostname}
-    sentences = (*_general(service, host, found.path), *_user_notes(user, host, service), *found.notes, *notes)
+    launch |= {"argv": list(argv), "environment": environment, "hostname": hostname, "network": options.network}
+    sentences = (*_general(service, host, options, found.path), *_user_notes(user, host, service), *found.notes, *notes)
     return Plan(launch, init, user, tuple(dict.fromkeys(sentences)))
 
 
-def probe(host: Host) -> Launch:
-    """A launch that makes the namespaces and nothing else: can this machine do it?"""
-    user = users.User("root", 0, 0, "/root")
-    empty = Cgroups((), "", {}, ())
-    launch = _launch(Service("probe", "/", None), host, user, [], empty, "")
-    launch["probe"] = True
-    return launch
+def limited(plan: Plan, enforced: limits.Plan) -> Plan:
+    """The plan with the limits that each process has by itself."""
+    own = {number: (soft, hard) for number, soft, hard in plan.launch["ulimits"]}
+    own |= {_limit_number(each.name): (each.soft, each.hard) for each in enforced.rlimits}
+    launch = plan.launch | {"ulimits": [(number, *limit) for number, limit in sorted(own.items())]}
+    return replace(plan, launch=launch)
 
 
 def _argv(service: Service) -> tuple[str, ...]:
@@ -125,10 +127,10 @@ def _environment(service: Service, options: StartOptions, user: users.User, path
 
 
 def _launch(service: Service, host: Host, user: users.User, steps: list[Step], cgroups: Cgroups, stage: str) -> Launch:
-    limits = service.limits
+    adjusted = service.limits.oom_score_adj
     return {
-        "probe": False,
         "user_namespace": host.user_namespace,
+        "network": "own",
         "map_uid": user.uid,
         "map_gid": user.gid,
         "stage": stage,
@@ -143,10 +145,19 @@ def _launch(service: Service, host: Host, user: users.User, steps: list[Step], c
         "capabilities": capabilities.granted(service.cap_add, service.cap_drop),
         "no_new_privileges": service.no_new_privileges,
         "ulimits": _ulimits(service),
-        "oom_score": limits.oom_score_adj.value if limits.oom_score_adj else 0,
+        "oom_score": adjusted.value if adjusted else 0,
         "cgroups": list(cgroups.folders),
-        "owned": [*cgroups.folders, stage] if stage else list(cgroups.folders),
+        "oom": _oom_file(cgroups),
+        "owned": [*cgroups.folders, stage],
     }
+
+
+def _oom_file(cgroups: Cgroups) -> str:
+    """Where the kernel counts the processes that it kills for memory."""
+    folder = cgroups.by_controller.get("memory", "")
+    if not folder:
+        return ""
+    return f"{folder}/{'memory.events' if folder == cgroups.unified else 'memory.oom_control'}"
 
 
 def _ulimits(service: Service) -> list[tuple[int, int, int]]:
@@ -170,7 +181,7 @@ def _limit_number(name: str) -> int:
     return int(number)
 
 
-def _general(service: Service, host: Host, path: str) -> list[str]:
+def _general(service: Service, host: Host, options: StartOptions, path: str) -> list[str]:
     """What differs for every service on this engine."""
     images = [image.value for image in service.base_images] or ([service.image.value] if service.image else [])
     named = images[-1] if images else "the base image"
@@ -181,11 +192,14 @@ def _general(service: Service, host: Host, path: str) -> list[str]:
     if service.depends_on:
         names = ", ".join(sourced.value.service for sourced in service.depends_on)
         sentences.append(f"dependencies are not started: {names}")
-    sentences.append("the network is loopback alone: no DNS, no outside")
+    if options.network == "host":
+        sentences.append("the network is that of this host: a port that the service listens on is taken on the host")
+    else:
+        sentences.append("the network is loopback alone: no DNS, no outside")
     sentences.append("no seccomp or AppArmor profile is applied")
-    limits = service.limits
-    if limits.cpus is not None and limits.cpus.value > host.cores:
-        sentences.append(f"cpus {limits.cpus.value:g} is cut to the {host.cores} cores of this machine")
+    cpus = service.limits.cpus
+    if cpus is not None and cpus.value > host.cores:
+        sentences.append(f"cpus {cpus.value:g} is cut to the {host.cores} cores of this machine")
     if service.tty:
         sentences.append("tty: true is not imitated: output goes to pipes")
     return sentences
@@ -240,6 +254,7 @@ def own_host(user_namespace: bool) -> Host:
         accounts=users.Accounts(_text("/etc/passwd"), _text("/etc/group")),
         mountinfo=_text("/proc/self/mountinfo"),
         environment=dict(os.environ),
+        resolver=_text("/etc/resolv.conf"),
     )
 
 

@@ -1,23 +1,8 @@
-"""What the launcher is told: one JSON object. Types only, which the scripts import for type checking alone."""
+"""What was decided about one instance, as plain values that can be kept as JSON. Types only."""
 
 from __future__ import annotations
 
 from typing import Literal, TypedDict
-
-Kind = Literal[
-    "overlay",
-    "bind",
-    "tmpfs",
-    "directory",
-    "file",
-    "symlink",
-    "proc",
-    "sys",
-    "dev",
-    "mqueue",
-    "cgroup",
-    "read_only",
-]
 
 
 class Step(TypedDict, total=False):
@@ -25,7 +10,7 @@ class Step(TypedDict, total=False):
 
     `overlay` shows `sources` (first wins) with a scratch layer on top; `bind` shows a path; `tmpfs`, `directory`,
     `file` (copied from `source`, or `text`) and `symlink` make one; `proc`, `sys`, `dev`, `mqueue` are the kernel's
-    own; `read_only` seals a mount. `optional` steps that fail are left out; `note` then says what differs.
+    own; `read_only` seals a mount. `optional` steps that fail are left out.
     """
 
     do: Literal[
@@ -52,14 +37,14 @@ class Step(TypedDict, total=False):
     uid: int
     gid: int
     optional: bool
-    note: str
 
 
 class Launch(TypedDict):
     """One instance, completely decided."""
 
-    probe: bool
     user_namespace: bool
+    network: str
+    """ "own" or "host"."""
     map_uid: int
     map_gid: int
     stage: str
@@ -77,19 +62,7 @@ class Launch(TypedDict):
     oom_score: int | None
     cgroups: list[str]
     """Directories (of whatever hierarchy) whose cgroup.procs the instance is written to before it executes anything."""
+    oom: str
+    """The file in which the kernel counts the processes that it killed for memory, or ""."""
     owned: list[str]
     """Cgroup directories and the stage, to be removed at the end, innermost first."""
-
-
-class Enter(TypedDict):
-    """A command to run inside a running instance."""
-
-    argv: list[str]
-    environment: dict[str, str]
-    workdir: str
-    uid: int
-    gid: int
-    groups: list[int] | None
-    capabilities: int
-    no_new_privileges: bool
-    cgroups: list[str]
