@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cli import subject
+from seatrial.cli import choice, subject
 from seatrial.cli.arguments import _parser
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.place import Sourced
@@ -27,18 +27,18 @@ def service(name: str, dockerfile: str | None = None) -> Service:
 
 def test_the_only_service_is_taken_and_so_is_the_only_one_that_is_built() -> None:
     api, db = service("api", "Dockerfile"), service("db")
-    assert subject.choose([db], None) is db
-    assert subject.choose([db, api], None) is api
-    assert subject.choose([db, api], "db") is db
+    assert choice.choose([db], None) is db
+    assert choice.choose([db, api], None) is api
+    assert choice.choose([db, api], "db") is db
 
 
 def test_several_services_must_be_chosen_from() -> None:
     for services in ([service("a"), service("b")], [service("a", "x"), service("b", "y")]):
         with pytest.raises(InputError, match="there are several services: a, b") as caught:
-            subject.choose(services, None)
-        assert caught.value.hint == "seatrial drill --service a"
+            choice.choose(services, None)
+        assert caught.value.hint == "--service a"
     with pytest.raises(InputError, match="there is no service 'c'") as caught:
-        subject.choose([service("a")], "c")
+        choice.choose([service("a")], "c")
     assert "a" in caught.value.hint
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from seatrial.cli import check_arguments, fix_arguments
 from seatrial.model import catalogue
+from seatrial.model.values import dataclass
 
 EPILOG = """\
 exit codes: 0 good; 1 findings, failed drills (see --fail-on) or nothing proved at all; 2 usage or unreadable input;
@@ -31,13 +34,13 @@ class Command:
 
 def dispatch(argv: Sequence[str]) -> int:
     """Read the arguments and run the command."""
-    own, command = _split(argv)
-    parser = _parser()
+    own, command = (list(argv), None) if argv[:1] == ["exec"] else _split(argv)
+    parser = _parser([named] if own and (named := _command(own[0])) else ())
     arguments = parser.parse_args(own)
     if arguments.command is None:
         parser.print_help()
         return 0
-    if command is not None and arguments.command.name != "drill":
+    if command is not None and arguments.command.name not in ("drill", "run"):
         parser.error(f"unexpected arguments after --: {' '.join(command)}")
     if command == []:
         parser.error("there is no command after --")
@@ -57,7 +60,20 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
+        # argparse makes a formatter for each argument, and asks shutil for the width, whose import is slow.
+        super().__init__(prog, max_help_position=28, width=columns() - 2)
+
+
+@cache
+def columns() -> int:
+    """The width of the terminal, by the rules of `shutil.get_terminal_size`."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
+    except (OSError, ValueError):
+        return 80
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,7 +88,23 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _command(name: str) -> Command | None:
+    own = next((command for command in COMMANDS if command.name == name), None)
+    return own or next((command for command in _on_projects() if command.name == name), None)
+
+
+def _on_projects() -> tuple[Command, ...]:
+    """The commands on a compose project; a module of their own, so that the others start without it."""
+    from seatrial.cli.project_arguments import ENTRIES
+
+    return tuple(
+        Command(entry.name, entry.summary, f"seatrial {entry.name} {entry.usage}", entry.module, entry.add)
+        for entry in ENTRIES
+    )
+
+
+def _parser(known: Sequence[Command] = ()) -> argparse.ArgumentParser:
+    """The parser of these commands, by default of all; dispatch wants one alone, for a quick start."""
     parser = _Parser(
         prog="seatrial",
         description="The sea trial for services in containers: prove what a stop really does.",
@@ -82,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="store_true", help="print the version")
     parser.set_defaults(command=None)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="seatrial")
+    for command in known or (*COMMANDS, *_on_projects()):
         sub = commands.add_parser(
             command.name,
             help=command.summary,

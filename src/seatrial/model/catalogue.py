@@ -7,8 +7,9 @@ data alone. `sides` says how a requirement can be met with: "S" read from files,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from seatrial.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

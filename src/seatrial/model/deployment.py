@@ -7,11 +7,11 @@ they are started again. Places are kept inside the `Service`; here they are need
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
 from seatrial.model.service import Service
+from seatrial.model.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

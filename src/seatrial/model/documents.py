@@ -7,15 +7,16 @@ or judged, and nothing opens a file (what a build context holds is asked for thr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Service
+from seatrial.model.values import dataclass, field
 
 if TYPE_CHECKING:
     from seatrial.model.kubernetes import Cluster
+    from seatrial.model.source import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,15 @@ class Unit:
     manifests: tuple[Manifest, ...] = ()
     health: tuple[ShellCommand, ...] = ()
     origin: str = ""
+    has_source: bool = False
+    """Whether the source of what it runs is in the project, in a language that is read."""
+    read_program: Callable[[], Program | None] = field(default=lambda: None)
+    """Gives `program`; remembers its answer."""
+
+    @property
+    def program(self) -> Program | None:
+        """The source of what it runs, None where that isn't here."""
+        return self.read_program()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,40 +1,54 @@
 """A change of one file that meets one requirement, and what it promises to change and nothing else.
 
 Values alone: the rules' fixes make them, `files.editing` applies them, and `files.promises` holds the outcome against
-the promise. An edit never holds more of a file than the span that it replaces.
+the promise. An edit never holds more of a file than the spans that it replaces.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
+
+Path = tuple[str | int, ...]
+"""A way into a YAML document: keys of mappings, and numbers of items in lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sets:
     """YAML: `path` gets the value that `written` is; every key above it is there already."""
 
-    path: tuple[str, ...]
+    path: Path
     written: str
+    document: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Substitutes:
     """YAML: in the string at `path`, or in one item of the list there, `old` becomes `new`, once."""
 
-    path: tuple[str, ...]
+    path: Path
     old: str
     new: str
+    document: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class InsertsItem:
     """YAML: the list at `path` gets the string `item` behind its first item that is `behind`."""
 
-    path: tuple[str, ...]
+    path: Path
     behind: str
     item: str
+    document: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Renames:
+    """YAML: the last key of `path` is called `name` from now on."""
+
+    path: Path
+    name: str
+    document: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +60,19 @@ class Becomes:
 
 
 @dataclass(frozen=True, slots=True)
+class Splices:
+    """Dockerfile: in the text of the instruction that begins on `line`, what stands from `start` to `end` becomes
+    `text`. Several of them may change one instruction."""
+
+    line: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Precedes:
-    """Dockerfile: `written` is a new instruction, right in front of the one that begins on `line`."""
+    """Dockerfile: `written` are new instructions, right in front of the one that begins on `line`."""
 
     line: int
     written: str
@@ -61,7 +86,22 @@ class Execs:
     column: int
 
 
-Promise = Sets | Substitutes | InsertsItem | Becomes | Precedes | Execs
+@dataclass(frozen=True, slots=True)
+class Appends:
+    """A file of lines (.dockerignore): `lines` come behind all others."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listens:
+    """JavaScript: behind the statement that ends on `line`, `written` is one statement more."""
+
+    line: int
+    written: str
+
+
+Promise = Sets | Substitutes | InsertsItem | Renames | Becomes | Splices | Precedes | Execs | Appends | Listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +109,8 @@ class Edit:
     """`text` takes the place of the span `place`; where the span is empty it is put in there.
 
     Lines in `text` end in "\\n"; who applies it gives them the file's own line ends. `is_safe` says that nothing
-    changes but that the requirement is met. `note` is what was done, in words.
+    changes but that the requirement is met. `note` is what was done, in words. `more` are other spans of the same file
+    and `also` what they promise: all of them are applied, or none is. `creates` says that the file needn't be there.
     """
 
     place: Place
@@ -78,3 +119,16 @@ class Edit:
     note: str
     promise: Promise
     is_safe: bool = True
+    more: tuple[tuple[Place, str], ...] = ()
+    also: tuple[Promise, ...] = ()
+    creates: bool = False
+
+    @property
+    def spans(self) -> tuple[tuple[Place, str], ...]:
+        """All places with the text that they get."""
+        return ((self.place, self.text), *self.more)
+
+    @property
+    def promises(self) -> tuple[Promise, ...]:
+        """All that is promised."""
+        return (self.promise, *self.also)

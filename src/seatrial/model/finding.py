@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass
 
 
 class Severity(Enum):

@@ -7,11 +7,14 @@ Kubernetes' API does then. Nothing here is judged. Patches are not applied: `pat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 DEFAULT_GRACE = 30
 """Seconds of `terminationGracePeriodSeconds` where nothing is said."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from seatrial.model.values import dataclass
 
 T = TypeVar("T", covariant=True)
 

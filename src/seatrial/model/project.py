@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from seatrial.model.finding import Finding
 from seatrial.model.service import Service
+from seatrial.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

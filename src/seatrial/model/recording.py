@@ -7,8 +7,9 @@ immutable afterwards. `seatrial.drill.archive` turns them into JSON and back wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from seatrial.model.values import dataclass
 
 FORMAT = 1
 """Version of the saved form. It changes when an older reader would misunderstand a newer recording."""

@@ -7,20 +7,22 @@ and tokens whose form gives them away. Rather one harmless word too many than on
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from seatrial.model.recording import LogLine, Recording
+from seatrial.model.patterns import pattern
+from seatrial.model.values import replace
+
+if TYPE_CHECKING:
+    from seatrial.model.recording import LogLine, Recording
 
 T = TypeVar("T")
 
 REDACTED = "[redacted]"
 
 # ESC sequences go as a whole (CSI, OSC and the like, two-character forms): their remains would be noise.
-_ESCAPES = re.compile(
+_ESCAPES = pattern(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
 )
 _KEYWORD = (
@@ -29,47 +31,50 @@ _KEYWORD = (
     r"account[_-]?key|auth[_-]?key|authorization|cookie|session[_-]?(?:id|key)|sessid|signature|"
     r"client[_-]?secret|connection[_-]?string|dsn|salt|otp|sas"
 )
-_NAME = re.compile(rf"(?:^|[_.\-]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_KEYWORD})[_-]?\d*$", re.IGNORECASE)
+_NAME = pattern(rf"(?:^|[_.\-]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_KEYWORD})[_-]?\d*$", re.IGNORECASE)
 
 # A name, a separator, a value: FOO_TOKEN=x, "password": "x", --api-key x. The value ends at white space unless quoted.
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = pattern(
     rf"""(?P<name>(?<![\w.\-])[\w.\-]{{0,200}}(?:{_KEYWORD})[_-]?\d*)(?P<close>\\?["'])?(?P<sep>\s*(?:=>|[=:])\s*)"""
     r"""(?P<scheme>(?:bearer|basic|digest|token)\s+)?"""
     r"""(?P<value>\\?"(?:\\.|[^"\\])*\\?"|'(?:\\.|[^'\\])*'|[^\s"'&;,})\]]+)""",
     re.IGNORECASE,
 )
-_HEADER = re.compile(
-    r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE
-)
-_OPTION = re.compile(rf"((?<![\w\-])--?[\w\-]{{0,64}}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
+_HEADER = pattern(r"\b((?:set-)?cookie|(?:proxy-)?authorization|x-api-key)(\s*:\s*)(?!//)([^\"'\r\n]+)", re.IGNORECASE)
+_OPTION = pattern(rf"((?<![\w\-])--?[\w\-]{{0,64}}(?:{_KEYWORD})\s+)(?!-)(\S+)", re.IGNORECASE)
 # user:password@ — a raw password may hold an @ or even a /; a port and a path that holds an @ are no password.
-_URL = re.compile(
+_URL = pattern(
     r"\b([a-z][a-z0-9+.\-]{1,20}://)([^\s/@:\"'<>]{0,200}):"
     r"(?!\d{1,5}[/?#])([^\s/?#\"'<>]{1,300}@|[^\s\"'<>]{1,300}?@)(?=[\w\[.\-%])",
     re.IGNORECASE,
 )
-_URL_TOKEN = re.compile(r"\b([a-z][a-z0-9+.\-]{1,20}://)[\w\-.~%]{16,200}@(?=[\w\[])", re.IGNORECASE)
-_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=\S*(?-i:[0-9A-Z=]))([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
-_FORMS = re.compile(
+_URL_TOKEN = pattern(r"\b([a-z][a-z0-9+.\-]{1,20}://)[\w\-.~%]{16,200}@(?=[\w\[])", re.IGNORECASE)
+_BEARER = pattern(r"\b(bearer|basic)(\s+)(?=\S*(?-i:[0-9A-Z=]))([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
+_FORMS = pattern(
     r"\beyJ[\w-]{5,}\.[\w-]{4,}\.[\w-]*"  # JWT
     r"|\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}\b"  # AWS key ids
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[\w-]{20,}"
     r"|\bxox[abeoprs]-[\w-]{8,}|\b[sr]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
 )
-_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
-_PEM = re.compile(
+_FORM_STARTS = (
+    *("eyJ", "AKIA", "ASIA", "AROA", "AIDA", "AGPA", "ANPA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    *("glpat-", "npm_", "pypi-", "xox", "sk_live", "rk_live", "sk_test", "rk_test", "sk-", "AIza", "SG."),
+)
+"""One of these is in everything that `_FORMS` matches."""
+_PEM_BEGIN = pattern(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+_PEM = pattern(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
-_PEM_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
+_PEM_END = pattern(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
 _PEM_LINES = 120
 """A key block has fewer lines; one that never ends must not swallow the rest of a log."""
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
-_HINT = re.compile(
-    rf"{_KEYWORD}|://|bearer|basic|eyJ|AKIA|ASIA|AROA|AIDA|AGPA|ANPA|gh[pousr]_|github_pat|glpat|npm_|pypi-|xox|[sr]k_|"
-    r"sk-|AIza|SG\.|PRIVATE KEY",
-    re.IGNORECASE,
+_BASE64 = pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
+_HINTS = (
+    *("pass", "pwd", "secret", "token", "credential", "key", "authorization", "cookie", "sess", "signature", "dsn"),
+    *("connection", "salt", "otp", "sas", "://", "bearer", "basic", *(start.casefold() for start in _FORM_STARTS)),
 )
+"""One of these is in everything that is taken out, in whatever case."""
 _SHORTEST_WORD = 6
 """A word of a command line that is shorter would be found by chance in what is no secret."""
 _NO_SECRET = ("/", "./", "../", "$", "[redacted")
@@ -89,16 +94,28 @@ def without_escapes(text: str) -> str:
 def text(line: str) -> str:
     """A line without what looks like a secret, and without colours: those can stand between a name and its value."""
     line = without_escapes(line)
-    if not _HINT.search(line):
+    folded = line.casefold()
+    if not _has_any(folded, _HINTS):
         return line
-    line = _PEM.sub(REDACTED, line)
-    line = _URL.sub(rf"\1\2:{REDACTED}@", line)
-    line = _URL_TOKEN.sub(rf"\1{REDACTED}@", line)
-    line = _HEADER.sub(rf"\1\2{REDACTED}", line)
-    line = _BEARER.sub(rf"\1\2{REDACTED}", line)
-    line = _ASSIGNMENT.sub(_assigned, line)
-    line = _OPTION.sub(rf"\1{REDACTED}", line)
-    return _FORMS.sub(REDACTED, line)
+    # Each is asked only where what it can't do without is there: most lines need none, and need none compiled.
+    if "-----BEGIN" in line:
+        line = _PEM.sub(REDACTED, line)
+    if "://" in line:
+        line = _URL.sub(rf"\1\2:{REDACTED}@", line)
+        line = _URL_TOKEN.sub(rf"\1{REDACTED}@", line)
+    if ":" in line:
+        line = _HEADER.sub(rf"\1\2{REDACTED}", line)
+    if _has_any(folded, ("bearer", "basic")):
+        line = _BEARER.sub(rf"\1\2{REDACTED}", line)
+    if ":" in line or "=" in line:
+        line = _ASSIGNMENT.sub(_assigned, line)
+    if "-" in line:
+        line = _OPTION.sub(rf"\1{REDACTED}", line)
+    return _FORMS.sub(REDACTED, line) if _has_any(line, _FORM_STARTS) else line
+
+
+def _has_any(line: str, words: tuple[str, ...]) -> bool:
+    return any(word in line for word in words)
 
 
 def _assigned(match: re.Match[str]) -> str:
@@ -125,6 +142,8 @@ def argv(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def argv_secrets(words: tuple[str, ...]) -> Iterator[str]:
     """The values that `argv` takes out: a program often prints them as well, without a name that gives them away."""
+    from urllib.parse import unquote
+
     for before, word, shown in zip(("", *words), words, argv(words), strict=False):
         if shown == word:
             continue
@@ -201,11 +220,13 @@ class Redactor:
             return self.text(value)
         if isinstance(value, tuple):
             return self._tuple(value)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if hasattr(type(value), "__dataclass_fields__"):
             return self._object(value)
         return value
 
     def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        from seatrial.model.recording import LogLine
+
         if value and isinstance(value[0], LogLine):
             return tuple(self._log(value))
         if value and isinstance(value[0], str):
@@ -215,12 +236,12 @@ class Redactor:
 
     def _object(self, value: Any) -> Any:
         changed = {}
-        for field in dataclasses.fields(value):
-            before = getattr(value, field.name)
+        for name in value.__match_args__:
+            before = getattr(value, name)
             after = self._any(before)
             if after is not before and after != before:
-                changed[field.name] = after
-        return dataclasses.replace(value, **changed) if changed else value
+                changed[name] = after
+        return replace(value, **changed) if changed else value
 
     def _log(self, lines: tuple[LogLine, ...]) -> Iterable[LogLine]:
         """Log lines; a private key stretches over several, which other output of the other stream may interrupt."""
@@ -229,12 +250,12 @@ class Redactor:
             left = inside.get(line.stream, 0)
             if left:
                 inside[line.stream] = 0 if _PEM_END.search(line.text) else left - 1
-                yield dataclasses.replace(line, text=REDACTED)
+                yield replace(line, text=REDACTED)
                 continue
             if _PEM_BEGIN.search(line.text) and not _PEM_END.search(line.text):
                 inside[line.stream] = _PEM_LINES
             shown = self.text(line.text)
-            yield line if shown == line.text else dataclasses.replace(line, text=shown)
+            yield line if shown == line.text else replace(line, text=shown)
 
 
 def _parts(secret: str) -> Iterable[str]:

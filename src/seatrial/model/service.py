@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from seatrial.model.place import Sourced
+from seatrial.model.values import dataclass, field
 
 DEFAULT_GRACE = 10.0
 """Seconds from the stop signal to SIGKILL where nothing says otherwise (Docker and compose)."""
@@ -114,6 +114,8 @@ class Hop:
     execs: bool = False
     before: tuple[Sourced[str], ...] = ()
     after: tuple[Sourced[str], ...] = ()
+    directory: str = ""
+    """The directory (in the container) that `argv` is run in, "" where not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Decides the order and nothing else: each step has its own module.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from seatrial.files.compose.extending import apply_extends
 from seatrial.files.compose.including import apply_includes
@@ -15,6 +14,7 @@ from seatrial.files.compose.loading import MAX_FILES, Loader
 from seatrial.files.compose.merging import merge, without_resets
 from seatrial.files.compose.nodes import Table
 from seatrial.model.place import Place
+from seatrial.model.values import replace
 
 
 def load(loader: Loader, paths: Sequence[str], base: str, lookup: Lookup, within: tuple[str, ...] = ()) -> Table:

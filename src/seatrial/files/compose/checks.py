@@ -9,12 +9,21 @@ from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null
 from seatrial.files.compose.problems import nearest
 from seatrial.files.compose.types import ComposeService
+from seatrial.model.place import Place
+
+_OF_SWARM = frozenset({"placement", "endpoint_mode", "update_config", "rollback_config", "mode"})
 
 
 def check_top_level(project: Fields) -> None:
     """The keys of the top level and of its networks, volumes, secrets and configs."""
-    project.check_keys(keys.PROJECT)
-    if version := project.table.entries.get("version"):
+    first = _of_the_first_format(project)
+    if first is not None:
+        message = "this is compose's first format, which has no `services:`; compose refuses it since 2023"
+        project.problems.warn(message, first, "write `services:` above, and indent what is here below it")
+    else:
+        project.check_keys(keys.PROJECT)
+    version = project.table.entries.get("version")
+    if version is not None and not _is_for_swarm(project):
         project.problems.note("`version` means nothing any more; compose ignores it", version.place, "remove it")
     for section, known in keys.RESOURCES_OF_PROJECT.items():
         resources = project.sub(section)
@@ -25,6 +34,27 @@ def check_top_level(project: Fields) -> None:
                 fields.check_keys(known)
                 if section in ("secrets", "configs"):
                     _check_source(fields, section)
+
+
+def _is_for_swarm(project: Fields) -> bool:
+    """Whether a service says what a swarm alone reads: `docker stack deploy` also looks at `version`."""
+    services = project.table.table("services")
+    for key in services.entries if services else ():
+        table = services.table(key) if services else None
+        deploy = table.table("deploy") if table else None
+        if deploy is not None and not _OF_SWARM.isdisjoint(deploy.entries):
+            return True
+    return False
+
+
+def _of_the_first_format(project: Fields) -> Place | None:
+    """Where a file begins that has services at its top level, as files had before 2016; None for others."""
+    if not project.table.entries or "services" in project.table.entries or "include" in project.table.entries:
+        return None
+    tables = [project.table.table(key) for key in project.table.entries]
+    if not all(table is not None and {"image", "build"} & set(table.entries) for table in tables):
+        return None
+    return next(iter(project.table.entries.values())).place
 
 
 def _check_source(fields: Fields, section: str) -> None:

@@ -99,7 +99,7 @@ def check_dependencies(
                 problems.error(message, place, f"turn one on with --profile, or say required: false for {name}")
             else:
                 near = nearest(name, list(enabled))
-                remedy = f"did you mean {near}?" if near else ""
+                remedy = f"did you mean {near}?" if near else f"define {name[:40]}, or take it out of depends_on"
                 problems.error(f"{service.name} depends on {name!r}, which is not defined", place, remedy)
     _check_circles(enabled, problems)
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import MutableMapping
-from dataclasses import dataclass
 
 from seatrial.files.compose.interpolation import InterpolationError, Lookup, interpolate
+from seatrial.model.patterns import pattern
+from seatrial.model.values import dataclass
 
 _BLANKS = "\t\v\f\r \x85\xa0"
 """What is skipped around names: white space without line ends."""
-_EXPORT = re.compile(rf"export[{_BLANKS}]+")
-_ESCAPE = re.compile(r"\\(?:([abcfnrtv$\"\\])|0([0-9]{0,3}))")
+_EXPORT = pattern(rf"export[{_BLANKS}]+")
+_ESCAPE = pattern(r"\\(?:([abcfnrtv$\"\\])|0([0-9]{0,3}))")
 _ESCAPED = {
     "a": "\a",
     "b": "\b",

@@ -6,13 +6,13 @@ The base is extended first, its own files' relative paths stay relative to those
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.loading import Loader
 from seatrial.files.compose.merging import merge
 from seatrial.files.compose.nodes import Mark, Node, Scalar, Table, is_null, kind_of
 from seatrial.files.compose.problems import nearest
+from seatrial.model.values import replace
 
 _MAX_CHAIN = 50
 _Link = tuple[str, str]

@@ -7,7 +7,6 @@ A value of the wrong type is told to `Problems` and counts as not said. What com
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from seatrial.files.compose.merging import listed, pairs_table
 from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null, kind_of, text_of
 from seatrial.files.compose.problems import Problems, nearest
 from seatrial.files.units import parse_bytes, parse_duration
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
 T = TypeVar("T")
@@ -22,8 +22,8 @@ T = TypeVar("T")
 _TWO_63 = 2.0**63
 _TRUE = frozenset({"true", "y", "yes", "on"})
 _FALSE = frozenset({"false", "n", "no", "off"})
-_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,2})?")
+_INTEGER = pattern(r"[-+]?[0-9]{1,18}")
+_NUMBER = pattern(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,2})?")
 
 
 class Fields:
@@ -48,7 +48,8 @@ class Fields:
         """Tells that a value has the wrong type, unless it was told before."""
         if isinstance(node, Scalar) and node.is_broken:
             return
-        self.problems.error(f"{self.where}.{key} must be {wanted}, this is {kind_of(node)}", node.place, remedy)
+        message = f"{self.where}.{key} must be {wanted}, this is {kind_of(node)}"
+        self.problems.error(message, node.place, remedy or f"write {wanted}")
 
     def node(self, key: str) -> Node | None:
         """The value of a key; None where nothing or null is said, or where a finding explained it already."""

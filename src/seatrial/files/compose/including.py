@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from seatrial.files.compose.interpolation import Lookup
@@ -15,6 +14,7 @@ from seatrial.files.compose.loading import Loader
 from seatrial.files.compose.merging import merge
 from seatrial.files.compose.nodes import Entry, Listing, Node, Scalar, Table, broken, is_null, kind_of
 from seatrial.files.compose.surroundings import EnvFile, read_env_files
+from seatrial.model.values import replace
 
 _SECTIONS = ("services", "volumes", "networks", "secrets", "configs", "models")
 _MAX_CHAIN = 20

@@ -6,16 +6,17 @@ allow. A lone `$` that starts no variable stays as it is, as in compose. Never r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from seatrial.model.patterns import pattern
+from seatrial.model.values import dataclass, field
 
 Lookup: TypeAlias = Callable[[str], str | None]
 """Gives the value of a variable, or None where it isn't set."""
 
-_REFERENCE = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|(\{))")
-_NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_REFERENCE = pattern(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|(\{))")
+_NAME = pattern(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATORS = (":?", ":-", ":+", "?", "-", "+")
 _MAX_NESTING = 30
 MAX_LENGTH = 1 << 20

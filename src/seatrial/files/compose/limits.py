@@ -6,20 +6,20 @@ refuses the file, and a finding says so.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TypeVar
 
 from seatrial.files.compose import keys
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.nodes import Scalar, Table
 from seatrial.files.compose.types import RestartPolicy
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 from seatrial.model.service import Limits, Ulimit
+from seatrial.model.values import dataclass
 
 T = TypeVar("T")
 
-_RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[0-9]{1,9})?")
+_RESTART = pattern(r"no|always|unless-stopped|on-failure(?::[0-9]{1,9})?")
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
 _LEAST_MEMORY = 6 * 1024 * 1024
 """Docker refuses less."""
@@ -133,7 +133,7 @@ def _restart_policy(deploy: Fields | None) -> Sourced[RestartPolicy] | None:
     condition = fields.text("condition")
     if condition and condition.value not in _CONDITIONS and condition.place:
         message = f"{fields.where}.condition must be none, on-failure or any, this is {condition.value!r}"
-        fields.problems.error(message, condition.place)
+        fields.problems.error(message, condition.place, "unless-stopped is called any here")
         condition = None
     delay, window, attempts = fields.duration("delay"), fields.duration("window"), fields.integer("max_attempts")
     policy = RestartPolicy(

@@ -7,7 +7,6 @@ left is still used. The number of files is bounded.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seatrial.files.compose.interpolation import InterpolationError, Lookup, interpolate
@@ -18,6 +17,7 @@ from seatrial.files.compose.yaml_tree import YamlError, read_documents
 from seatrial.files.reading import read_bytes
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, field, replace
 
 MAX_FILES = 100
 """Files of one project; more is a fan of includes that never ends."""

@@ -7,12 +7,12 @@ trees in, a new tree out; what can't be merged is told, and the earlier value st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 from seatrial.files.compose.nodes import Entry, Listing, Mark, Node, Scalar, Table, is_null, kind_of, text_of
 from seatrial.files.compose.problems import Problems
 from seatrial.model.place import Place
+from seatrial.model.values import replace
 
 Path: TypeAlias = tuple[str, ...]
 _Convert: TypeAlias = Callable[[Node], Node]

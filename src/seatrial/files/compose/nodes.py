@@ -7,12 +7,12 @@ relative paths of the file are relative to: it travels with the value through ov
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from typing import TypeAlias
 
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, replace
 
 Value: TypeAlias = str | int | float | bool | date | None
 """A single value. A plain `2024-01-02` is a date, which compose prints in its own way."""

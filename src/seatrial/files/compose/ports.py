@@ -5,15 +5,14 @@ One `Port` per port inside the container. Source of the short form's grammar: do
 
 from __future__ import annotations
 
-import re
-
 from seatrial.files.compose import keys
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.nodes import Node, Scalar, Table, text_of
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 from seatrial.model.service import Port
 
-_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_RANGE = pattern(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _MOST = 3 * 65536
 """Ports of one service: there are no more."""

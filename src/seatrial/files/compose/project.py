@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.files.compose.assembling import load
 from seatrial.files.compose.checks import check_service, check_top_level
 from seatrial.files.compose.dependencies import check_dependencies
-from seatrial.files.compose.fields import Fields
+from seatrial.files.compose.fields import Fields, plain
 from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.loading import Loader
 from seatrial.files.compose.nodes import Scalar, Table, is_null
@@ -18,9 +17,11 @@ from seatrial.files.compose.problems import Problems
 from seatrial.files.compose.services import Context, named_files, read_service
 from seatrial.files.compose.surroundings import EnvFile, is_project_name, normalized_name, read_env_files
 from seatrial.files.compose.types import ComposeProject, ComposeService
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
 
-_SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+")
+_SERVICE_NAME = pattern(r"[a-zA-Z0-9._-]+")
 
 
 def read_compose(
@@ -35,21 +36,15 @@ def read_compose(
     project directory is that of the first file unless given. `profiles` are turned on; without any, COMPOSE_PROFILES
     decides. Places are relative to the project directory. Never raises for what the files hold, nor for missing ones.
     """
-    directory = os.path.abspath(project_directory or paths[0].parent)  # noqa: PTH100 — links stay as they are
-    problems = Problems()
-    loader = Loader(directory, problems)
-    variables = _variables(loader, environment)
-    files = [os.path.abspath(path) for path in paths]  # noqa: PTH100
-    name = _project_name(loader, files, variables)
-    variables["COMPOSE_PROJECT_NAME"] = name
-    lookup = variables.get
-    tree = load(loader, files, directory, lookup)
-    project = Fields(tree, problems, "the file")
-    services = _services(loader, project, lookup)
+    read = _merge(paths, environment, project_directory)
+    name, loader, variables = read.name, read.loader, read.variables
+    problems, directory = loader.problems, loader.directory
+    project = Fields(read.tree, problems, "the file")
+    services = _services(loader, project, variables.get)
     enabled, disabled = _split(services, profiles, variables)
     for service in enabled.values():
         check_service(service, project)
-    unread = set(getattr(tree.table("services"), "entries", {})) - set(services)
+    unread = set(getattr(read.tree.table("services"), "entries", {})) - set(services)
     check_dependencies(enabled, disabled, unread, problems)
     return ComposeProject(
         name=name,
@@ -60,6 +55,34 @@ def read_compose(
         files=tuple(loader.files),
         extensions=project.extensions(),
     )
+
+
+def merged_document(
+    paths: Sequence[Path], environment: Mapping[str, str], project_directory: Path | None = None
+) -> dict[str, object]:
+    """The same files as one document, merged and interpolated, as plain values: what `config` prints."""
+    read = _merge(paths, environment, project_directory)
+    document = plain(read.tree)
+    assert isinstance(document, dict)
+    return {"name": read.name, **{key: value for key, value in document.items() if key not in ("name", "version")}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    name: str
+    loader: Loader
+    variables: dict[str, str]
+    tree: Table
+
+
+def _merge(paths: Sequence[Path], environment: Mapping[str, str], project_directory: Path | None) -> _Merged:
+    directory = os.path.abspath(project_directory or paths[0].parent)  # noqa: PTH100 — links stay as they are
+    loader = Loader(directory, Problems())
+    variables = _variables(loader, environment)
+    files = [os.path.abspath(path) for path in paths]  # noqa: PTH100
+    name = _project_name(loader, files, variables)
+    variables["COMPOSE_PROJECT_NAME"] = name
+    return _Merged(name, loader, variables, load(loader, files, directory, variables.get))
 
 
 def _variables(loader: Loader, environment: Mapping[str, str]) -> dict[str, str]:

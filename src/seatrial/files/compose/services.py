@@ -7,8 +7,6 @@ be read is told and counts as not said, so that one mistake hides nothing else.
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass, replace
 
 from seatrial.files.compose import keys
 from seatrial.files.compose.dependencies import read_dependencies
@@ -25,10 +23,12 @@ from seatrial.files.compose.ports import read_exposed, read_ports
 from seatrial.files.compose.shellwords import split
 from seatrial.files.compose.types import ComposeBuild, ComposeService
 from seatrial.files.compose.variables import read_variables
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Logging, signal_number
+from seatrial.model.values import dataclass, replace
 
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_CONTAINER_NAME = pattern(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _REMOTE = ("https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:")
 
 

@@ -6,7 +6,7 @@ Compose knows quotes and backslashes and no shell: no variables, no globs, and e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from seatrial.model.values import dataclass, field
 
 _SPACES = " \t\r\n"
 _OPERATORS = ";&|<>"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.files.compose.dotenv import Assignment, EnvFileError, parse_env, parse_raw_env
@@ -15,9 +14,11 @@ from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.problems import Problems
 from seatrial.files.reading import is_regular, read_text
 from seatrial.model.errors import InputError
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
 
-_PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_PROJECT_NAME = pattern(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)

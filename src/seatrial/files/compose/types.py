@@ -7,12 +7,12 @@ tell "not said" from "said to be empty" (`command: []` takes the image's command
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from seatrial.model.deployment import Hooks, WatchRule
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Dependency, Limits, Logging, Mount, Port
+from seatrial.model.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

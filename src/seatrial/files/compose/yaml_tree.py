@@ -6,17 +6,17 @@ value, so that a "billion laughs" is counted and refused instead of being unfold
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from seatrial.files.compose.nodes import Entry, Listing, Mark, Node, Scalar, Table, is_null
 from seatrial.files.compose.scalars import resolve_tagged
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, field
 
 MAX_DEPTH = 80
 """Levels; a compose file needs about ten. Later steps walk the tree recursively and rely on this."""
@@ -25,8 +25,8 @@ MAX_NODES = 100_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKS = {"!reset": Mark.RESET, "!override": Mark.OVERRIDE}
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_LINE_END_OF_NO_EDITOR = re.compile("[\x85\u2028\u2029]")
+_LINE_END = pattern(r"\r\n|\r|\n")
+_LINE_END_OF_NO_EDITOR = pattern("[\x85\u2028\u2029]")
 _LINE_BREAKS = "\r\n\x85\u2028\u2029"
 
 

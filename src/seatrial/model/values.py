@@ -1,0 +1,215 @@
+"""Frozen values that cost nothing until they are made: `dataclass`, `field` and `replace` as the standard library's.
+
+`dataclasses.dataclass` compiles five methods for each class when its module is imported, 0.5 to 1 ms a class, and
+`seatrial check` would spend most of its start-up on classes of which a run makes a third. Here a class gets the few
+methods that all have in common, and its `__init__` is compiled when the first value is made. To a type checker, and to
+`dataclasses.fields`, `replace` and `is_dataclass`, it is a dataclass. What isn't used here isn't offered: no
+inheritance of fields, `__post_init__`, `InitVar`, `kw_only`, `init=False`. Must never import more than `operator`.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter, eq, ge, gt, le, lt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from dataclasses import dataclass as dataclass
+    from dataclasses import field as field
+    from dataclasses import replace as replace
+    from typing import Any
+
+    Init = Callable[..., None]
+
+else:
+
+    def dataclass(cls=None, /, *, frozen=False, slots=False, eq=True, order=False):
+        """A class whose annotated names are its fields, as `dataclasses.dataclass` makes it."""
+
+        def made(cls):
+            return _made(cls, frozen=frozen, slots=slots, comparable=eq, order=order)
+
+        return made if cls is None else made(cls)
+
+    def field(*, default=..., default_factory=...):
+        """A default that is made anew for each value."""
+        return _Field(default, default_factory)
+
+    def replace(value, /, **changes):
+        """The same value with other fields."""
+        cls = value.__class__
+        for name in cls.__match_args__:
+            if name not in changes:
+                changes[name] = getattr(value, name)
+        return cls(**changes)
+
+
+class _Field:
+    """What `field(…)` says; `...` where it says nothing."""
+
+    __slots__ = ("default", "factory")
+
+    def __init__(self, default: Any = ..., factory: Any = ...) -> None:
+        self.default = default
+        self.factory = factory
+
+
+def _made(cls: type, *, frozen: bool, slots: bool, comparable: bool, order: bool) -> type:
+    names = tuple(cls.__annotations__)
+    fields = {name: _field_of(cls, name) for name in names}
+    _refuse_what_is_not_offered(cls, fields)
+    body = {key: value for key, value in cls.__dict__.items() if key not in ("__dict__", "__weakref__")}
+    for name, said in fields.items():
+        if slots or said.default is ...:
+            body.pop(name, None)
+        else:
+            body[name] = said.default
+    if slots:
+        body["__slots__"] = names
+        body["__getstate__"] = _state
+        body["__setstate__"] = _set_state
+    body["__qualname__"] = cls.__qualname__
+    body["__match_args__"] = names
+    body["__dataclass_fields__"] = _Fields(fields)
+    body.setdefault("__repr__", _shown)
+    if frozen:
+        body["__setattr__"] = _refuse_setting
+        body["__delattr__"] = _refuse_deleting
+    if comparable:
+        body |= _comparing(names, frozen=frozen, order=order)
+    new = type(cls)(cls.__name__, cls.__bases__, body)
+    _write_when_used(new, fields)
+    return new
+
+
+def _field_of(cls: type, name: str) -> _Field:
+    said = cls.__dict__.get(name, ...)
+    return said if isinstance(said, _Field) else _Field(said)
+
+
+def _refuse_what_is_not_offered(cls: type, fields: Mapping[str, _Field]) -> None:
+    if any("__dataclass_fields__" in base.__dict__ for base in cls.__mro__[1:]) or "__post_init__" in cls.__dict__:
+        raise TypeError(f"{cls.__name__}: fields are not inherited, and there is no __post_init__")
+    has_default = ""
+    for name, said in fields.items():
+        if said.default is not ... and said.default.__class__.__hash__ is None:
+            raise ValueError(f"{cls.__name__}.{name}: a mutable default; use a default_factory")
+        if said.default is not ... or said.factory is not ...:
+            has_default = name
+        elif has_default:
+            raise TypeError(f"{cls.__name__}.{name} has no default, but {has_default} before it has one")
+
+
+def _write_when_used(cls: Any, fields: Mapping[str, _Field]) -> None:
+    """An `__init__` that puts the compiled one in its place, and calls it."""
+
+    def write(self: Any, *values: Any, **named: Any) -> None:
+        cls.__init__ = init = _written_init(cls, fields)
+        init(self, *values, **named)
+
+    cls.__init__ = write
+
+
+def _written_init(cls: Any, fields: Mapping[str, _Field]) -> Init:
+    """The `__init__` of these fields. It sets slots through their own descriptors, past a frozen `__setattr__`."""
+    scope: dict[str, Any] = {"_made": ..., "_put": object.__setattr__}
+    parameters, lines = ["self"], []
+    for name, said in fields.items():
+        parameters.append(name)
+        value = name
+        if said.factory is not ...:
+            scope[f"_make_{name}"] = said.factory
+            parameters[-1] += "=_made"
+            value = f"_make_{name}() if {name} is _made else {name}"
+        elif said.default is not ...:
+            scope[f"_default_{name}"] = said.default
+            parameters[-1] += f"=_default_{name}"
+        if "__slots__" in cls.__dict__:
+            scope[f"_set_{name}"] = cls.__dict__[name].__set__
+            lines.append(f"  _set_{name}(self, {value})")
+        else:
+            lines.append(f"  _put(self, {name!r}, {value})")
+    body = "\n".join(lines) or "  pass"
+    source = f"def write({', '.join(scope)}):\n def __init__({', '.join(parameters)}):\n{body}\n return __init__"
+    written: dict[str, Any] = {}
+    exec(source, written)
+    init: Init = written["write"](**scope)
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    init.__module__ = cls.__module__
+    return init
+
+
+def _comparing(names: tuple[str, ...], *, frozen: bool, order: bool) -> dict[str, Any]:
+    """`__eq__` and what goes with it: values of one class are compared by their fields."""
+    values = _values_getter(names)
+
+    def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
+        def compared(self: Any, other: Any) -> Any:
+            return compare(values(self), values(other)) if other.__class__ is self.__class__ else NotImplemented
+
+        return compared
+
+    def hashed(self: Any) -> int:
+        return hash(values(self))
+
+    methods: dict[str, Any] = {"__eq__": comparison(eq), "__hash__": hashed if frozen else None}
+    if order:
+        methods |= {f"__{compare.__name__}__": comparison(compare) for compare in (lt, le, gt, ge)}
+    return methods
+
+
+def _values_getter(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What gives the values of all fields as a tuple, in one call without a loop where there are several."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda self: tuple(getattr(self, name) for name in names)
+
+
+def _shown(self: Any) -> str:
+    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+    return f"{self.__class__.__qualname__}({shown})"
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, name) for name in self.__match_args__]
+
+
+def _set_state(self: Any, state: list[Any]) -> None:
+    for name, value in zip(self.__match_args__, state, strict=True):
+        object.__setattr__(self, name, value)
+
+
+def _refuse_setting(self: Any, name: str, value: Any) -> None:  # noqa: ARG001 — the language's own signature
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _refuse_deleting(self: Any, name: str) -> None:  # noqa: ARG001
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+class _Fields:
+    """`__dataclass_fields__`, by which the standard library knows a dataclass: made when somebody asks for it."""
+
+    __slots__ = ("fields", "made")
+
+    def __init__(self, fields: Mapping[str, _Field]) -> None:
+        self.fields = fields
+        self.made: Any = None
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if self.made is None:
+            import dataclasses
+
+            twin: dict[str, Any] = {"__annotations__": owner.__annotations__, "__module__": owner.__module__}
+            for name, said in self.fields.items():
+                if said.factory is not ...:
+                    twin[name] = dataclasses.field(default_factory=said.factory)
+                elif said.default is not ...:
+                    twin[name] = said.default
+            made: Any = dataclasses.dataclass(type(owner.__name__, (), twin))
+            self.made = made.__dataclass_fields__
+        return self.made

@@ -1,0 +1,1 @@
+"""Many services together: dependency order, up and down, the state directory, the control socket."""

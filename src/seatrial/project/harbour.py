@@ -1,0 +1,107 @@
+"""Where instances are kept on this machine: the native engine, each instance with a log and an exit record of its own.
+
+The instances outlive their supervisor. Translates a `Deployment` into what the engine takes; decides nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from seatrial.engine.interface import StartError, StartOptions
+from seatrial.engine.logs.interface import Subject
+from seatrial.engine.logs.planning import plan_logging
+from seatrial.engine.native.engine import NativeEngine
+from seatrial.engine.native.instance import NativeInstance
+from seatrial.engine.native.keeping import Keeping, Log, adopt
+from seatrial.model.deployment import Deployment, GrantedFile
+from seatrial.model.place import Sourced
+from seatrial.model.service import Logging, Mount, Service
+from seatrial.project.interface import KEPT, Berth, Found, Instance
+
+_FILES = "files"
+
+
+class NativeHarbour:
+    """Starts instances by the native engine."""
+
+    def __init__(self) -> None:
+        self._engine = NativeEngine()
+
+    async def start(self, deployment: Deployment, berth: Berth) -> Instance:
+        """Start one. Raises StartError, InputError and UnsupportedError."""
+        service = with_files(deployment, berth.directory / _FILES)
+        options = StartOptions(environment=berth.environment, network="host", hosts=berth.hosts)
+        instance = await self._engine.start(service, options, keeping(deployment, berth))
+        if instance.is_over and (ended := await instance.wait()).error:
+            await instance.close()
+            raise StartError("execute", ended.error, code=ended.code)
+        return instance
+
+    async def find(self, berth: Berth) -> Found:
+        """What became of the instance that was last started in this directory."""
+        try:
+            instance = await adopt(str(berth.directory / KEPT))
+        except StartError:
+            return Found()
+        if instance.is_over:
+            ended = await instance.wait()
+            code = None if ended.error else ended.code
+            await instance.close()
+            return Found(None, code, ended.oom_kills, ended.time)
+        return Found(instance)
+
+    async def let_go(self, instance: Instance) -> None:
+        """Close what names it here; it runs on."""
+        assert isinstance(instance, NativeInstance)
+        await instance.release()
+
+    async def remove(self, berth: Berth) -> None:
+        """Remove the whole directory: the log, too. Raises OSError."""
+        if berth.directory.exists():
+            shutil.rmtree(berth.directory)
+
+
+def keeping(deployment: Deployment, berth: Berth) -> Keeping:
+    """Where the engine keeps it, and how its log is written: bounded, unless the files say otherwise."""
+    planned = plan_logging(_logging(deployment), subject_of(deployment, berth))
+    log = Log(planned.max_size, planned.max_file, planned.compress, planned.attributes, berth.log.name)
+    return Keeping(str(berth.directory / KEPT), log, stay=True)
+
+
+def _logging(deployment: Deployment) -> Logging | None:
+    return deployment.service.logging.value if deployment.service.logging else None
+
+
+def subject_of(deployment: Deployment, berth: Berth) -> Subject:
+    """What log drivers know of an instance."""
+    service = deployment.service
+    return Subject(
+        id=berth.identity,
+        name=berth.name,
+        image_name=service.image.value if service.image else "",
+        command=" ".join(service.argv.value) if service.argv else "",
+        environment={name: value.value for name, value in service.environment.items()},
+        labels=deployment.labels,
+    )
+
+
+def with_files(deployment: Deployment, directory: Path) -> Service:
+    """The service with its secrets and configs as read-only mounts; those that are texts become files first."""
+    mounts = tuple(
+        Sourced(Mount("bind", _source(granted, directory), granted.target, read_only=True))
+        for granted in deployment.files
+    )
+    return replace(deployment.service, mounts=(*deployment.service.mounts, *mounts))
+
+
+def _source(granted: GrantedFile, directory: Path) -> str:
+    if granted.content is None:
+        return granted.file
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path = directory / f"{granted.kind}-{granted.name.replace('/', '_')}"
+    path.unlink(missing_ok=True)
+    path.write_text(granted.content, encoding="utf-8")
+    path.chmod(0o444)
+    return str(path)

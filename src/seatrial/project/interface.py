@@ -1,0 +1,81 @@
+"""What the supervisor needs of an engine, and what it says of instances. Types and values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from seatrial.engine.interface import Instance as Running
+from seatrial.model.deployment import Deployment
+
+KEPT = "kept"
+"""What the engine keeps of an instance, below its directory."""
+
+
+def log_file(directory: Path, identity: str) -> Path:
+    """The current log file of the instance in this directory."""
+    return directory / KEPT / f"{identity}-json.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Berth:
+    """Where one instance belongs: its name and number, and the directory that outlives it.
+
+    `hosts` are names that it finds beside those of the machine, with their addresses; `environment` is added to the
+    service's own; `inherited` are listening descriptors that it gets (LISTEN_FDS).
+    """
+
+    identity: str
+    name: str
+    number: int
+    directory: Path
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    inherited: tuple[int, ...] = ()
+
+    @property
+    def log(self) -> Path:
+        """The current file of its log; rotated ones lie beside it."""
+        return log_file(self.directory, self.identity)
+
+
+class Instance(Running, Protocol):
+    """An instance as a supervisor needs it: it can also be frozen, and ended whole."""
+
+    def freeze(self, *, is_frozen: bool) -> None:
+        """Freeze all processes, or let them go on. Raises OSError."""
+
+    def kill_all(self) -> None:
+        """SIGKILL to all processes that are left of it, wherever they came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is left of an instance whose supervisor died: it runs (`instance`), or it ended meanwhile.
+
+    `code` is None where nobody saw its end (the machine went down, or its shim was killed). `ended` is on the monotonic
+    clock, None where not known.
+    """
+
+    instance: Instance | None = None
+    code: int | None = None
+    oom_kills: int = 0
+    ended: float | None = None
+
+
+class Harbour(Protocol):
+    """Starts instances that outlive the supervisor, and finds them again."""
+
+    async def start(self, deployment: Deployment, berth: Berth) -> Instance:
+        """Start one. Raises StartError (`code` by the contract), InputError and UnsupportedError."""
+
+    async def find(self, berth: Berth) -> Found:
+        """What became of the instance that was last started in this directory."""
+
+    async def let_go(self, instance: Instance) -> None:
+        """Close what names it here; it runs on."""
+
+    async def remove(self, berth: Berth) -> None:
+        """Remove what the engine keeps in the directory. Raises OSError."""

@@ -1,0 +1,312 @@
+"""What the supervisor does, told as stories with a harbour of fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.engine.contract.lifecycle import State
+from seatrial.model.deployment import Deployment, Fleet, Hook, Hooks, Restarting
+from seatrial.model.errors import InputError
+from seatrial.model.place import Sourced
+from seatrial.model.service import Dependency, Healthcheck, Service
+from seatrial.project.events import Events
+from seatrial.project.interface import Found
+from seatrial.project.layout import Layout
+from seatrial.project.supervisor import ProjectError, Supervisor, UpOptions
+from tests.project.fakes import FakeHarbour, FakeInstance
+
+
+def deployment(name: str, *waits: Dependency, health: bool = False, **more: Any) -> Deployment:
+    check = Healthcheck(Sourced(("CMD", "check")), interval=Sourced(0.001), retries=Sourced(2)) if health else None
+    service = Service(
+        name,
+        "/",
+        Sourced(("run", name)),
+        healthcheck=check,
+        depends_on=tuple(Sourced(each) for each in waits),
+        stop_grace=Sourced(more.pop("grace", 10.0)),
+    )
+    return Deployment(service, **more)
+
+
+def fleet(*deployments: Deployment) -> Fleet:
+    return Fleet("shop", "/", deployments)
+
+
+class Ship:
+    """A supervisor with its harbour."""
+
+    def __init__(self, directory: Path) -> None:
+        self.harbour = FakeHarbour()
+        self.layout = Layout(directory / "shop", directory / "shop.sock")
+        self.layout.make()
+        self.events = Events(self.layout.events)
+        self.supervisor = self.another()
+
+    def another(self, known: Fleet | None = None) -> Supervisor:
+        return Supervisor(known or Fleet("shop", "/", ()), self.layout, self.harbour, self.events)
+
+    async def up(self, *deployments: Deployment, **options: Any) -> list[str]:
+        return await told(self.supervisor.up(fleet(*deployments), UpOptions(**options)))
+
+    @property
+    def journal(self) -> list[str]:
+        return self.harbour.journal
+
+    def running(self, name: str) -> FakeInstance:
+        return self.harbour.running[name]
+
+    def actions(self) -> list[str]:
+        return [f"{each['Action']} {each['Actor']['Attributes']['name']}" for each in self.events.since(0)]
+
+
+async def told(steps: AsyncIterator[dict[str, Any]]) -> list[str]:
+    return [f"{step['status']} {step['what']}" async for step in steps]
+
+
+@asynccontextmanager
+async def ship(directory: Path) -> AsyncIterator[Ship]:
+    made = Ship(directory)
+    try:
+        yield made
+    finally:
+        await made.supervisor.close()
+
+
+def story(test: Callable[[Ship], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
+    """A test that gets a ship, in an event loop of its own."""
+
+    def run(tmp_path: Path) -> None:
+        async def within() -> None:
+            async with ship(tmp_path) as made, asyncio.timeout(20):
+                await test(made)
+
+        asyncio.run(within())
+
+    run.__name__ = test.__name__
+    return run
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.001)
+
+
+@story
+async def test_what_is_depended_on_starts_first_and_stops_last(made: Ship) -> None:
+    web = deployment("web", Dependency("db"))
+    await made.up(web, deployment("db"))
+    assert made.journal == ["start shop-db-1", "start shop-web-1"]
+    await told(made.supervisor.stop([]))
+    assert [line for line in made.journal if line.startswith("end")] == ["end shop-web-1 0", "end shop-db-1 0"]
+
+
+@story
+async def test_a_service_waits_until_its_dependency_is_healthy(made: Ship) -> None:
+    made.harbour.probe_codes["shop-db-1"] = [1, 0]
+    web = deployment("web", Dependency("db", "service_healthy"))
+    steps = await made.up(web, deployment("db", health=True))
+    assert made.journal.index("start shop-web-1") > made.journal.index("execute shop-db-1 check")
+    assert steps.index("Healthy shop-db-1") < steps.index("Starting shop-web-1")
+
+
+@story
+async def test_an_unhealthy_dependency_fails_the_start(made: Ship) -> None:
+    made.harbour.probe_codes["shop-db-1"] = [1] * 100_000
+    web = deployment("web", Dependency("db", "service_healthy"))
+    with pytest.raises(ProjectError, match="container shop-db-1 is unhealthy"):
+        await made.up(web, deployment("db", health=True))
+    assert "start shop-web-1" not in made.journal
+
+
+@story
+async def test_a_dependency_without_a_check_can_not_be_waited_for(made: Ship) -> None:
+    with pytest.raises(ProjectError, match="has no healthcheck configured"):
+        await made.up(deployment("web", Dependency("db", "service_healthy")), deployment("db"))
+
+
+@story
+async def test_an_optional_dependency_that_fails_is_a_warning(made: Ship) -> None:
+    optional = Dependency("db", "service_healthy", required=False)
+    steps = await made.up(deployment("web", optional), deployment("db"))
+    assert "Warning web" in steps
+    assert "start shop-web-1" in made.journal
+
+
+@story
+async def test_a_job_must_end_with_0(made: Ship) -> None:
+    jobs = [deployment("web", Dependency("job", "service_completed_successfully")), deployment("job")]
+    going = asyncio.create_task(made.up(*jobs))
+    await eventually(lambda: "shop-job-1" in made.harbour.running)
+    made.running("shop-job-1").end(3)
+    with pytest.raises(ProjectError, match='service "job" didn\'t complete successfully: exit 3'):
+        await going
+
+
+@story
+async def test_a_crash_during_the_boot_is_waited_out_where_the_policy_restarts(made: Ship) -> None:
+    restarts = deployment("db", health=True, restarting=Restarting("always"))
+    going = asyncio.create_task(made.up(deployment("web", Dependency("db", "service_healthy")), restarts))
+    made.harbour.probe_codes["shop-db-1"] = [1]
+    await eventually(lambda: "shop-db-1" in made.harbour.running)
+    made.running("shop-db-1").end(1)
+    await going
+    assert made.journal.count("start shop-db-1") == 2
+    assert "start shop-web-1" in made.journal
+
+
+@story
+async def test_a_second_up_changes_nothing(made: Ship) -> None:
+    await made.up(deployment("web"))
+    steps = await made.up(deployment("web"))
+    assert steps == ["Running shop-web-1"]
+    assert made.journal == ["start shop-web-1"]
+
+
+@story
+async def test_what_changed_is_made_anew(made: Ship) -> None:
+    await made.up(deployment("web"), deployment("db"))
+    changed = replace(deployment("web"), labels={"a": "b"})
+    await made.up(changed, deployment("db"))
+    assert made.journal.count("start shop-web-1") == 2
+    assert made.journal.count("start shop-db-1") == 1
+    assert "remove shop-web-1" in made.journal
+
+
+@story
+async def test_scaling_down_removes_the_last_ones(made: Ship) -> None:
+    await made.up(deployment("web", replicas=3))
+    assert len(made.supervisor.replicas) == 3
+    await made.up(deployment("web", replicas=1))
+    assert list(made.supervisor.replicas) == ["shop-web-1"]
+
+
+@story
+async def test_orphans_are_named_and_removed_on_request(made: Ship) -> None:
+    await made.up(deployment("web"), deployment("old"))
+    assert await made.up(deployment("web")) == ["Warning ", "Running shop-web-1"]
+    assert "Removed shop-old-1" in await made.up(deployment("web"), remove_orphans=True)
+
+
+@story
+async def test_a_start_that_fails_fails_the_command_with_its_reason(made: Ship) -> None:
+    made.harbour.failing.add("shop-web-1")
+    with pytest.raises(ProjectError, match="shop-web-1: execute: no such file"):
+        await made.up(deployment("web"))
+    (replica,) = made.supervisor.replicas.values()
+    assert replica.machine.state is State.CREATED
+    assert replica.machine.exit_code == 128
+
+
+@story
+async def test_down_removes_all(made: Ship) -> None:
+    await made.up(deployment("web"), deployment("db"))
+    await told(made.supervisor.down())
+    assert made.supervisor.replicas == {}
+    assert list(made.layout.instances()) == []
+
+
+@story
+async def test_the_events_come_in_dockers_order(made: Ship) -> None:
+    await made.up(deployment("web"))
+    await told(made.supervisor.restart(["web"]))
+    await told(made.supervisor.down())
+    assert [action.split()[0] for action in made.actions()] == [
+        *("create", "start"),
+        *("kill", "die", "stop", "start", "restart"),
+        *("kill", "die", "stop", "destroy"),
+    ]
+
+
+@story
+async def test_hooks_run_around_start_and_stop(made: Ship) -> None:
+    hooks = Hooks(post_start=(Hook(("warm", "up")),), pre_stop=(Hook(("say", "bye")),))
+    await made.up(deployment("web", hooks=hooks))
+    await told(made.supervisor.stop([]))
+    assert made.journal == [
+        "start shop-web-1",
+        "execute shop-web-1 warm up",
+        "execute shop-web-1 say bye",
+        "signal shop-web-1 15",
+        "end shop-web-1 0",
+    ]
+
+
+@story
+async def test_a_hook_that_fails_keeps_the_service_from_being_stopped(made: Ship) -> None:
+    await made.up(deployment("web", hooks=Hooks(pre_stop=(Hook(("say", "bye")),))))
+    made.running("shop-web-1").probe_codes = [1]
+    with pytest.raises(Exception, match="pre_stop of shop-web-1: say bye ended with code 1"):
+        await told(made.supervisor.stop([]))
+    assert made.supervisor.replicas["shop-web-1"].machine.is_running
+
+
+@story
+async def test_a_deaf_service_is_killed_after_its_grace_period(made: Ship) -> None:
+    made.harbour.deaf.add("shop-web-1")
+    await made.up(deployment("web", grace=0.02))
+    await told(made.supervisor.stop([]))
+    assert made.journal[1:] == ["signal shop-web-1 15", "signal shop-web-1 9", "end shop-web-1 137"]
+
+
+@story
+async def test_the_next_supervisor_takes_over_what_runs(made: Ship) -> None:
+    await made.up(deployment("web", restarting=Restarting("always")))
+    instance = made.running("shop-web-1")
+    await made.supervisor.close()
+    made.harbour.left["shop-web-1"] = Found(instance)
+    made.supervisor = made.another(made.supervisor.fleet)
+    await made.supervisor.adopt()
+    assert made.supervisor.replicas["shop-web-1"].machine.state is State.RUNNING
+    instance.end(1)
+    await eventually(lambda: made.journal.count("start shop-web-1") == 2)
+
+
+@story
+async def test_an_end_that_nobody_saw_keeps_its_code_and_is_restarted_by_the_policy(made: Ship) -> None:
+    await made.up(deployment("job"), deployment("web", restarting=Restarting("on-failure")))
+    await made.supervisor.close()
+    made.harbour.left = {"shop-job-1": Found(None, 7), "shop-web-1": Found(None, 1)}
+    made.supervisor = made.another(made.supervisor.fleet)
+    await made.supervisor.adopt()
+    job = made.supervisor.replicas["shop-job-1"].machine
+    assert (job.state, job.exit_code) == (State.EXITED, 7)
+    await eventually(lambda: made.journal.count("start shop-web-1") == 2)
+
+
+@story
+async def test_after_the_machine_went_down_always_and_unless_stopped_differ(made: Ship) -> None:
+    kinds = {name: deployment(name, restarting=Restarting(name)) for name in ("always", "unless-stopped", "no")}
+    await made.up(*kinds.values())
+    await told(made.supervisor.stop(["always", "unless-stopped"]))
+    await made.up(deployment("steady", restarting=Restarting("unless-stopped")), *kinds.values(), start=False)
+    await told(made.supervisor.start(["steady"]))
+    await made.supervisor.close()
+    for path in made.layout.instances():
+        state = path / "state.json"
+        state.write_text(state.read_text().replace(made.supervisor.replicas[path.name].remembered.boot, "earlier"))
+    made.journal.clear()
+    made.supervisor = made.another(made.supervisor.fleet)
+    await made.supervisor.adopt()
+    await eventually(lambda: len(made.journal) >= 2)
+    assert sorted(made.journal) == ["start shop-always-1", "start shop-steady-1"]
+    assert made.supervisor.replicas["shop-no-1"].machine.exit_code == 255
+
+
+def test_a_service_with_an_image_alone_needs_a_command(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with ship(tmp_path) as made:
+            bare = replace(deployment("db").service, argv=None, image=Sourced("postgres:16"))
+            with pytest.raises(InputError, match=r"db has postgres:16 and no build") as refused:
+                await made.up(Deployment(bare))
+            assert "x-seatrial: {command:" in refused.value.hint
+
+    asyncio.run(run())

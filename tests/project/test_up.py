@@ -1,0 +1,176 @@
+"""Projects brought up for real: the command, the supervisor, the engine."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket as socketlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project.conftest import SERVER, Harness, free_port
+
+pytestmark = pytest.mark.slow
+
+
+def server(name: str, port: int, more: str = "") -> str:
+    own = json.dumps([sys.executable, "-S", str(SERVER)])
+    return (
+        f"  {name}:\n    image: python:3\n    x-seatrial: {{command: {own}, probe: 'tcp://127.0.0.1:{port}'}}\n"
+        f"    volumes: ['{SERVER.parent}:{SERVER.parent}:ro']\n"
+        f"    environment: {{PORT: '{port}'}}\n    healthcheck: {{interval: 100ms, retries: 50}}\n{more}"
+    )
+
+
+def shell(name: str, line: str, more: str = "") -> str:
+    quoted = json.dumps(line.replace("$", "$$"))  # compose would take $i for a variable of its own
+    return f"  {name}:\n    image: busybox\n    x-seatrial: {{command: [sh, -c, {quoted}]}}\n{more}"
+
+
+def test_a_project_comes_up_in_order_is_seen_and_goes_down(project: Harness) -> None:
+    port = free_port()
+    waits = "    depends_on: {web: {condition: service_healthy}}\n"
+    project.write("services:\n" + server("web", port) + shell("job", "echo done; exit 3", waits))
+    project.run("up", "-d")
+    project.eventually(lambda: project.rows()["job"]["State"] == "exited")
+    rows = project.rows()
+    assert (rows["web"]["State"], rows["web"]["Health"]) == ("running", "healthy")
+    assert rows["job"]["ExitCode"] == 3
+    assert "ready (pid 1)" in project.run("logs", "web")
+    assert "shop-job-1  | done" in project.run("logs")
+    actions = [
+        json.loads(line)["Action"]
+        for line in project.run("events", "--json", "--since", "1h", "--until", "0s").splitlines()
+    ]
+    assert actions.index("health_status: healthy") < actions.index("die")
+    project.run("down")
+    assert project.run("ps", "-a", "-q") == ""
+
+
+def test_what_runs_outlives_its_supervisor_and_is_found_again(project: Harness) -> None:
+    port = free_port()
+    line = "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); sleep 0.01; done; exit 7"
+    project.write("services:\n" + server("web", port, "    restart: always\n") + shell("job", line))
+    project.run("up", "-d")
+    before = project.inspect("web")["State"]
+    os.kill(project.supervisor(), signal.SIGKILL)
+    after = project.inspect("web")["State"]
+    assert (after["Pid"], after["StartedAt"]) == (before["Pid"], before["StartedAt"])
+    os.kill(project.supervisor(), signal.SIGKILL)
+    log = Path(project.inspect("job")["LogPath"])
+    os.kill(project.supervisor(), signal.SIGKILL)
+    project.eventually(lambda: "line 399" in log.read_text())
+    project.eventually(lambda: project.rows()["job"]["State"] == "exited")
+    assert project.rows()["job"]["ExitCode"] == 7
+    assert project.run("logs", "--no-log-prefix", "job").splitlines() == [f"line {number}" for number in range(400)]
+
+
+def test_a_crash_is_restarted_and_a_stop_is_not(project: Harness) -> None:
+    project.write("services:\n" + server("web", free_port(), "    restart: always\n"))
+    project.run("up", "-d", "--wait")
+    first = project.inspect("web")["State"]["Pid"]
+    os.kill(first, signal.SIGKILL)
+    project.eventually(lambda: project.inspect("web")["State"]["Pid"] not in (0, first))
+    assert project.inspect("web")["RestartCount"] == 1
+    project.run("stop")
+    assert project.rows()["web"]["ExitCode"] == 0
+    assert "got SIGTERM" in project.run("logs", "web")
+    project.run("start")
+    assert project.inspect("web")["RestartCount"] == 0
+
+
+def test_signals_and_commands_reach_the_inside(project: Harness) -> None:
+    project.write("services:\n" + server("web", free_port()))
+    project.run("up", "-d", "--wait")
+    project.run("kill", "-s", "USR1")
+    project.eventually(lambda: "got SIGUSR1" in project.run("logs", "web"))
+    assert project.run("exec", "web", "sh", "-c", "echo $PORT; exit 5", code=5).strip().isdigit()
+    assert project.run("exec", "-e", "A=b", "web", "sh", "-c", "echo $A") == "b\n"
+    project.run("exec", "web", "no-such-program", code=127)
+
+
+def test_what_can_not_start_says_why_and_fails(project: Harness) -> None:
+    project.write("services:\n  web:\n    image: a\n    x-seatrial: {command: [/no/such/program]}\n")
+    with project.start("up", "-d") as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "/no/such/program: No such file or directory" in err
+    assert project.rows()["web"]["ExitCode"] == 127
+
+
+def test_in_the_foreground_the_logs_are_shown_and_ctrl_c_stops_all(project: Harness) -> None:
+    project.write("services:\n" + server("web", free_port()))
+    with project.start("up") as process:
+        assert process.stdout is not None
+        assert "ready (pid 1)" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "got SIGTERM" in out
+    assert project.rows()["web"]["State"] == "exited"
+
+
+def test_the_code_of_a_job_is_that_of_the_command(project: Harness) -> None:
+    project.write("services:\n" + server("web", free_port()) + shell("job", "exit 42"))
+    project.run("up", "--exit-code-from", "job", code=42)
+    assert project.rows()["web"]["State"] == "exited"
+
+
+def test_secrets_and_configs_are_files_inside(project: Harness) -> None:
+    (project.directory / "password").write_text("pearl\n")
+    granted = "    secrets: [password]\n    configs: [{source: motd, target: /etc/motd.d/ours}]\n"
+    top = "secrets:\n  password: {file: ./password}\nconfigs:\n  motd: {content: ahoy}\n"
+    project.write("services:\n" + shell("job", "cat /run/secrets/password /etc/motd.d/ours", granted) + top)
+    project.run("up")
+    assert project.run("logs", "--no-log-prefix", "job") == "pearl\nahoy"
+
+
+def test_one_service_runs_in_the_foreground_with_its_own_code(project: Harness) -> None:
+    assert project.run("run", "-q", "--", "sh", "-c", "echo out; exit 9", code=9) == "out\n"
+    project.run("run", "--", "/no/such/program", code=127)
+    assert project.run("run", "-q", "--restart", "on-failure:1", "--", "sh", "-c", "echo again; exit 4", code=4) == (
+        "again\nagain\n"
+    )
+
+
+def test_a_second_ctrl_c_kills(project: Harness) -> None:
+    deaf = "import signal,time\nsignal.signal(15, lambda *_: print('deaf', flush=True))\nprint('up', flush=True)\nwhile 1: time.sleep(9)"
+    with project.start("run", "--", sys.executable, "-c", deaf) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "deaf\n"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 137
+
+
+def test_the_socket_is_for_its_owner_alone(project: Harness) -> None:
+    project.write("services:\n" + server("web", free_port()))
+    project.run("up", "-d")
+    socket = project.state / "shop.sock"
+    assert socket.stat().st_mode & 0o077 == 0
+    if os.geteuid() == 0:
+        # not by a Python of its own: its file may lie where nobody else may read
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setresuid(65534, 65534, 65534)
+            with socketlib.socket(socketlib.AF_UNIX) as connection:
+                os._exit(connection.connect_ex(str(socket)))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == errno.EACCES
+
+
+def test_metrics_are_given_in_prometheuss_format(project: Harness) -> None:
+    project.write("services:\n" + server("web", free_port()))
+    project.run("up", "-d", "--wait")
+    from seatrial.project.client import Client
+
+    text = Client(project.state / "shop.sock").text("metrics")
+    assert 'seatrial_instance_up{project="shop",service="web",instance="shop-web-1"} 1' in text
+    memory = next(line for line in text.splitlines() if line.startswith("seatrial_instance_memory_bytes{"))
+    assert float(memory.split()[-1]) > 1_000_000
