@@ -28,7 +28,8 @@ def mend(directory: Path) -> int:
         by_file.setdefault(edit.place.file, []).append(edit)
     done = 0
     for name, edits in by_file.items():
-        old = (directory / name).read_bytes().decode().removeprefix("\ufeff")
+        file = directory / name
+        old = file.read_bytes().decode().removeprefix("\ufeff") if file.exists() else ""
         result = edited(old, edits, are_kept)
         assert not result.done or are_kept(old, result.text, result.done)
         (directory / name).write_bytes(result.text.encode())
@@ -67,3 +68,25 @@ def test_any_compose_file(text: str) -> None:
 def test_any_entrypoint_script(text: str) -> None:
     dockerfile = 'FROM debian\nCOPY e.sh /\nENTRYPOINT ["/e.sh"]\nCMD ["x"]\n'
     mend_twice({"Dockerfile": dockerfile, "e.sh": "#!/bin/sh\n" + text})
+
+
+POD = (
+    "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n---\n"
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n"
+    "    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: a.org/web:1\n"
+)
+FIELDS = (
+    "        resources:|        resources: {}|          requests: {memory: 1Gi}|          limits: {cpu: 1}|# c",
+    "        securityContext: &s {runAsUser: 0}|        securityContext: *s|          requests:|  \t|---",
+    "        livenessProbe: {httpGet: {path: /, port: 80}}|        readinessProbe: {httpGet: {path: /, port: 80}}",
+    "      - name: side|        image: b:1|        args: [gunicorn, --graceful-timeout=28]  # so|  replicas: 2",
+    "        lifecycle: {preStop: {exec: {command: [sleep, '30']}}}|      terminationGracePeriodSeconds: 5",
+    '  strategy: {type: Recreate}|        command: ["sh", "-c", "x # y"]|        env: []|        ports: !t []',
+)
+LINES_OF_PODS = [field for line in FIELDS for field in line.split("|")]
+
+
+@given(st.lists(st.sampled_from(LINES_OF_PODS), max_size=14).map("\n".join), st.booleans())
+def test_any_manifest(text: str, is_crlf: bool) -> None:
+    whole = POD + text
+    mend_twice({"web.yaml": whole.replace("\n", "\r\n") if is_crlf else whole})

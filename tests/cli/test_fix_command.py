@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.cli.arguments import dispatch
+from seatrial.files import editing
 from seatrial.model.errors import InputError, NothingFoundError
 
 COMPOSE = "services:\n  web:\n    image: nginx:1.27\n"
@@ -30,7 +31,7 @@ def test_it_shows_a_diff_and_changes_nothing(project: Path, capsys: pytest.Captu
     assert shown.out.startswith("--- a/compose.yaml\n+++ b/compose.yaml\n@@")
     assert "+    restart: unless-stopped\n" in shown.out and "pids_limit" not in shown.out
     assert "2 fixes in 1 file; --write applies them" in shown.err
-    assert "1 more with --unsafe" in shown.err
+    assert "3 more with --unsafe" in shown.err
     assert (project / "compose.yaml").read_text() == COMPOSE
 
 
@@ -41,7 +42,8 @@ def test_write_applies_it_and_a_second_run_has_nothing_to_do(project: Path, caps
     assert said.out == "" and "compose.yaml:3: restart-policy: add restart" in said.err
     assert dispatch(["fix"]) == 0
     assert dispatch(["fix", "--write", "--unsafe"]) == 0
-    assert (project / "compose.yaml").read_text() == COMPOSE + SAFE + "    pids_limit: 200\n"
+    assert (project / "compose.yaml").read_text().startswith(COMPOSE + SAFE + "    # TODO(seatrial): memory-limit: ")
+    assert (project / "compose.yaml").read_text().endswith('    cpus: "1.0"\n    pids_limit: 200\n')
     assert dispatch(["fix", "--unsafe"]) == 0
 
 
@@ -82,3 +84,51 @@ def test_nothing_to_look_at_is_said(project: Path) -> None:
     (project / "compose.yaml").unlink()
     with pytest.raises(NothingFoundError):
         dispatch(["fix"])
+
+
+DEPLOYMENT = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: a.org/web:1\n"
+    "        lifecycle: {preStop: {exec: {command: [sh, -c, sleep 30]}}}\n"
+)
+
+
+def test_manifests_are_mended_with_what_is_around_them(project: Path) -> None:
+    (project / "k8s").mkdir()
+    (project / "k8s/web.yaml").write_text(DEPLOYMENT)
+    assert dispatch(["fix", "--write", "--select", "grace-period-fits"]) == 0
+    assert (project / "k8s/web.yaml").read_text() == DEPLOYMENT + "      terminationGracePeriodSeconds: 60\n"
+    assert dispatch(["fix", "--select", "grace-period-fits"]) == 0
+
+
+def test_a_file_that_is_made_is_shown_as_new(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "compose.yaml").unlink()
+    (project / "Dockerfile").write_text('FROM node:22-slim\nCOPY . .\nCMD ["node", "a.js"]\n')
+    (project / "package.json").write_text("{}")
+    (project / "node_modules").mkdir()
+    (project / "node_modules/a.js").write_text("")
+    arguments = ["--select", "host-modules-not-copied"]
+    assert dispatch(["fix", *arguments]) == 1
+    assert capsys.readouterr().out == "--- /dev/null\n+++ b/.dockerignore\n@@ -0,0 +1 @@\n+node_modules\n"
+    assert dispatch(["fix", "--write", *arguments]) == 0
+    assert (project / ".dockerignore").read_text() == "node_modules\n"
+    assert dispatch(["fix", *arguments]) == 0
+
+
+def test_no_file_is_written_where_one_cannot_be(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "a").mkdir()
+    (project / "a/compose.yaml").write_text(COMPOSE)
+    put = editing._put
+    done: list[str] = []
+
+    def fail_at_the_second(change: editing.Change, temporary: Path) -> None:
+        if done:
+            raise InputError("cannot be written: No space left on device")
+        done.append(change.shown)
+        put(change, temporary)
+
+    monkeypatch.setattr(editing, "_put", fail_at_the_second)
+    assert dispatch(["fix", "--write"]) == 2
+    assert done
+    assert [each.read_text() for each in sorted(project.rglob("compose.yaml"))] == [COMPOSE, COMPOSE]
+    assert sorted(each.name for each in project.rglob("*") if each.is_file()) == ["compose.yaml", "compose.yaml"]

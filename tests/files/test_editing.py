@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.files.editing import edited, read_source, unified_diff, write_source
-from seatrial.model.edit import Edit, Sets
+from seatrial.files.editing import Change, edited, read_source, unified_diff, write_source, write_sources
+from seatrial.model.edit import Appends, Edit, Sets
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
 
@@ -117,3 +117,47 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"caf\xe9\n")
     with pytest.raises(InputError, match="is not UTF-8"):
         read_source(tmp_path / "f", "f")
+
+
+def test_the_spans_of_one_edit_are_all_applied_or_none() -> None:
+    whole = Edit(Place("f", 1, 1, 1, 2), "x", "log-rotation", "", PROMISE, more=((Place("f", 2, 1, 2, 2), "y"),))
+    assert apply("a\nb\n", whole) == ("x\ny\n", [])
+    text, left = apply("a\nb\n", edit(2, 1, 2, "z"), whole)
+    assert (text, left) == ("a\nz\n", ["it overlaps the fix for restart-policy"])
+
+
+def test_what_is_deeper_comes_first_where_two_blocks_end_at_one_point() -> None:
+    text, _ = apply("a\n", edit(1, 2, 2, "\n  outer"), edit(1, 2, 2, "\n    inner"))
+    assert text == "a\n    inner\n  outer\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "new"), [("", "x\ny\n"), ("a\n", "a\nx\ny\n"), ("a", "a\nx\ny"), ("a\r\nb", "a\r\nb\r\nx\r\ny")]
+)
+def test_lines_come_at_the_end_and_the_text_ends_as_it_did(text: str, new: str) -> None:
+    lines = Edit(Place("f", 1, 1, 1, 1), "", "dockerignore-covers", "", Appends(("x", "y")))
+    assert apply(text, lines) == (new, [])
+
+
+def test_of_several_files_all_are_written_or_none(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+        (tmp_path / name).chmod(0o640)
+    changes = [Change(read_source(tmp_path / name, name), name * 2, name) for name in "ab"]
+    changes.append(Change(read_source(tmp_path / "new", "new", may_be_new=True), "new", "new"))
+    (tmp_path / "b").write_text("somebody else's")
+    with pytest.raises(InputError, match="has changed since it was read"):
+        write_sources(changes)
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"a": "a", "b": "somebody else's"}
+    (tmp_path / "b").write_text("b")
+    write_sources(changes)
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"a": "aa", "b": "bb", "new": "new"}
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_somebody_makes_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    change = Change(read_source(tmp_path / "new", "new", may_be_new=True), "ours", "new")
+    (tmp_path / "new").write_text("theirs")
+    with pytest.raises(InputError, match="has changed"):
+        write_sources([change])
+    assert (tmp_path / "new").read_text() == "theirs"

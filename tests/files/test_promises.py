@@ -5,7 +5,20 @@ from __future__ import annotations
 import pytest
 
 from seatrial.files.promises import are_kept
-from seatrial.model.edit import Becomes, Edit, Execs, InsertsItem, Precedes, Promise, Sets, Substitutes
+from seatrial.model.edit import (
+    Appends,
+    Becomes,
+    Edit,
+    Execs,
+    InsertsItem,
+    Listens,
+    Precedes,
+    Promise,
+    Renames,
+    Sets,
+    Splices,
+    Substitutes,
+)
 from seatrial.model.place import Place
 
 WEB = "services:\n  web:\n    image: x\n"
@@ -81,3 +94,34 @@ def test_commands_of_a_script() -> None:
 def test_hostile_nesting_is_not_sure() -> None:
     deep = "[" * 50_000
     assert not kept(deep, deep, SETS)
+
+
+def test_values_inside_of_lists_and_of_later_documents() -> None:
+    old = "a: b\n---\nc:\n- d: 1\n- e: 2\n"
+    assert kept(old, old + "  f: 3\n", Sets(("c", 1, "f"), "3", 1))
+    assert not kept(old, old + "  f: 3\n", Sets(("c", 0, "f"), "3", 1))
+    assert not kept(old, old + "  f: 3\n", Sets(("c", 1, "f"), "3", 0))
+    assert not kept(old, old + "  f: 3\n", Sets(("c", 7, "f"), "3", 1))
+    assert kept(old, old.replace("e: 2", "g: 2"), Renames(("c", 1, "e"), "g", 1))
+
+
+def test_words_inside_of_an_instruction_by_several_edits() -> None:
+    old = "# escape=`\nFROM x\nRUN a `\n b\n"
+    both = (Splices(3, 5, 5, " -f"), Splices(3, 10, 10, " && c"))
+    assert kept(old, "# escape=`\nFROM x\nRUN a -f `\n b && c\n", *both)
+    assert not kept(old, "# escape=`\nFROM x\nRUN a -f `\n b && c\nRUN d\n", *both)
+    assert kept(old, old.replace("RUN", "USER 1\nENV A=b\nRUN"), Precedes(3, "USER 1\nENV A=b"))
+    assert not kept(old, old.replace("RUN", "USER 1\nRUN"), Precedes(3, "USER 1\nENV A=b"))
+
+
+def test_lines_of_a_list_come_last() -> None:
+    assert kept("a\r\n", "a\r\nb\r\nc\r\n", Appends(("b",)), Appends(("c",)))
+    assert kept("", "b\n", Appends(("b",)))
+    assert not kept("a\n", "b\na\n", Appends(("b",)))
+    assert not kept("a\n", "a\nb\nc\n", Appends(("b",)))
+
+
+def test_statements_behind_a_line_of_a_source() -> None:
+    assert kept("a()\nb()\n", "a()\nx()\ny()\nb()\n", Listens(1, "x()\ny()"))
+    assert not kept("a()\nb()\n", "a()\nx()\n", Listens(1, "x()"))
+    assert not kept("a()\n", "a()\nx()\n", Listens(7, "x()"))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from seatrial.check import images, launch
+from seatrial.check import images, launch, services
 from seatrial.check.interface import Check, Context, Wrong, finding
 from seatrial.model.documents import Documents, Instruction, ShellCommand, Stage, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
 
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
-_NAMED = re.compile(r"\$\{?([A-Za-z_]\w*)(?::?-[^}]*)?\}?")
+_VARIABLE = pattern(r"\$\{?([A-Za-z_]\w*)")
+_NAMED = pattern(r"\$\{?([A-Za-z_]\w*)(?::?-[^}]*)?\}?")
 _WHOLE = frozenset({".", "./", "/", "*", "./*", "./."})
-_COUNTED = re.compile(r"v?(\d+(?:\.\d+)*)(?:-|$)")
+_COUNTED = pattern(r"v?(\d+(?:\.\d+)*)(?:-|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def files_for_development(context: Context) -> frozenset[str]:
     the directory that they lie in."""
     documents = context.documents
     name = documents.directory.rstrip("/").rpartition("/")[2].lower().strip(".")
-    return frozenset(
+    return services.files_of_developers(context.units) | frozenset(
         unit.compose.file
         for unit in context.units
         if unit.compose and (name in _DEVELOPMENT or launch.is_for_development(unit))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from seatrial.model.patterns import pattern
+
 _SHAPES = (
     ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
     ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -21,17 +23,17 @@ _SHAPES = (
     ("a PyPI token", r"\bpypi-[A-Za-z0-9_\-]{50,}"),
     ("an OpenAI key", r"\bsk-(?:proj-)?[A-Za-z0-9_\-]{32,}"),
 )
-_USERINFO = re.compile(r"\b[a-z][a-z0-9+.\-]*://([^\s/@:\"']*):([^\s/@\"']+)@([^\s/:\"'@]*)", re.I)
+_USERINFO = pattern(r"\b[a-z][a-z0-9+.\-]*://([^\s/@:\"']*):([^\s/@\"']+)@([^\s/:\"'@]*)", re.I)
 _HERE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "host", "hostname", "example.com", "example.org"})
 _ANYBODY = frozenset({"user", "username", "usr", "login"})
 _ANY_PASSWORD = frozenset({"pass", "password", "passwd", "pwd", "secret", "pw"})
-_SECRET_NAME = re.compile(
+_SECRET_NAME = pattern(
     r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|SECRETS|TOKEN|APIKEY|CREDENTIAL|CREDENTIALS)(?:$|_)"
     r"|(?:^|_)(?:API|SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|MASTER|APP|AUTH|JWT|ACCOUNT|LICENSE)_KEY(?:$|_)"
     r"|(?:PASSWORD|SECRET|TOKEN)$",
     re.I,
 )
-_NO_SECRET_NAME = re.compile(
+_NO_SECRET_NAME = pattern(
     r"_(?:FILE|FILES|PATH|DIR|URL|URI|NAME|ID|HEADER|TTL|EXPIRY|EXPIRES|EXPIRES_IN|EXPIRATION|LIFETIME|LENGTH|ALGORITHM|ALG|TYPE"
     r"|HOST|ISSUER|AUDIENCE|ENABLED|REQUIRED|POLICY|VERSION|LOCATION|USER|USERNAME|TIMEOUT|MAX_AGE|AGE|DURATION|INTERVAL|FIELD"
     r"|SIZE|LIMIT|LIMITS|MIN|MAX|HASH_ROUNDS|STORE|ENDPOINT|PREFIX|METHOD|PROVIDER|BACKEND|CLASS|PARAM|COUNT)$"
@@ -39,13 +41,13 @@ _NO_SECRET_NAME = re.compile(
     r"|NUM|HIDE|GENERATE)(?:_|$)|^(?:OLD)?PWD$|TOKENIZ|SECRETS_DIR",
     re.I,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = pattern(
     r"change.?(?:me|this|it)|changeit|example|your|placeholder|dummy|replace|todo|fixme|insert|fake|sample|xxx|\.\.\.|<.*>"
     r"|^\*+$|not.?(?:a|used|needed|set|secure|real)|unused|precompile|build.?time|temp|^n/?a$|none|null|undefined|redacted"
     r"|default|cafebabe|deadbeef|^\{\{|^%|^@|notasecret|throwaway|ignored|will.?be|generate|fill",
     re.I,
 )
-_NO_VALUE = re.compile(
+_NO_VALUE = pattern(
     r"^(?:|true|false|yes|no|on|off|enabled|disabled|\d{1,4}|\d+[smhd]|required|optional|auto|file)$", re.I
 )
 
@@ -53,6 +55,11 @@ _NO_VALUE = re.compile(
 def shape(text: str) -> str:
     """What kind of credential the text holds, by its form alone; "" if none."""
     return next((what for what, pattern in _shapes() if pattern.search(text) and not _is_sample(text)), "")
+
+
+def is_secret_shape(text: str) -> bool:
+    """Whether the text surely holds what nobody else may know. Google's API keys may be public: pages hold them."""
+    return shape(text) not in ("", "a Google API key")
 
 
 @cache

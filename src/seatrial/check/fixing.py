@@ -19,17 +19,49 @@ from seatrial.model.edit import Edit
 FIXES: tuple[str, ...] = (
     "exec-form-command",
     "package-manager-as-pid1",
+    "dev-runner-in-production",
     "entrypoint-hands-over",
+    "one-init",
     "init-reaps-orphans",
+    "stop-signal-handled",
+    "handles-sigterm",
+    "healthcheck-present",
     "healthcheck-detects-failure",
+    "healthcheck-tool-present",
+    "healthcheck-timing",
     "waits-for-dependencies",
     "restart-policy",
-    "log-rotation",
+    "memory-limit",
+    "cpu-limit",
     "pids-limit",
     "nofile-limit",
+    "log-rotation",
+    "read-only-root",
+    "base-image-slim",
+    "production-dependencies",
+    "lockfile-copied",
+    "cache-mount",
+    "host-modules-not-copied",
+    "non-root-user",
+    "secrets-as-files",
+    "dockerignore-covers",
     "node-env-production",
+    "image-labels",
+    "grace-period-fits",
+    "pre-stop-delay",
+    "probes-distinct",
+    "resources-set",
+    "security-context",
+    "update-order",
 )
 """The requirements that have one."""
+
+UNFIXED: dict[str, str] = {
+    "exit-code-clean": "files don't say with which code a program ends; the drill's verdict says what to change",
+    "tolerates-lb-lag": "the preStop sleep is the fix of pre-stop-delay; a delay in the program is the program's own",
+    "multi-stage": "which files the last stage needs is known to the build alone; a guess may not start",
+}
+"""The requirements that could have one by their nature, and why they have none."""
 
 
 @cache

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from seatrial.model.documents import ShellCommand, Unit
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
 
-_ADDRESS = re.compile(
+_ADDRESS = pattern(
     r"(https?)://(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\[::\])(?::([^/?#\s\"']*))?(?=[/?#\s\"']|$)", re.I
 )
 

@@ -7,8 +7,9 @@ its last command, bash from 5.1 and busybox do).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from seatrial.model.values import dataclass
 
 DASH, BUSYBOX, BASH, NO_SHELL = "dash", "busybox", "bash", "none"
 
@@ -57,6 +58,29 @@ class Reference:
     def tag_parts(self) -> frozenset[str]:
         """The parts of the tag between dashes."""
         return frozenset(self.tag.split("-"))
+
+
+_PUBLISHED = """
+adminer aerospike alpine alt amazoncorretto amazonlinux almalinux apache arangodb archlinux backdrop bash
+bonita buildpack-deps busybox caddy cassandra centos chronograf cirros clearlinux clefos clickhouse clojure
+composer consul convertigo couchbase couchdb crate dart debian docker drupal eclipse-mosquitto eclipse-temurin
+eggdrop elasticsearch elixir emqx erlang express-gateway fedora flink fluentd friendica gazebo gcc geonetwork
+ghost golang gradle groovy haproxy haskell haxe hello-world hitch httpd hylang ibm-semeru-runtimes ibmjava
+influxdb iojs irssi jenkins jetty java jobber joomla jruby julia kaazing-gateway kapacitor kibana known kong
+krakend lightstreamer liquibase logstash mageia mariadb matomo maven mediawiki memcached mongo mongo-express
+monica mono mysql nats nats-streaming neo4j neurodebian nextcloud nginx node notary nuxeo odoo open-liberty
+openjdk opensuse oraclelinux orientdb owncloud percona perl photon php php-zendserver phpmyadmin piwik plone
+postfixadmin postgres pypy python r-base rabbitmq rakudo-star rapidoid redis redmine registry rethinkdb
+rocket.chat rockylinux ros ruby rust sapmachine scratch scala sentry silverpeas sl solr sonarqube sourcemage
+spark spiped storm swarm swift swipl teamspeak telegraf thrift tomcat tomee traefik ubuntu ubuntu-debootstrap
+unit valkey varnish vault voidlinux websphere-liberty wordpress xwiki yourls znc zookeeper
+"""
+# Docker Hub's official images, those given up among them: a name without a slash that isn't here is a local one.
+
+
+def is_published(repository: str) -> bool:
+    """Whether an image of this name, which has no slash, can be had from Docker Hub."""
+    return repository in _PUBLISHED.split()
 
 
 @cache

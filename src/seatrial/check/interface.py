@@ -12,13 +12,13 @@ requirement named in `consequence_of`; where `many` is given, the findings of se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 
 from seatrial.model import catalogue
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

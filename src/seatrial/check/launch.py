@@ -5,12 +5,12 @@ Pure. A `Link` is one member of the chain that PID 1 starts; the first is PID 1 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from seatrial.check import images
 from seatrial.model.documents import Unit
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
 
 INITS = frozenset(
     {"tini", "tini-static", "docker-init", "dumb-init", "catatonit", "seatrial-init", "s6-svscan", "my_init", "init"}
@@ -84,25 +84,61 @@ def shell_kind(unit: Unit) -> str | None:
     return images.shell_of(base_image(unit)) if shell == "sh" else None
 
 
+def is_fixture(unit: Unit) -> bool:
+    """Whether the file lies among tests: what a test needs is right as it is, however it would do in production."""
+    files = (unit.compose.file if unit.compose else "", unit.dockerfile.file if unit.dockerfile else "")
+    path = (unit.origin + "/" + "/".join(file.rpartition("/")[0] for file in files)).lower().split("/")
+    name = unit.dockerfile.file.rpartition("/")[2].lower() if unit.dockerfile else ""
+    return not _FIXTURES.isdisjoint(path) or "gitpod" in name
+
+
 def is_for_development(unit: Unit) -> bool:
     """Whether the service is plainly meant for a developer's machine or a test: by its file's name, its profiles, its
     stage, or because it runs sources that are mounted from the project."""
     entry = unit.compose
-    words = _words(entry.file if entry else "") | _words(entry.target or "" if entry else "")
-    words |= _words(unit.stages[0].name if unit.stages else "") | (_words(unit.origin) & _TESTS)
+    image = entry.image.value if entry and entry.image and entry.has_build else ""
+    words = (
+        (_words(images.parse(image).tag) & _OWN_TAGS)
+        | _words(entry.file if entry else "")
+        | _words(entry.target or "" if entry else "")
+    )
+    words |= _words(unit.stages[0].name if unit.stages else "") | (_words(unit.origin) & _ELSEWHERE)
     words |= _words(unit.dockerfile.file.rpartition("/")[2] if unit.dockerfile else "")
     for profile in entry.profiles if entry else ():
         words |= _words(profile)
-    if words & _DEVELOPMENT:
-        return True
+    is_of_docs = entry is not None and "docs" in _words(entry.file.rpartition("/")[2])
+    return bool(words & _DEVELOPMENT) or is_of_docs or runs_mounted_sources(unit)
+
+
+def runs_mounted_sources(unit: Unit) -> bool:
+    """Whether it runs sources that are mounted from the project, so that it shows each change at once."""
     context = unit.service.context.rstrip("/")
     binds = (mount.value for mount in unit.service.mounts if mount.value.kind == "bind")
     return any(mount.source.rstrip("/") == context and not mount.read_only for mount in binds)
 
 
+_FIXTURES = frozenset(
+    {
+        ".devcontainer",
+        "devcontainer",
+        "test",
+        "tests",
+        "testdata",
+        "testing",
+        "fixtures",
+        "fixture",
+        "__tests__",
+        "e2e",
+        "vendor",
+    }
+)
 _TESTS = frozenset({"test", "tests", "testing", "testdata", "fixture", "fixtures", "e2e", "ci", "devcontainer"})
+_OWN_TAGS = frozenset({"dev", "local", "debug", "test"})
+_ELSEWHERE = _TESTS | frozenset({"development", "reload", "scripts"})
+"""Words of a directory's name. "dev" isn't among them: a directory of that name may hold an environment's settings."""
 _DEVELOPMENT = _TESTS | frozenset(
-    {"dev", "develop", "development", "test", "tests", "testing", "local", "ci", "debug", "example"}
+    {"dev", "develop", "development", "test", "tests", "testing", "local", "ci", "debug", "example", "tilt", "gitpod"}
+    | {"reload", "override", "scripts", "cypress", "playwright"}
 )
 
 

@@ -236,7 +236,8 @@ def _distribution(tag: str, today: str) -> Ended | None:
             version = codenames.get(part)
             date = _TABLES[name][0].get(version, "") if version else ""
             if date and date < today:
-                return Ended(f"{name} {version} ({part})", date, f"a tag on {_TABLES[name][1]}")
+                instead = f"a tag whose distribution is newer, such as {_TABLES[name][1]}"
+                return Ended(f"{name} {version} ({part})", date, instead)
         if part.startswith("alpine3."):
             known = _lookup(_TABLES["alpine"][0], part[6:])
             if known is not None and known[1] < today:

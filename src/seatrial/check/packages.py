@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from seatrial.check import builds
 from seatrial.model.documents import Instruction, ShellCommand, Unit
+from seatrial.model.values import dataclass
 
 _NODE = {"npm": frozenset({"install", "i", "ci", "clean-install"}), "pnpm": frozenset({"install", "i"})}
 _GLOBAL = frozenset({"-g", "--global", "--location=global", "global"})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from seatrial.check import launch
 from seatrial.model.documents import Unit
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass
 
 _FLAGS = {
     "gunicorn": ("--graceful-timeout",),
@@ -16,9 +16,9 @@ _FLAGS = {
     "hypercorn": ("--graceful-timeout",),
     "granian": ("--workers-kill-timeout",),
 }
-_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,3})?")
+_NUMBER = pattern(r"\d{1,6}(?:\.\d{1,3})?")
 _SPRING = "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"
-_DURATION = re.compile(r"(?:PT)?(\d{1,6})(ms|s|m|S|M)")
+_DURATION = pattern(r"(?:PT)?(\d{1,6})(ms|s|m|S|M)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "S": 1.0, "m": 60.0, "M": 60.0}
 
 
@@ -36,7 +36,20 @@ def of_unit(unit: Unit) -> Patience | None:
     links = launch.chain(unit)
     if not links or launch.is_for_development(unit):
         return None
-    return of_command(links[-1].argv, links[-1].place, unit.service.environment)
+    return of_command(links[-1].argv, links[-1].place, unit.service.environment) or _of_source(unit)
+
+
+def _of_source(unit: Unit) -> Patience | None:
+    """That of the program's own handler of the stop signal."""
+    if not unit.has_source:
+        return None
+    from seatrial.check.source import patience as by_source
+
+    found = by_source.longest(unit)
+    if found is None:
+        return None
+    seconds, timer, _is_certain = found
+    return Patience(seconds, f"{timer.by} in the handler of the stop signal", timer.place)
 
 
 def of_command(argv: Sequence[str], place: Place | None, environment: Mapping[str, Sourced[str]]) -> Patience | None:

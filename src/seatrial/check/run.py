@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from seatrial.check import baseline
 from seatrial.check.ignores import read_ignores, unknown_names
@@ -18,6 +17,7 @@ from seatrial.check.table import NAMES, rules_for
 from seatrial.model.documents import Documents
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field, replace
 
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 """0 for the worst."""

@@ -37,6 +37,11 @@ SLOW_STORES = frozenset(
 )
 """Images (by the last part of their name) that take seconds from their start to their first answer."""
 
+_BESIDES = SLOW_STORES | frozenset(
+    {"redis", "valkey", "memcached", "minio", "adminer", "pgadmin4", "pgadmin", "phpmyadmin", "mongo-express", "nats"}
+    | {"mailhog", "maildev", "mailpit", "mailcatcher", "localstack", "fake-gcs-server", "zookeeper", "redis-stack"}
+)
+"""What a program stands on, and the tools to look into that."""
 _JOB_WORDS = frozenset(
     {"migrate", "migration", "migrations", "migrator", "init", "setup", "seed", "seeder", "bootstrap", "install"}
     | {"job", "cli", "once", "backup", "builder", "build", "test", "tests", "createbuckets", "loader", "composer"}
@@ -84,11 +89,31 @@ def _on_demand(profiles: tuple[str, ...]) -> bool:
     return any(set(profile.lower().replace("_", "-").split("-")) & _TOOL_WORDS for profile in profiles)
 
 
+def files_of_developers(units: tuple[Unit, ...]) -> frozenset[str]:
+    """The compose files that somebody works with: a service of theirs runs mounted sources, or they have nothing but
+    the data stores of a program whose manifest lies beside them, and which runs without them."""
+    by_file: dict[str, list[Unit]] = {}
+    for unit in units:
+        if unit.compose:
+            by_file.setdefault(unit.compose.file, []).append(unit)
+    return frozenset(
+        file
+        for file, found in by_file.items()
+        if any(launch.runs_mounted_sources(each) for each in found)
+        or (any(each.manifests for each in found) and all(image_name(each) in _BESIDES for each in found))
+    )
+
+
 def production(units: tuple[Unit, ...]) -> Iterator[Unit]:
-    """The compose services that are to run for long, outside of development, and not only on somebody's demand."""
+    """The compose services that are to run for long, outside of development, and not only on somebody's demand.
+
+    A file with a service that runs mounted sources is for a developer's machine as a whole.
+    """
+    at_work = files_of_developers(units)
     for unit in units:
         if (
             unit.compose
+            and unit.compose.file not in at_work
             and not _on_demand(unit.compose.profiles)
             and not launch.is_for_development(unit)
             and not is_job(unit, units)

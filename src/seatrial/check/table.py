@@ -2,7 +2,7 @@
 
 To add a rule: write `check/rules/<name with underscores>.py` with `RULE`, and add its line here. `needs` names what
 must have been read for the rule to have anything to say: "compose", "dockerfile", "kubernetes", more than one of them
-with spaces between, or "" for any service.
+with spaces between, "source" for the source of what a service runs, or "" for any service.
 """
 
 from __future__ import annotations
@@ -31,11 +31,18 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("one-init"),
     Entry("init-reaps-orphans"),
     Entry("stop-signal-handled"),
+    Entry("handles-sigterm", "source"),
+    Entry("handles-sigint", "source"),
+    Entry("dies-on-fatal-error", "source"),
+    Entry("tolerates-lb-lag", "kubernetes"),
+    Entry("keep-alive-outlives-lb", "source"),
     Entry("healthcheck-present"),
     Entry("healthcheck-detects-failure"),
     Entry("healthcheck-tool-present"),
     Entry("healthcheck-port"),
     Entry("healthcheck-timing"),
+    Entry("liveness-is-shallow", "source kubernetes"),
+    Entry("readiness-is-deep", "source kubernetes"),
     Entry("waits-for-dependencies", "compose"),
     Entry("restart-policy", "compose"),
     Entry("memory-limit", "compose kubernetes"),
@@ -43,6 +50,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("pids-limit", "compose"),
     Entry("nofile-limit", "compose"),
     Entry("log-rotation", "compose"),
+    Entry("logs-to-stdout"),
+    Entry("logs-structured", "source"),
     Entry("log-driver-readable", "compose"),
     Entry("base-image-pinned", "dockerfile"),
     Entry("base-image-supported"),
@@ -92,6 +101,8 @@ def rules_for(documents: Documents, names: Collection[str] = NAMES) -> Iterator[
         there.add("compose")
     if documents.cluster is not None:
         there.add("kubernetes")
+    if any(unit.has_source for unit in documents.units):
+        there.add("source")
     for entry in ENTRIES:
         if entry.name in names and there.intersection(entry.needs.split() or ("",)):
             yield rule(entry.name)

@@ -21,5 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ignore", metavar="NAMES", action="append", default=[], help="all but these")
     add("--baseline", metavar="FILE", help="do not tell what this file knows")
     add("--write-baseline", metavar="FILE", help="write a baseline of what is found now, and end with 0")
+    add(
+        "--audit",
+        metavar="NAMES",
+        nargs="?",
+        const="",
+        help="also ask npm, pip-audit, trivy, grype and hadolint, where installed, or those that are named",
+    )
     add("--config", metavar="FILE", help="seatrial.toml or pyproject.toml (default: found here or above)")
+    add("--no-cache", action="store_true", help="look at everything anew, and keep nothing for the next run")
+    add("--cache-dir", metavar="DIRECTORY", help="where answers are kept (default: ~/.cache/seatrial/check)")
     add("--no-color", action="store_true", help="no colours (also: NO_COLOR=1)")

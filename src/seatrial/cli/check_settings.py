@@ -6,7 +6,6 @@ names), `fail-on`, `baseline`. What the command line says goes before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from seatrial.files.reading import is_regular, read_text
 from seatrial.model import catalogue
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, replace
 
 _LEVELS = ("error", "warning", "info", "never")
 _KEYS = ("select", "ignore", "fail-on", "baseline")

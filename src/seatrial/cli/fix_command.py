@@ -1,15 +1,15 @@
 """`seatrial fix`: the findings that files can be mended for, as a unified diff, or written.
 
 Finds projects and findings as `seatrial check` does; which edits there are is `check.fixing`'s affair, how they get
-into a file `files.editing`'s. Exit codes: without --write 1 if there is something to fix; with it 0.
+into a file `files.editing`'s. Either every file is written or none is. Exit codes: without --write 1 if there is
+something to fix; with it 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
 
 from seatrial.check import fixing
@@ -17,22 +17,24 @@ from seatrial.check.run import Options
 from seatrial.check.run import run as check
 from seatrial.cli import codes
 from seatrial.cli.check_settings import Settings, read_settings
+from seatrial.cli.fix_projects import projects
 from seatrial.cli.streams import complain, emit
-from seatrial.files.documents import read_documents
-from seatrial.files.editing import Edited, Source, edited, read_source, unified_diff, write_source
+from seatrial.files.editing import Change, Edited, edited, read_source, unified_diff, write_sources
 from seatrial.files.promises import are_kept
 from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit
 from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.values import dataclass, field
 
 
 @dataclass(slots=True)
 class _File:
-    """A file and what is wanted of it. `text` is what the findings were made from."""
+    """A file and what is wanted of it. `text` is what the findings were made from, None where they weren't made from
+    what it holds (.dockerignore)."""
 
     shown: str
     path: Path
-    text: str
+    text: str | None
     edits: dict[Edit, None] = field(default_factory=dict)
 
 
@@ -41,32 +43,51 @@ class _Work:
     """What has come together of all projects; `files` by their real paths."""
 
     files: dict[str, _File] = field(default_factory=dict)
-    read: set[str] = field(default_factory=set)
+    changes: list[tuple[Change, Edited]] = field(default_factory=list)
     projects: int = 0
-    fixed: int = 0
-    changed: int = 0
     unsafe: int = 0
     problems: int = 0
+
+    @property
+    def fixed(self) -> int:
+        """How many edits are made."""
+        return sum(len(result.done) for _, result in self.changes)
+
+    def wrong(self, where: str, error: InputError) -> None:
+        """Say what can't be read or written."""
+        self.problems += 1
+        complain(f"error: {where}: {error.message}")
+        if error.hint:
+            complain(f"hint: {error.hint}")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show or write, and give the exit code."""
     settings = _settings(arguments)
-    options = Options(settings.select, settings.ignore)
+    options = Options(settings.select, settings.ignore, today=time.strftime("%Y-%m-%d", time.gmtime()))
     work = _Work()
     for path in arguments.paths or ["."]:
-        for project, origin in _projects(Path(path), work):
-            _collect(project, origin, options, work)
+        for documents in projects(Path(path), lambda at, error: work.wrong(_where(at, error), error)):
+            _collect(documents, options, work)
     if not work.projects and not work.problems:
         raise NothingFoundError(
-            "no Dockerfile and no compose file found", hint="name a directory, a Dockerfile or a compose file"
+            "no Dockerfile, compose file or Kubernetes manifest found",
+            hint="name a directory, a Dockerfile, a compose file or a manifest",
         )
     for file in work.files.values():
         _mend(file, arguments, work)
+    if arguments.write:
+        _write(work)
+    else:
+        _show(work)
     _tell(work, arguments)
     if work.problems:
         return codes.USAGE
-    return codes.FAILED if work.changed and not arguments.write else codes.GOOD
+    return codes.FAILED if work.changes and not arguments.write else codes.GOOD
+
+
+def _where(path: Path, error: InputError) -> str:
+    return error.place.file if error.place else str(path)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -77,34 +98,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return found.overridden(select=names(arguments.select), ignore=names(arguments.ignore), fail_on=None, baseline=None)
 
 
-def _projects(path: Path, work: _Work) -> Iterator[tuple[Path, str]]:
-    """The projects at this path, each with where it lies below it: as `seatrial check` finds them."""
-    if not path.is_dir():
-        yield path, ""
-        return
-    from seatrial.files.discovery import candidates
-
-    root = path.absolute()
-    found = candidates(root)
-    for each in (*found.directories, *found.compose_files):
-        yield each, str(each.relative_to(root))
-    for each in found.dockerfiles:
-        if os.path.realpath(each) not in work.read:
-            yield each, str(each.relative_to(root))
-
-
-def _collect(path: Path, origin: str, options: Options, work: _Work) -> None:
-    try:
-        documents = read_documents(path, environment={}, origin=origin)
-    except NothingFoundError:
-        return
-    except InputError as error:
-        work.problems += 1
-        complain(f"error: {error.place.file if error.place else path}: {error.message}")
-        return
+def _collect(documents: Documents, options: Options, work: _Work) -> None:
     work.projects += 1
-    directory = Path(documents.directory)
-    work.read.update(os.path.realpath(directory / name) for name in documents.texts)
     for edit in fixing.edits(documents, check(documents, options)):
         _file(edit.place.file, documents, work).edits[edit] = None
 
@@ -114,7 +109,7 @@ def _file(name: str, documents: Documents, work: _Work) -> _File:
     real = os.path.realpath(path)
     if real not in work.files:
         shown = os.path.relpath(path)
-        work.files[real] = _File(str(path) if shown.startswith("../") else shown, path, documents.texts.get(name, ""))
+        work.files[real] = _File(str(path) if shown.startswith("../") else shown, path, documents.texts.get(name))
     return work.files[real]
 
 
@@ -124,36 +119,42 @@ def _mend(file: _File, arguments: argparse.Namespace, work: _Work) -> None:
     if not wanted:
         return
     try:
-        source = read_source(file.path, file.shown)
-        if source.text != file.text:
+        source = read_source(file.path, file.shown, may_be_new=all(edit.creates for edit in wanted))
+        if file.text is not None and source.text != file.text:
             raise InputError("has changed since it was read", hint="run it again")
-        result = edited(source.text, wanted, are_kept)
-        if result.done:
-            _bring(source, result, file.shown, is_written=arguments.write)
     except InputError as error:
-        work.problems += 1
-        complain(f"error: {file.shown}: {error.message}")
+        work.wrong(file.shown, error)
         return
+    result = edited(source.text, wanted, are_kept)
     for left in result.left:
         place = left.edit.place
         complain(f"left: {file.shown}:{place.line}:{place.column}: {left.edit.requirement}: {left.reason}")
-    work.fixed += len(result.done)
-    work.changed += bool(result.done)
+    if result.done:
+        work.changes.append((Change(source, result.text, file.shown), result))
 
 
-def _bring(source: Source, result: Edited, shown: str, *, is_written: bool) -> None:
-    if is_written:
-        write_source(source, result.text, shown)
+def _write(work: _Work) -> None:
+    """All files or none."""
+    try:
+        write_sources([change for change, _ in work.changes])
+    except InputError as error:
+        work.wrong(error.place.file if error.place else "", error)
+        work.changes.clear()
+    for change, result in work.changes:
         for edit in result.done:
-            complain(f"{shown}:{edit.place.line}: {edit.requirement}: {edit.note}")
-        return
-    before, after = (("\ufeff" if source.has_bom else "") + text for text in (source.text, result.text))
-    emit(unified_diff(before, after, shown.removeprefix("/")))
+            complain(f"{change.shown}:{edit.place.line}: {edit.requirement}: {edit.note}")
+
+
+def _show(work: _Work) -> None:
+    for change, _ in work.changes:
+        mark = "\ufeff" if change.source.has_bom else ""
+        name = change.shown.removeprefix("/")
+        emit(unified_diff(mark + change.source.text, mark + change.text, name, is_new=change.source.is_new))
 
 
 def _tell(work: _Work, arguments: argparse.Namespace) -> None:
     fixes = f"{work.fixed} {'fix' if work.fixed == 1 else 'fixes'}"
-    files = f"{work.changed} {'file' if work.changed == 1 else 'files'}"
+    files = f"{len(work.changes)} {'file' if len(work.changes) == 1 else 'files'}"
     if not work.fixed:
         complain("nothing to fix")
     elif arguments.write:

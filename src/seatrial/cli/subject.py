@@ -9,17 +9,11 @@ from dataclasses import dataclass, replace
 from seatrial import __version__
 from seatrial.cli.choice import environment_of, service_of
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
+from seatrial.drill.scenarios import PROVED_BY
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Service
 
-_RUNS = {
-    "second-signal-safe": Scenario.SECOND_SIGNAL,
-    "slow-clients-bounded": Scenario.SLOW_CLIENTS,
-    "handles-sigint": Scenario.INTERRUPT,
-    "init-reaps-orphans": Scenario.ORPHAN,
-}
-"""The run that proves a requirement, where it is not the stop."""
 TOOL = f"seatrial {__version__}"
 
 
@@ -67,8 +61,8 @@ def scenarios(
     only: Sequence[str] | None, skip: Sequence[str] | None
 ) -> tuple[frozenset[Scenario], frozenset[Scenario]]:
     """The runs that the chosen requirements need. A run is skipped by its own name, or with the one thing it proves."""
-    needed = frozenset(_run_of(name) for name in only or ())
-    spared = frozenset(_run_of(name) for name in skip or () if name in _RUNS or is_run(name))
+    needed = frozenset(run for name in only or () for run in _runs_of(name))
+    spared = frozenset(run for name in skip or () if name in PROVED_BY or is_run(name) for run in _runs_of(name))
     return needed, spared
 
 
@@ -77,13 +71,13 @@ def is_run(name: str) -> bool:
     return any(scenario.value == name for scenario in Scenario)
 
 
-def _run_of(name: str) -> Scenario:
-    return Scenario(name) if is_run(name) else _RUNS.get(name, Scenario.STOP)
+def _runs_of(name: str) -> tuple[Scenario, ...]:
+    return (Scenario(name),) if is_run(name) else PROVED_BY.get(name, (Scenario.STOP,))
 
 
 def is_selected(requirement: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
     """Whether a verdict on this requirement was asked for, by its own name or its run's."""
-    names = {requirement, _RUNS.get(requirement, Scenario.STOP).value}
+    names = {requirement, *(run.value for run in _runs_of(requirement))}
     return (not only or bool(names & set(only))) and not names & set(skip or ())
 
 

@@ -1,7 +1,8 @@
-"""Finds the projects below a directory: where compose files and Dockerfiles are.
+"""Finds the projects below a directory: where compose files, Dockerfiles and Kubernetes manifests are.
 
-Looks at names alone. Directories that hold other people's code or none of the project's own are not entered, links to
-directories are not followed, and the walk is bounded.
+Looks at names alone. What git ignores, directories that hold other people's code or none of the project's own, and
+hidden ones are not entered; links to directories are not followed; the walk is bounded. What the user names is never
+asked about here: it is looked at, whatever `.gitignore` says.
 """
 
 from __future__ import annotations
@@ -11,33 +12,48 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from seatrial.files import disk
+from seatrial.files.gitignore import Ignores, ignores_above
 from seatrial.files.join.locate import COMPOSE_NAMES, DOCKERFILE_NAMES, OVERRIDE_NAMES
+from seatrial.files.kubernetes import is_manifest_name
+from seatrial.files.pipelines import repository
 
-MAX_DIRECTORIES = 20_000
-_NOT_ENTERED = frozenset({"node_modules", "bower_components", "venv", "__pycache__", "site-packages"})
+MAX_DIRECTORIES = 100_000
+_NOT_ENTERED = frozenset(
+    {"node_modules", "bower_components", "venv", "virtualenv", "__pycache__", "site-packages", "vendor", "third_party"}
+)
 
 
 class Candidates(NamedTuple):
-    """What to read, in this order: directories with a compose file, then the Dockerfiles that no compose file uses."""
+    """What to read, in this order: directories with a compose file, then the Dockerfiles that no compose file uses, and
+    what may be a manifest. `left_out` says in words what was not looked at for want of bounds."""
 
     directories: tuple[Path, ...]
     compose_files: tuple[Path, ...]
     dockerfiles: tuple[Path, ...]
+    manifests: tuple[Path, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
-def candidates(root: Path) -> Candidates:
-    """Everything below `root` (absolute) that may be a project."""
+def candidates(root: Path, *, limit: int = MAX_DIRECTORIES) -> Candidates:
+    """Everything below `root` (absolute) that may be a project. Looks into `limit` directories at most."""
     directories: list[Path] = []
     compose_files: list[Path] = []
     dockerfiles: list[Path] = []
-    for directory, names in _walk(root):
+    manifests: list[Path] = []
+    left_out: tuple[str, ...] = ()
+    for count, (directory, names) in enumerate(_walk(root)):
+        if count == limit:
+            left_out = (f"{root} holds more than {limit} directories: those after {directory} are not looked at",)
+            break
         here = Path(directory)
-        if names.intersection(COMPOSE_NAMES):
+        if any(name in COMPOSE_NAMES for name in names):
             directories.append(here)
         else:
-            compose_files += [here / name for name in sorted(names) if is_compose_name(name)]
-        dockerfiles += [here / name for name in sorted(names) if is_dockerfile_name(name)]
-    return Candidates(tuple(directories), tuple(compose_files), tuple(dockerfiles))
+            compose_files += [here / name for name in names if is_compose_name(name)]
+        dockerfiles += [here / name for name in names if is_dockerfile_name(name)]
+        manifests += [here / name for name in names if is_manifest_name(name)]
+    return Candidates(tuple(directories), tuple(compose_files), tuple(dockerfiles), tuple(manifests), left_out)
 
 
 def is_compose_name(name: str) -> bool:
@@ -57,23 +73,27 @@ def is_dockerfile_name(name: str) -> bool:
     return lower.startswith(("dockerfile.", "containerfile.")) or lower.endswith((".dockerfile", ".containerfile"))
 
 
-def _walk(root: Path) -> Iterator[tuple[str, set[str]]]:
-    seen = 0
-    waiting = [str(root)]
-    while waiting and seen < MAX_DIRECTORIES:
-        directory = waiting.pop()
-        seen += 1
+def _is_wanted(name: str) -> bool:
+    return is_dockerfile_name(name) or is_compose_name(name) or is_manifest_name(name)
+
+
+def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Directories, each with the names in it that may concern us, sorted."""
+    above, parts = ignores_above(root, repository(root))
+    waiting: list[tuple[str, tuple[str, ...], Ignores]] = [(str(root), parts, above)]
+    while waiting:
+        directory, parts, ignores = waiting.pop()
+        entries = disk.entries(directory)
+        if any(name == ".gitignore" for name, _ in entries):
+            ignores = ignores.below(parts, directory)
         below: list[str] = []
-        names: set[str] = set()
-        try:
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        if not entry.name.startswith(".") and entry.name not in _NOT_ENTERED:
-                            below.append(entry.path)
-                    else:
-                        names.add(entry.name)
-        except OSError:
-            continue
+        names: list[str] = []
+        for name, is_directory in entries:
+            if is_directory:
+                is_ours = name[0] != "." and name not in _NOT_ENTERED
+                if is_ours and not ignores.ignores((*parts, name), is_directory=True):
+                    below.append(name)
+            elif _is_wanted(name) and not ignores.ignores((*parts, name), is_directory=False):
+                names.append(name)
         yield directory, names
-        waiting += sorted(below, reverse=True)
+        waiting += [(os.path.join(directory, name), (*parts, name), ignores) for name in reversed(below)]  # noqa: PTH118

@@ -7,16 +7,16 @@ the pattern has a wildcard). A broken pattern is a problem with its line and is 
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.files.globs import BadPatternError, compile_pattern
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass
 
 _GO_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What Go's strings.TrimSpace takes away; Python's str.strip() takes more."""
@@ -111,7 +111,7 @@ def dockerignore_file(context: Path, dockerfile: Path | None) -> Path | None:
     candidates = [context / ".dockerignore"]
     if dockerfile is not None:
         candidates.insert(0, dockerfile.with_name(dockerfile.name + ".dockerignore"))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if disk.is_regular(path)), None)
 
 
 def context_files(directory: Path, ignore: Dockerignore, *, limit: int = MAX_FILES) -> Iterator[str]:
@@ -125,7 +125,7 @@ def context_files(directory: Path, ignore: Dockerignore, *, limit: int = MAX_FIL
     while waiting:
         inner = waiting.pop()
         below: list[str] = []
-        for name, is_directory in _entries(directory / inner):
+        for name, is_directory in disk.entries(directory / inner):
             looked_at += 1
             if looked_at > limit:
                 return
@@ -144,13 +144,13 @@ def context_entries(directory: Path, ignore: Dockerignore, *, limit: int = MAX_E
     waiting = [""]
     while waiting:
         inner = waiting.pop(0)
-        for name, is_directory in _entries(directory / inner):
+        for name, is_directory in disk.entries(directory / inner):
             looked_at += 1
             if looked_at > limit:
                 return
             path = f"{inner}/{name}" if inner else name
             if is_directory and name in BULKY:
-                if any(not ignore.excludes(f"{path}/{child}") for child, _ in _entries(directory / path)[:50]):
+                if any(not ignore.excludes(f"{path}/{child}") for child, _ in disk.entries(directory / path)[:50]):
                     yield path + "/"
             elif not is_directory:
                 if not ignore.excludes(path):
@@ -224,11 +224,3 @@ def _parents(path: str) -> list[str]:
 
 def _matches_any(pattern: Pattern, path: str, parents: list[str]) -> bool:
     return pattern.matches(path) or any(pattern.matches(parent) for parent in parents)
-
-
-def _entries(directory: Path) -> list[tuple[str, bool]]:
-    try:
-        with os.scandir(directory) as entries:
-            return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    except OSError:
-        return []

@@ -7,15 +7,13 @@ NothingFoundError as `read_project` does; what is wrong inside the files becomes
 
 from __future__ import annotations
 
-import os
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seatrial.files import disk
 from seatrial.files.dockerfile import read_dockerfile
 from seatrial.files.dockerignore import (
     Dockerignore,
@@ -30,7 +28,7 @@ from seatrial.files.join.locate import locate
 from seatrial.files.json_positions import JsonError, Lines, Node, parse
 from seatrial.files.pipelines import read_pipelines, repository
 from seatrial.files.project import read_project
-from seatrial.files.reading import read_text
+from seatrial.files.reading import read_bytes, read_text
 from seatrial.files.scripts.tree import Tree
 from seatrial.files.shell_commands import shell_commands
 from seatrial.model.documents import (
@@ -46,12 +44,16 @@ from seatrial.model.documents import (
 )
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 from seatrial.model.project import Project
 from seatrial.model.service import Service
+from seatrial.model.values import replace
 
 if TYPE_CHECKING:
     from seatrial.files.compose import ComposeProject, ComposeService
+    from seatrial.files.source.start import Start
+    from seatrial.model.source import Program, SourceFacts
 
 LOCKFILES = (
     "package.json",
@@ -73,7 +75,16 @@ LOCKFILES = (
     "composer.lock",
 )
 _ALL_PROFILES = ("*",)
-_UNSET = re.compile(r"the (?:required )?variable \w+ (?:is not set|has no value)")
+_FIXTURES = frozenset(
+    {"test", "tests", "testing", "testdata", "test-data", "fixture", "fixtures", "e2e", "testfiles", "vendor"}
+)
+"""Directories of tests, whose files may be wrong by intention, and of other people's code."""
+_UNSET = pattern(r"the (?:required )?variable \w+ (?:is not set|has no value)")
+_INTERPRETERS = pattern(
+    r"(?:^|/)(?:node|nodejs|bun|deno|tsx|ts-node|ts-node-dev|tsnd|nodemon|pm2-runtime|nest|fastapi|flask|gunicorn|uvicorn"
+    r"|hypercorn|granian|daphne|waitress-serve|(?:python|pypy)[0-9.]*)$|\.(?:[cm]?[jt]sx?|py)$"
+)
+"""Programs that run, or load, source in a language that is read."""
 MAX_SCRIPT_BYTES = 256 * 1024
 _BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
@@ -93,19 +104,21 @@ def read_documents(
 
     found = manifests_at(path)
     try:
-        documents = None if found and path.is_file() else _read_documents(path, environment, origin)
+        documents = None if found and disk.is_regular(path) else _read_documents(path, environment, origin)
     except NothingFoundError:
         if found is None:
             raise
         documents = None
-    directory = path.absolute() if path.is_dir() else path.absolute().parent
+    directory = path.absolute() if disk.is_directory(path) else path.absolute().parent
     return with_manifests(documents or Documents(str(directory)), found)
 
 
 def _read_documents(path: Path, environment: Mapping[str, str], origin: str) -> Documents:
     project = read_project(path, environment=environment, profiles=_ALL_PROFILES)
     documents = _Reader(Path(project.directory), project, origin).read(_compose_entries(path, environment))
-    return replace(documents, findings=tuple(_of_the_files(documents)))
+    is_fixture = not _FIXTURES.isdisjoint(origin.lower().split("/"))
+    told = (each for each in _of_the_files(documents) if not is_fixture or each.requirement != "syntax")
+    return replace(documents, findings=tuple(told))
 
 
 def _compose_entries(path: Path, environment: Mapping[str, str]) -> Mapping[str, ComposeEntry]:
@@ -128,12 +141,21 @@ def _of_the_files(documents: Documents) -> Iterator[Finding]:
     for finding in documents.findings:
         if finding.requirement == "syntax" and finding.place.file in binary:
             continue
+        if finding.message.endswith("is not defined") and _is_to_be_completed(documents.directory):
+            continue
         is_missing = "env" in finding.message and finding.message.endswith("cannot be read: No such file or directory")
         text = documents.texts.get(finding.place.file, "") if finding.place.file in unset else ""
         lines = text.split("\n")[finding.place.line - 1 : finding.place.line]
         is_empty = bool(text) and ("$" in "".join(lines) or "has neither an image nor a build" in finding.message)
         if finding.requirement != "syntax" or not (is_missing or is_empty):
             yield finding
+
+
+def _is_to_be_completed(directory: str) -> bool:
+    """Whether a sample of an override file lies there, which whoever runs the project copies and fills in."""
+    starts = ("compose.override.", "docker-compose.override.")
+    names = [name for name, _ in disk.entries(directory)]
+    return any(name.startswith(starts) and not name.endswith((".yml", ".yaml")) for name in names)
 
 
 def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
@@ -170,12 +192,16 @@ class _Reader:
         self.manifests: dict[str, Manifest] = {}
         self.scripts: dict[tuple[str, str], Script] = {}
         self.lockfiles: dict[str, None] = {}
+        self.sources: dict[str, tuple[SourceFacts, int]] = {}
         self._listed: set[str] = set()
 
     def read(self, entries: Mapping[str, ComposeEntry]) -> Documents:
         for file in self.project.files:
             self._text(self.directory / file, file)
-        units = tuple(self._unit(service, entries.get(service.name)) for service in self.project.services)
+        # A Dockerfile that no service builds may have the name of one: it is no part of the compose file.
+        units = tuple(
+            self._unit(each, entries.get(each.name) if each.compose_file else None) for each in self.project.services
+        )
         root = repository(self.directory)
 
         @cache
@@ -209,7 +235,35 @@ class _Reader:
         tree = self._tree(service)
         script = self._script(service, tree)
         health = _health(service, stages)
-        return Unit(service, dockerfile, stages, entry, script, self._manifests_of(service), health, self.origin)
+        manifests = self._manifests_of(service)
+        start = _source_start(service, tree)
+
+        @cache
+        def program() -> Program | None:
+            return self._program(start, tree) if start else None
+
+        found = start is not None
+        return Unit(service, dockerfile, stages, entry, script, manifests, health, self.origin, found, program)
+
+    def _program(self, start: Start, tree: Tree) -> Program:
+        # Imported where source is read: most projects that are checked have none that a service runs.
+        from seatrial.files.source.program import read_program
+
+        return read_program(start, tree, self._source)
+
+    def _source(self, path: Path, shown: str, language: str) -> tuple[SourceFacts, int]:
+        from seatrial.files.source import language_of, read_source
+        from seatrial.model.source import SourceFacts
+
+        if shown not in self.sources:
+            try:
+                data = read_bytes(path, shown)
+            except InputError as error:
+                return SourceFacts(shown, language or language_of(shown), skipped=error.message), 0
+            self.sources[shown] = facts, _ = read_source(shown, data, language), len(data)
+            if facts.says_something:  # no finding can point into the others, and there may be thousands
+                self.texts.setdefault(shown, data.decode("utf-8", "replace").removeprefix("\ufeff"))
+        return self.sources[shown]
 
     def _dockerfile(self, service: Service) -> Dockerfile | None:
         shown = service.dockerfile
@@ -300,11 +354,19 @@ class _Reader:
         return shown
 
 
+def _source_start(service: Service, tree: Tree) -> Start | None:
+    """Where the source of a service begins, if its program is in a language that is read."""
+    argv = service.hops[-1].argv if service.hops else service.argv.value if service.argv else ()
+    if not argv or not _INTERPRETERS.search(argv[0]):
+        return None
+    # Imported where there may be any: the commands of most services are no interpreters.
+    from seatrial.files.source.start import find_start
+
+    return find_start(service, tree)
+
+
 def _names_in(directory: Path) -> frozenset[str]:
-    try:
-        return frozenset(os.listdir(directory))  # noqa: PTH208 — names alone, without a path object for each
-    except OSError:
-        return frozenset()
+    return frozenset(name for name, _ in disk.entries(directory))
 
 
 def _health(service: Service, stages: tuple[Stage, ...]) -> tuple[ShellCommand, ...]:
@@ -348,7 +410,7 @@ def _script(file: Path, shown: str, path: str, text: str) -> Script:
         return shell_commands(text, Lines(text, shown).place)
 
     shebang = first.rstrip("\r") if first.startswith("#!") else ""
-    return Script(shown, text, path, shebang, os.access(file, os.X_OK), "\r\n" in text, read_commands)
+    return Script(shown, text, path, shebang, disk.is_executable(file), "\r\n" in text, read_commands)
 
 
 def _package_json(text: str, shown: str) -> Manifest | None:

@@ -1,7 +1,8 @@
 """Applies edits to a text and writes files: every byte outside an edit stays as it was.
 
 An edit that overlaps an earlier one, lies outside the text or doesn't keep its promise is left, with the reason. A file
-is replaced in one step (a new one beside it, then a rename), and never when it is no longer what was read.
+is replaced in one step (a new one beside it, then a rename), and never when it is no longer what was read. Of several
+files either all are written, or none is: what was written before a failure is put back.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seatrial.files.json_positions import Lines
 from seatrial.files.reading import read_bytes
-from seatrial.model.edit import Edit
+from seatrial.model.edit import Appends, Edit
 from seatrial.model.errors import InputError
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, replace
 
 _BOM = "\ufeff"
-_LONE_CR = re.compile(r"\r(?!\n)")
+_LONE_CR = pattern(r"\r(?!\n)")
 
 IsKept = Callable[[str, str, Sequence[Edit]], bool]
 """Whether the new text differs from the old one by what these edits promise, and by nothing else."""
@@ -62,50 +64,76 @@ class _Span:
 def edited(text: str, edits: Iterable[Edit], is_kept: IsKept) -> Edited:
     """The text with these edits, which are of one file and in the order of their importance."""
     # Two projects may call one file by two names.
-    wanted = tuple({(replace(each.place, file=""), each.text, each.requirement): each for each in edits}.values())
+    wanted = tuple({(_nameless(each), each.requirement): each for each in edits}.values())
     if _LONE_CR.search(text):
         return Edited(text, left=tuple(Left(each, "the file has line ends of old Macs") for each in wanted))
     chosen, left = _without_overlaps(text, wanted)
     done = [edit for edit, _ in chosen]
-    if done and not is_kept(text, new := _spliced(text, [span for _, span in chosen]), done):
+    if done and not is_kept(text, _with_all(text, chosen), done):
         chosen, broken = _one_by_one(text, chosen, is_kept)
         left += broken
         done = [edit for edit, _ in chosen]
-    new = _spliced(text, [span for _, span in chosen])
-    return Edited(new, tuple(done), tuple(left))
+    return Edited(_with_all(text, chosen), tuple(done), tuple(left))
 
 
-def _without_overlaps(text: str, edits: Sequence[Edit]) -> tuple[list[tuple[Edit, _Span]], list[Left]]:
+_Chosen = tuple[Edit, tuple[_Span, ...]]
+
+
+def _nameless(edit: Edit) -> tuple[tuple[Place, str], ...]:
+    return tuple((replace(place, file=""), text) for place, text in edit.spans)
+
+
+def _without_overlaps(text: str, edits: Sequence[Edit]) -> tuple[list[_Chosen], list[Left]]:
     lines = Lines(text, "")
-    chosen: list[tuple[Edit, _Span]] = []
+    chosen: list[_Chosen] = []
     left: list[Left] = []
     for edit in edits:
-        span = _span(text, lines, edit)
-        if span is None:
+        spans = _spans(text, lines, edit)
+        if not spans:
             left.append(Left(edit, "the file does not have this place"))
-        elif other := next((each for each, taken in chosen if taken.overlaps(span)), None):
+        elif other := next((each for each, taken in chosen if _overlap(taken, spans)), None):
             left.append(Left(edit, f"it overlaps the fix for {other.requirement}"))
         else:
-            chosen.append((edit, span))
+            chosen.append((edit, spans))
     return chosen, left
 
 
-def _one_by_one(
-    text: str, chosen: list[tuple[Edit, _Span]], is_kept: IsKept
-) -> tuple[list[tuple[Edit, _Span]], list[Left]]:
-    kept: list[tuple[Edit, _Span]] = []
+def _overlap(taken: Sequence[_Span], wanted: Sequence[_Span]) -> bool:
+    return any(each.overlaps(other) for each in taken for other in wanted)
+
+
+def _one_by_one(text: str, chosen: list[_Chosen], is_kept: IsKept) -> tuple[list[_Chosen], list[Left]]:
+    kept: list[_Chosen] = []
     left: list[Left] = []
     for each in chosen:
         trial = [*kept, each]
-        if is_kept(text, _spliced(text, [span for _, span in trial]), [edit for edit, _ in trial]):
+        if is_kept(text, _with_all(text, trial), [edit for edit, _ in trial]):
             kept = trial
         else:
             left.append(Left(each[0], "it would change more of the file than it should"))
     return kept, left
 
 
-def _span(text: str, lines: Lines, edit: Edit) -> _Span | None:
-    place = edit.place
+def _with_all(text: str, chosen: Sequence[_Chosen]) -> str:
+    return _spliced(text, [span for _, spans in chosen for span in spans])
+
+
+def _spans(text: str, lines: Lines, edit: Edit) -> tuple[_Span, ...]:
+    """Where the edit goes; nothing unless all its places are there."""
+    if isinstance(edit.promise, Appends):
+        return (_Span(len(text), len(text), _appended(text, edit.promise.lines)),)
+    found = [_span(text, lines, place, new) for place, new in edit.spans]
+    return tuple(each for each in found if each) if all(found) else ()
+
+
+def _appended(text: str, lines: Sequence[str]) -> str:
+    """The lines at the end of a text, which ends as it did."""
+    end = "\r\n" if text.endswith("\r\n") or ("\r\n" in text and not text.endswith("\n")) else "\n"
+    is_whole = not text or text.endswith("\n")
+    return "".join(line + end if is_whole else end + line for line in lines)
+
+
+def _span(text: str, lines: Lines, place: Place, new: str) -> _Span | None:
     try:
         start = lines.offset(place.line, place.column)
         end = lines.offset(place.end_line, place.end_column)
@@ -113,7 +141,7 @@ def _span(text: str, lines: Lines, edit: Edit) -> _Span | None:
         return None
     if not 0 <= start <= end <= len(text) or place.line > text.count("\n") + 1:
         return None
-    return _Span(start, end, _with_line_ends(edit.text, text, start))
+    return _Span(start, end, _with_line_ends(new, text, start))
 
 
 def _with_line_ends(new: str, text: str, at: int) -> str:
@@ -126,15 +154,24 @@ def _with_line_ends(new: str, text: str, at: int) -> str:
 def _spliced(text: str, spans: Sequence[_Span]) -> str:
     parts: list[str] = []
     at = 0
-    for span in sorted(spans, key=lambda each: (each.start, each.end)):  # stable: insertions keep their order
+    # Insertions at one point keep their order, but lines that are deeper belong to what stands in front of them.
+    for span in sorted(spans, key=lambda each: (each.start, each.end, -_depth(each))):
         parts += [text[at : span.start], span.text]
         at = span.end
     return "".join(parts) + text[at:]
 
 
-def unified_diff(old: str, new: str, name: str) -> str:
-    """What `git apply` and `patch -p1` take; "" where nothing differs."""
-    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{name}", f"b/{name}")
+def _depth(span: _Span) -> int:
+    """The indentation of the line that is put in behind another one."""
+    line = span.text.removeprefix("\r").removeprefix("\n")
+    is_line = span.start == span.end and line != span.text
+    return len(line) - len(line.lstrip(" ")) if is_line else 0
+
+
+def unified_diff(old: str, new: str, name: str, *, is_new: bool = False) -> str:
+    """What `git apply` and `patch -p1` take; "" where nothing differs. `is_new` says that there is no such file yet."""
+    before = "/dev/null" if is_new else f"a/{name}"
+    lines = difflib.unified_diff(_lines(old), _lines(new), before, f"b/{name}")
     return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
 
 
@@ -145,17 +182,30 @@ def _lines(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as it was read. `has_bom` says that a byte order mark stood in front of the text."""
+    """A file as it was read. `has_bom` says that a byte order mark stood in front of the text; `is_new` that there is
+    no such file yet."""
 
     path: Path
     data: bytes
     text: str
     has_bom: bool
+    is_new: bool = False
 
 
-def read_source(path: Path, shown: str) -> Source:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file, the text that it is to get, and how messages call it."""
+
+    source: Source
+    text: str
+    shown: str
+
+
+def read_source(path: Path, shown: str, *, may_be_new: bool = False) -> Source:
     """The file behind all links. Raises InputError, also where it isn't UTF-8."""
     real = Path(os.path.realpath(path))
+    if may_be_new and not os.path.lexists(path):
+        return Source(real, b"", "", has_bom=False, is_new=True)
     data = read_bytes(real, shown)
     try:
         text = data.decode("utf-8")
@@ -166,18 +216,114 @@ def read_source(path: Path, shown: str) -> Source:
 
 def write_source(source: Source, text: str, shown: str) -> None:
     """Replace the file's text in one step, keeping its mode. Raises InputError where it has changed meanwhile."""
-    data = ((_BOM if source.has_bom else "") + text).encode("utf-8")
-    try:
-        with _beside(source.path, data) as temporary:
+    write_sources([Change(source, text, shown)])
+
+
+def write_sources(changes: Sequence[Change]) -> None:
+    """Write them all, or none: nothing is replaced before every new file lies ready on the disk, and a failure after
+    that puts back what was there. Raises InputError."""
+    with contextlib.ExitStack() as stack:
+        ready = [(change, stack.enter_context(_prepared(change))) for change in changes]
+        for change in changes:
+            _is_as_read(change)
+        done: list[tuple[Change, Path | None]] = []
+        try:
+            for change, temporary in ready:
+                kept = None if change.source.is_new else stack.enter_context(_kept_copy(change))
+                _put(change, temporary)
+                done.append((change, kept))
+        except BaseException:
+            for change, kept in reversed(done):
+                _put_back(change.source.path, kept)
+            raise
+        _settle({change.source.path.parent for change in changes})
+
+
+@contextlib.contextmanager
+def _prepared(change: Change) -> Iterator[Path]:
+    """The new file beside the old one, with its mode and owner."""
+    source = change.source
+    data = ((_BOM if source.has_bom else "") + change.text).encode("utf-8")
+    with _said(change), _beside(source.path, data) as temporary:
+        if source.is_new:
+            temporary.chmod(0o666 & ~_umask())
+        else:
             status = source.path.stat()
             temporary.chmod(stat.S_IMODE(status.st_mode))
             with contextlib.suppress(PermissionError):
                 os.chown(temporary, status.st_uid, status.st_gid)
-            if read_bytes(source.path, shown) != source.data:
-                raise InputError("has changed since it was read", place=Place(shown, 1), hint="run it again")
-            temporary.replace(source.path)
+        yield temporary
+
+
+@contextlib.contextmanager
+def _kept_copy(change: Change) -> Iterator[Path]:
+    """What was there, under another name: it can take its place again in one step."""
+    path = change.source.path
+    with _said(change), _beside(path, change.source.data) as copy:
+        status = path.stat()
+        copy.chmod(stat.S_IMODE(status.st_mode))
+        with contextlib.suppress(PermissionError):
+            os.chown(copy, status.st_uid, status.st_gid)
+        yield copy
+
+
+def _put(change: Change, temporary: Path) -> None:
+    with _said(change):
+        if not change.source.is_new or not _linked(temporary, change.source.path):
+            temporary.replace(change.source.path)
+
+
+def _linked(temporary: Path, path: Path) -> bool:
+    """Name a new file, which unlike a rename fails where somebody was faster; False where there are no links."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def _put_back(path: Path, kept: Path | None) -> None:
+    with contextlib.suppress(OSError):
+        if kept is None:
+            path.unlink()
+        else:
+            kept.replace(path)
+
+
+def _is_as_read(change: Change) -> None:
+    source, hint = change.source, "run it again"
+    is_same = (
+        not os.path.lexists(source.path) if source.is_new else read_bytes(source.path, change.shown) == source.data
+    )
+    if not is_same:
+        raise InputError("has changed since it was read", place=Place(change.shown, 1), hint=hint)
+
+
+@contextlib.contextmanager
+def _said(change: Change) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", place=Place(shown, 1)) from error
+        raise InputError(f"cannot be written: {error.strerror}", place=Place(change.shown, 1)) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _settle(directories: Iterable[Path]) -> None:
+    """Have the names on the disk, too, as far as the file system knows how."""
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 @contextlib.contextmanager

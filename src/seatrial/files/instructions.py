@@ -15,12 +15,13 @@ from seatrial.files.dockerfile.expansion import ExpansionError, Options, expand
 from seatrial.files.json_positions import Lines
 from seatrial.files.shell_commands import shell_commands
 from seatrial.model import documents
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 _SHELL_KEYWORDS = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
-_REFERENCE = re.compile(r"\$(?:\{(\w+)(:?-)?|(\w+))", re.ASCII)
+_REFERENCE = pattern(r"\$(?:\{(\w+)(:?-)?|(\w+))", re.ASCII)
 _GAPS = {
-    escape: re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
+    escape: pattern(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
     for escape in "\\`"
 }
 """A continuation, and the comments and empty lines after it: what reading takes out of an instruction."""

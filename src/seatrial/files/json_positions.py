@@ -10,10 +10,10 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, field
 
 MAX_DEPTH = 100
 _DECODER = json.JSONDecoder()
@@ -65,7 +65,7 @@ class Lines:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(index + 1 for index, character in enumerate(self.text) if character == "\n")]
+        return [0, *(found.end() for found in re.finditer("\n", self.text))]
 
     def place(self, start: int, end: int | None = None) -> Place:
         """The place of `text[start:end]`."""

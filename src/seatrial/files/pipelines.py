@@ -6,10 +6,10 @@ directory alone. Texts only, nothing is interpreted here. It must never raise.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.files.join.building import shown_path
 
 _SINGLE = (
@@ -53,18 +53,15 @@ def read_pipelines(root: Path, directory: Path, read: ReadText) -> dict[str, str
 def repository(directory: Path) -> Path:
     """The directory of the repository around a project, the project's own where there is none."""
     for parent in (directory, *directory.parents[:MAX_DEPTH]):
-        if os.path.lexists(parent / ".git"):
+        if disk.exists(parent / ".git"):
             return parent
     return directory
 
 
 def _files(root: Path) -> Iterator[Path]:
     for name in _SINGLE:
-        if (root / name).is_file():
+        if disk.is_regular(root / name):
             yield root / name
     for folder in _FOLDERS:
-        try:
-            paths = sorted((root / folder).iterdir())
-        except OSError:
-            continue
-        yield from (path for path in paths[:MAX_FILES] if path.suffix in (".yml", ".yaml"))
+        names = [name for name, _ in disk.entries(root / folder)]
+        yield from (root / folder / name for name in names[:MAX_FILES] if name.endswith((".yml", ".yaml")))

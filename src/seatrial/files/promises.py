@@ -6,25 +6,56 @@ instruction; a script command by command. What can't be read surely (duplicate k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from seatrial.files.json_positions import Lines
 from seatrial.files.shell_commands import shell_commands
-from seatrial.model.edit import Becomes, Edit, Execs, InsertsItem, Precedes, Sets, Substitutes
+from seatrial.model.edit import (
+    Appends,
+    Becomes,
+    Edit,
+    Execs,
+    InsertsItem,
+    Listens,
+    Precedes,
+    Renames,
+    Sets,
+    Splices,
+    Substitutes,
+)
+
+_Yaml = Sets | Substitutes | InsertsItem | Renames
+_Docker = Becomes | Splices | Precedes
 
 
 def are_kept(old: str, new: str, edits: Sequence[Edit]) -> bool:
     """Whether this is so. Never raises for what the texts hold."""
-    promises = [edit.promise for edit in edits]
-    yaml = [each for each in promises if isinstance(each, Sets | Substitutes | InsertsItem)]
-    docker = [each for each in promises if isinstance(each, Becomes | Precedes)]
+    promises = [promise for edit in edits for promise in edit.promises]
+    yaml = [each for each in promises if isinstance(each, _Yaml)]
+    docker = [each for each in promises if isinstance(each, _Docker)]
     script = [each for each in promises if isinstance(each, Execs)]
+    lines = [each for each in promises if isinstance(each, Appends)]
+    source = [each for each in promises if isinstance(each, Listens)]
     if len(yaml) == len(promises):
         return _yaml_kept(old, new, yaml)
     if len(docker) == len(promises):
         return _dockerfile_kept(old, new, docker)
+    if len(lines) == len(promises):
+        return _lines_kept(old, new, lines)
+    if len(source) == len(promises):
+        return _source_kept(old, new, source)
     return len(script) == len(promises) and _script_kept(old, new, script)
+
+
+def _lines_kept(old: str, new: str, promises: Sequence[Appends]) -> bool:
+    added = [line for promise in promises for line in promise.lines]
+    before = old.split("\n")
+    if before[-1] == "":
+        before.pop()
+    found = [line.removesuffix("\r") for line in new.split("\n")]
+    return found == [*(line.removesuffix("\r") for line in before), *added, *([""] if new.endswith("\n") else [])]
 
 
 class _NotSureError(Exception):
@@ -33,15 +64,16 @@ class _NotSureError(Exception):
 
 _MAX_DEPTH = 80
 """Levels; compose files need about ten."""
+_DIRECTIVE = re.compile(r"#\s*[A-Za-z]+\s*=\s*\S")
 
 
-def _yaml_kept(old: str, new: str, promises: Sequence[Sets | Substitutes | InsertsItem]) -> bool:
+def _yaml_kept(old: str, new: str, promises: Sequence[_Yaml]) -> bool:
     try:
         expected = _tree(old)
         for promise in promises:
             _promised(expected, promise)
         return bool(expected == _tree(new))
-    except (_NotSureError, RecursionError):
+    except (_NotSureError, RecursionError, LookupError):
         return False
 
 
@@ -86,30 +118,54 @@ def _table(items: list[Any]) -> dict[str, Any]:
     return table
 
 
-def _promised(roots: list[Any], promise: Sets | Substitutes | InsertsItem) -> None:
-    if len(roots) != 1:
+def _promised(roots: list[Any], promise: _Yaml) -> None:
+    if not 0 <= promise.document < len(roots) or not promise.path:
         raise _NotSureError
-    table = _inside(roots[0])
+    table = _inside(roots[promise.document])
     for key in promise.path[:-1]:
         table = _inside(table[key][1]) if key in table else {}
     last = promise.path[-1]
     if isinstance(promise, Sets):
-        if not table:
-            raise _NotSureError
-        (value,) = _tree(promise.written)
-        table[last] = (table[last][0] if last in table else ("", "", last, "plain"), value)
+        _set(table, last, promise)
     elif last not in table:
         raise _NotSureError
+    elif isinstance(promise, Renames):
+        _rename(table, str(last), promise.name)
     else:
         key, value = table[last]
         changed = _substituted(value, promise) if isinstance(promise, Substitutes) else _with_item(value, promise)
         table[last] = (key, changed)
 
 
-def _inside(value: Any) -> dict[str, Any]:
-    if not isinstance(value, list) or not isinstance(value[2], dict):
+def _set(table: dict[Any, Any], last: str | int, promise: Sets) -> None:
+    (value,) = _tree(promise.written)
+    table[last] = (table[last][0] if last in table else ("", "", last, "plain"), value)
+
+
+def _rename(table: dict[Any, Any], old: str, new: str) -> None:
+    """Under another name, at the same place. Order isn't compared, so the place is of no matter."""
+    if new in table:
         raise _NotSureError
-    return value[2]
+    key, value = table.pop(old)
+    table[new] = ((*key[:2], new, key[3]), value)
+
+
+class _Items(dict[Any, Any]):
+    """A list as a table by numbers, whose changes go into the list."""
+
+    def __init__(self, items: list[Any]) -> None:
+        super().__init__({number: (None, item) for number, item in enumerate(items)})
+        self.items_ = items
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.items_[key] = value[1]
+
+
+def _inside(value: Any) -> dict[Any, Any]:
+    if not isinstance(value, list) or not isinstance(value[2], dict | list):
+        raise _NotSureError
+    return value[2] if isinstance(value[2], dict) else _Items(value[2])
 
 
 def _substituted(value: Any, promise: Substitutes) -> Any:
@@ -135,18 +191,55 @@ def _with_item(value: Any, promise: InsertsItem) -> Any:
     return [*value[:2], [*items[: at + 1], item, *items[at + 1 :]]]
 
 
-def _dockerfile_kept(old: str, new: str, promises: Sequence[Becomes | Precedes]) -> bool:
+def _dockerfile_kept(old: str, new: str, promises: Sequence[_Docker]) -> bool:
+    head = _directives(old)
     expected = _instructions(old)
-    for promise in promises:
+    for promise in (*_joined_splices(old, promises), *(each for each in promises if not isinstance(each, Splices))):
         at = next((i for i, (line, _) in enumerate(expected) if line == promise.line), None)
-        written = _instructions("FROM scratch\n" + promise.written)[1:]
-        if at is None or len(written) != 1:
+        written = _instructions(head + "FROM scratch\n" + promise.written)[1:]
+        if at is None or not written or (isinstance(promise, Becomes) and len(written) != 1):
             return False
         if isinstance(promise, Becomes):
             expected[at] = (promise.line, written[0][1])
         else:
-            expected.insert(at, (0, written[0][1]))
+            expected[at:at] = [(0, each) for _, each in written]
     return [each for _, each in expected] == [each for _, each in _instructions(new)]
+
+
+def _directives(text: str) -> str:
+    """The parser's directives at the head, which say what a continuation is."""
+    lines = []
+    for line in text.split("\n"):
+        if not _DIRECTIVE.match(line):
+            break
+        lines.append(line + "\n")
+    return "".join(lines)
+
+
+def _joined_splices(old: str, promises: Sequence[_Docker]) -> list[Becomes]:
+    """What the instructions become that are changed in one place or in several."""
+    from seatrial.files.dockerfile import read_dockerfile
+
+    by_line: dict[int, list[Splices]] = {}
+    for promise in promises:
+        if isinstance(promise, Splices):
+            by_line.setdefault(promise.line, []).append(promise)
+    if not by_line:
+        return []
+    lines = Lines(old, "")
+    found = []
+    for each in read_dockerfile(old, "").instructions:
+        place = each.place
+        if place.line in by_line:
+            start = lines.offset(place.line, place.column)
+            text = old[start : lines.offset(place.end_line, place.end_column)]
+            parts, at = [], 0
+            for splice in sorted(by_line[place.line], key=lambda one: one.start):
+                parts += [text[at : splice.start], splice.text]
+                at = splice.end
+            text = "".join(parts) + text[at:]
+            found.append(Becomes(place.line, text))
+    return found
 
 
 def _instructions(text: str) -> list[tuple[int, tuple[object, ...]]]:
@@ -180,3 +273,13 @@ def _script_kept(old: str, new: str, promises: Sequence[Execs]) -> bool:
 
 def _at(command: Any) -> tuple[int, int]:
     return command.place.line, command.place.column
+
+
+def _source_kept(old: str, new: str, promises: Sequence[Listens]) -> bool:
+    """Lines alone: a grammar that would see more is not at hand for every language."""
+    lines = old.split("\n")
+    for promise in sorted(promises, key=lambda each: each.line, reverse=True):
+        if not 0 < promise.line <= len(lines):
+            return False
+        lines[promise.line : promise.line] = promise.written.split("\n")
+    return [line.removesuffix("\r") for line in new.split("\n")] == [line.removesuffix("\r") for line in lines]

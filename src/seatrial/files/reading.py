@@ -11,11 +11,14 @@ import os
 import stat
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
 
 MAX_BYTES = 4 * 1024 * 1024
 """Far above any hand-written file of a project; more is a mistake or an attack."""
+_CONTENT = "content up to "
+_READABLE = "readable"
 
 
 def read_text(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> str:
@@ -29,26 +32,62 @@ def read_text(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> str:
 
 def read_bytes(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> bytes:
     """Like `read_text`, before decoding."""
+    try:
+        data = _read_bytes(path, shown, limit)
+    except InputError as error:
+        disk.note(f"{_CONTENT}{limit}", path, error.message)
+        raise
+    if disk.is_listening():
+        disk.note(f"{_CONTENT}{limit}", path, disk.digest(data))
+    return data
+
+
+def _read_bytes(path: Path, shown: str, limit: int) -> bytes:
     place = Place(shown or str(path), 1)
     # Looked at before opening, too: opening a device can act (a watchdog), reading /proc/kmsg takes from others.
-    refuse_unreadable(path, shown)
+    _refuse_unreadable(path, place)
     try:
         # O_NONBLOCK: opening a FIFO that nobody writes to would otherwise wait for ever (fifo(7)).
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
     try:
-        with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 — an open descriptor, not a path
-            return _read_bounded(stream.fileno(), place, limit)
+        return _read_bounded(descriptor, place, limit)
     except OSError as error:
         raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
+    finally:
+        os.close(descriptor)
 
 
 def refuse_unreadable(path: Path, shown: str = "") -> None:
     """Raises the InputError of reading a missing file or one that isn't regular, without opening it."""
-    place = Place(shown or str(path), 1)
     try:
-        status, real_path = path.stat(), os.path.realpath(path)
+        _refuse_unreadable(path, Place(shown or str(path), 1))
+    except InputError as error:
+        disk.note(_READABLE, path, error.message)
+        raise
+    disk.note(_READABLE, path, "")
+
+
+def answer(kind: str, path: str) -> str:
+    """The answer to a question that was noted in `files.disk`, asked anew."""
+    if kind.startswith(_CONTENT):
+        try:
+            return disk.digest(_read_bytes(Path(path), "", int(kind.removeprefix(_CONTENT))))
+        except InputError as error:
+            return error.message
+    if kind == _READABLE:
+        try:
+            _refuse_unreadable(Path(path), Place(path, 1))
+        except InputError as error:
+            return error.message
+        return ""
+    return disk.QUESTIONS[kind](path)
+
+
+def _refuse_unreadable(path: Path, place: Place) -> None:
+    try:
+        status, real_path = os.stat(path), os.path.realpath(path)  # noqa: PTH116 — in a path's own class it is slower
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
     _refuse_special(status, real_path, place)
@@ -56,10 +95,7 @@ def refuse_unreadable(path: Path, shown: str = "") -> None:
 
 def is_regular(path: Path) -> bool:
     """Whether there is a regular file (or a link to one) here."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
+    return disk.is_regular(path)
 
 
 def _read_bounded(descriptor: int, place: Place, limit: int) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from seatrial.files.reading import read_text
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
 from seatrial.model.service import Service
+from seatrial.model.values import dataclass
 
 MAX_FILES = 300
 MAX_FILE_BYTES = 256 * 1024

@@ -5,18 +5,19 @@ Built on `scripts.shell_line`, which understands words, quotes and operators and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from seatrial.files.scripts.shell_line import Command, commands
 from seatrial.model.documents import ShellCommand
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
 ToPlace = Callable[[int, int], Place]
 """The place of a span of the text."""
 
-_CONTINUATION = re.compile(r"\\\r?\n")
-_HEREDOC = re.compile(r"<<-?[ \t]*([\"']?)([A-Za-z_]\w*)\1")
+_CONTINUATION = pattern(r"\\\r?\n")
+_HEREDOC = pattern(r"<<-?[ \t]*([\"']?)([A-Za-z_]\w*)\1")
+_MORE_OF_A_WORD = pattern(r"[^ \t\r\n;|&()<>]*")
 _EMPTY: dict[str, str] = {}
 
 
@@ -34,9 +35,8 @@ def _after(found: list[Command], index: int) -> str:
 
 def _placed(text: str, command: Command, after: str, to_place: ToPlace) -> ShellCommand:
     start = command.column - 1
-    end = start + 1
-    while end < len(text) and text[end] not in " \t\r\n;|&()<>":
-        end += 1
+    more = _MORE_OF_A_WORD.match(text, start + 1)
+    end = more.end() if more else start + 1
     return ShellCommand(command.words, to_place(start, end), command.before, after, command.execs)
 
 

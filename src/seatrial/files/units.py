@@ -7,9 +7,10 @@ can't be read is a ValueError whose message says what was expected.
 from __future__ import annotations
 
 import math
-import re
 
-_DURATION_PARTS = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+from seatrial.model.patterns import pattern
+
+_DURATION_PARTS = pattern(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
 _SECONDS = {
     "ns": 1e-9,
     "us": 1e-6,
@@ -25,9 +26,9 @@ _SECONDS = {
 _LONGEST = 2**63 / 1e9
 """Go counts nanoseconds in 64 bits: about 292 years."""
 
-_SIZE = re.compile(r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?) ?([a-zA-Z]*)")
+_SIZE = pattern(r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?) ?([a-zA-Z]*)")
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
+_INTEGER = pattern(r"[-+]?[0-9]+")
 _MAX_TEXT = 100
 """Longer than any number that fits into 64 bits; bounds the work on hostile text."""
 

@@ -168,6 +168,19 @@ _DRILLED = (
         "Close connections without a whole request when the drain begins, and set header and request time-outs.",
     ),
     Requirement(
+        "healthcheck-detects-failure",
+        HEALTH,
+        "S+D F",
+        "the health check can fail",
+        "The health check fails when the service is frozen, gone, or answers with errors: a check that can't fail is "
+        "worse than none. `curl` without `-f`, a pipe that hides the status and `|| true` are the usual causes.",
+        "Every process of an instance is stopped with SIGSTOP, and the service's own health check is run with its own "
+        "time-out as often as it takes to be unhealthy, faster than its interval says. Then it is run where nothing "
+        "listens, and where every request is answered by 500.",
+        "Ask the service itself with a time limit shorter than the check's, and let an error status be an error: "
+        "`curl -fsS --max-time 2 http://127.0.0.1:PORT/health`, or `seatrial-probe`.",
+    ),
+    Requirement(
         "logs-flushed",
         LIMITS,
         "D",
@@ -218,7 +231,6 @@ _STATIC_AND_LATER = (
     (TRAFFIC, "rollout-drops-nothing", "D", "replacing the instance under load loses no request"),
     (TRAFFIC, "work-finished-or-returned", "D", "a queue worker finishes or gives back its job"),
     (HEALTH, "healthcheck-present", "S F", "there is a health check"),
-    (HEALTH, "healthcheck-detects-failure", "S+D F", "the health check can fail"),
     (HEALTH, "healthcheck-tool-present", "S+D F", "the image has the tool that the health check calls"),
     (HEALTH, "healthcheck-port", "S+D", "the health check asks the port that is listened on"),
     (HEALTH, "healthcheck-timing", "S+D F", "interval, time-out, retries and start period fit"),

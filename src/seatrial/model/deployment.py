@@ -76,8 +76,8 @@ class Deployment:
     """One service of a project, and what is done around its instances.
 
     `on_unhealthy` is "" (nothing, as Docker), "restart" or "stop"; `probe` a URL that is asked instead of a command
-    ("http://127.0.0.1:3000/health", "tcp://127.0.0.1:5432"). `shared_port` is how a rolling restart lets two
-    instances listen at once: "" (find out), "reuse-port" or "inherited".
+    ("http://127.0.0.1:3000/health", "tcp://127.0.0.1:5432"). `shared_port` is how several instances listen at once:
+    "" (find out), "reuse-port", "inherited" or "front".
     """
 
     service: Service

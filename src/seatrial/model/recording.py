@@ -129,6 +129,10 @@ class EventKind(Enum):
     OUTPUT_ENDED = "output ended"
     LOAD = "load"
     """A step of the load: `name` is "begun", "aimed", "ended"."""
+    FROZEN = "frozen"
+    """All processes were stopped by SIGSTOP; `name` is how many."""
+    KILLED = "process killed"
+    """One process was sent SIGKILL, to see what becomes of the service; `name` is its command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,33 @@ class Target:
     """The quick path is a health endpoint, which says 503 during a stop on purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One run of the service's own health check while something was wrong on purpose. `situation` says what:
+    "frozen" (SIGSTOP to all of it), "refused" (nothing listens), "error" (every request is answered by 500).
+
+    `code` is None if it was killed when its time was over; `limit` is that time in seconds, which is shorter than the
+    check's own where that is very long.
+    """
+
+    situation: str
+    begun: float
+    ended: float
+    code: int | None
+    limit: float
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The health check by the contract, with Docker's defaults where nothing was said. Seconds."""
+
+    interval: float
+    timeout: float
+    retries: int
+    start_period: float
+
+
 class Scenario(Enum):
     """What was done to the instance of one run."""
 
@@ -240,6 +271,17 @@ class Scenario(Enum):
     SLOW_CLIENTS = "slow-clients"
     INTERRUPT = "interrupt"
     ORPHAN = "orphan"
+    FREEZE = "freeze"
+    STAND_IN = "stand-in"
+    """Not the service: its health check, with nothing in its place, and then something that answers 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A scenario that was not run because it does not apply, and why."""
+
+    scenario: Scenario
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +311,7 @@ class Run:
     rate: float = 0.0
     load_lag: float = 0.0
     disturbed: str = ""
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +337,7 @@ class Subject:
     """Exit codes besides 0 that the user declared to be clean."""
     made: tuple[str, ...] = ()
     """Where the image would have files of other stages or images (COPY --from), which were not built."""
+    health: Health | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +362,12 @@ class Recording:
     machine: Machine
     runs: tuple[Run, ...]
     format: int = FORMAT
+    skipped: tuple[Skipped, ...] = ()
 
     def run(self, scenario: Scenario) -> Run | None:
         """The run of this scenario, if there was one."""
         return next((run for run in self.runs if run.scenario is scenario), None)
+
+    def why_skipped(self, scenario: Scenario) -> str:
+        """Why this scenario was left out, if it was because it does not apply."""
+        return next((one.why for one in self.skipped if one.scenario is scenario), "")

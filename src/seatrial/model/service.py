@@ -38,11 +38,13 @@ class Healthcheck:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port that the service is said to listen on inside its container."""
+    """A port that the service is said to listen on inside its container. `address` is that of the host on which it is
+    published, "" for all."""
 
     number: int
     protocol: str = "tcp"
     published: int | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

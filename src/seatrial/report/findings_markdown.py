@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote
 
 from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
 from seatrial.report import redact
 from seatrial.report.findings_values import FindingsReport
 from seatrial.report.words import clean, count
 
-_SPECIAL = re.compile(r"([\\|*_<>\[\]#])")
-_CODE = re.compile(r"(`[^`\n]+`)")
+_SPECIAL = pattern(r"([\\|*_<>\[\]#])")
+_CODE = pattern(r"(`[^`\n]+`)")
 
 
 def render(report: FindingsReport) -> str:

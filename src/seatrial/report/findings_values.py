@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.values import dataclass, field
 
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import Connection, Exchange, Outcome, Population, Recording, Run
 from seatrial.report.words import clean, exit_code, seconds
 
 
@@ -97,7 +97,7 @@ def sentence(run: Run) -> str:
     parts = [_readiness(run)]
     if run.signalled is not None:
         parts.append(run.signal + (" twice" if run.second_signalled is not None else ""))
-    if run.exit is not None or run.scenario is not Scenario.ORPHAN:
+    if run.exit is not None or run.signal:
         parts.append(_ending(run))
     if run.disturbed:
         parts.append(f"disturbed: {clean(run.disturbed)}")
@@ -118,6 +118,7 @@ def _ending(run: Run) -> str:
     stop = stop_seconds(run)
     told = f"exit code {exit_code(run.exit.code)}"
     if stop is None:
-        return f"{told} after {seconds(run.exit.time)}, before it was asked to stop"
+        unasked = ", before it was asked to stop" if run.signal else ""
+        return f"{told} after {seconds(run.exit.time)}{unasked}"
     killed = ", killed" if run.exit.killed else ""
     return f"{told} after {seconds(stop)} of {run.grace:g} s{killed}"

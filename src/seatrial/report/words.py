@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import shlex
 
+from seatrial.model.patterns import pattern
 from seatrial.model.redaction import without_escapes
 from seatrial.model.service import signal_name
 
-_CONTROLS = re.compile(
+_CONTROLS = pattern(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 

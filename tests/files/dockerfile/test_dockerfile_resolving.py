@@ -229,8 +229,42 @@ def test_what_docker_refuses_while_building_is_a_finding(line: str, message: str
 
 
 def test_an_empty_base_name_is_a_finding() -> None:
-    (finding,) = image("ARG TAG\nFROM $TAG\n").findings
+    (finding,) = image("ARG TAG=$NOBODY\nFROM $TAG\n").findings
     assert (finding.place.line, finding.place.column) == (2, 6)
+
+
+@pytest.mark.parametrize("base", ["alpine:$VERSION", "${REGISTRY}alpine:3", "$BASE"])
+def test_a_variable_of_a_base_that_no_argument_declares_is_a_finding(base: str) -> None:
+    (finding,) = image(f"FROM {base}\n").findings
+    assert "declared by no ARG" in finding.message and finding.place.column == 6
+    assert not image(f"ARG VERSION\nARG REGISTRY\nARG BASE\nFROM {base}\n").findings
+    assert not image("FROM alpine:${VERSION:-3}\n").findings
+
+
+@pytest.mark.parametrize("base", ["a/b:sha256:c53", "gcr.io//a:1", "Node:22", "node:", "-a", "a:b c"[:3] + "/x"])
+def test_what_is_no_name_of_an_image_is_a_finding(base: str) -> None:
+    (finding,) = image(f"FROM {base}\n").findings
+    assert "no name of an image" in finding.message
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "node",
+        "node:22.1-slim",
+        "localhost:5000/a/b_c:v1",
+        "a.org/b__c/d-e.f@sha256:" + "a" * 64,
+        "[::1]:5000/a:1",
+        "A.org/b",
+    ],
+)
+def test_a_name_of_an_image_is_none(base: str) -> None:
+    assert not image(f"FROM {base}\n").findings
+
+
+def test_a_base_that_whoever_builds_it_has_to_give_is_none() -> None:
+    assert not image("ARG BASE\nFROM ${BASE}\n").findings
+    assert not image("ARG VERSION=\nFROM a.org/b:$VERSION\n").findings
 
 
 @pytest.mark.parametrize("signal", ["SIGQUIT", "quit", "3", "RTMIN+3"])

@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 
-PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
+from seatrial.model.patterns import pattern
+
+PLAIN_WORD = pattern(r"[A-Za-z0-9_@%+:,./=-]+")
 _BUILTINS = frozenset(
     {"cd", "exec", "export", "set", "eval", "source", ".", ":", "trap", "ulimit", "umask", "wait", "exit", "return"}
     | {"if", "while", "for", "until", "case", "time", "command", "builtin", "read", "shift", "unset", "alias", "type"}

@@ -10,8 +10,9 @@ from seatrial.check.interface import Context
 from seatrial.model.documents import Script, ShellCommand
 from seatrial.model.edit import Edit, Execs
 from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
 
-_SYNTAX = re.compile(r"[;&|(){}`<]|\$\(|(?<!\S)#")
+_SYNTAX = pattern(r"[;&|(){}`<]|\$\(|(?<!\S)#")
 """What may make the rest of the line more than one simple command (a comment may hide any of it)."""
 
 

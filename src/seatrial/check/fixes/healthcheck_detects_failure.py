@@ -10,12 +10,13 @@ from seatrial.check.interface import Context
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.edit import Becomes, Edit, InsertsItem, Promise, Substitutes
 from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
 _NOTE = "let curl fail on an error status"
-_ITEM = re.compile(r"""(["'])(?:/usr/bin/)?curl\1(?=\s*,)""")
-_BLOCK_ITEM = re.compile(r"""^([ ]*)- +(["']?)((?:/usr/bin/)?curl)\2[ ]*(?:#[^\r\n]*)?(?=\r?$)""", re.MULTILINE)
-_WORD = re.compile(r"(?<![\w/.-])(?:/usr/bin/)?curl(?= )")
+_ITEM = pattern(r"""(["'])(?:/usr/bin/)?curl\1(?=\s*,)""")
+_BLOCK_ITEM = pattern(r"""^([ ]*)- +(["']?)((?:/usr/bin/)?curl)\2[ ]*(?:#[^\r\n]*)?(?=\r?$)""", re.MULTILINE)
+_WORD = pattern(r"(?<![\w/.-])(?:/usr/bin/)?curl(?= )")
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:

@@ -8,7 +8,7 @@ and is not applied where anything else would.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from seatrial.check.interface import Context
 from seatrial.model.documents import Instruction, Unit
@@ -20,7 +20,13 @@ Fix = Callable[[Context, Finding], Iterable[Edit]]
 
 
 def unit_of(context: Context, finding: Finding) -> Unit | None:
-    """The service that the finding speaks of."""
+    """The service that the finding speaks of; None where it speaks of a workload, which may have the same name."""
+    cluster = context.documents.cluster
+    if cluster is not None and any(
+        finding.place.file in (each.place.file, *(one.place.file for one in each.pod.containers[:1]))
+        for each in cluster.workloads
+    ):
+        return None
     return next((unit for unit in context.units if unit.service.name == finding.service), None)
 
 
@@ -46,3 +52,9 @@ def spanned(context: Context, place: Place) -> str:
 def point(place: Place, line: int, column: int) -> Place:
     """The empty span in front of this character."""
     return Place(place.file, line, column, line, column)
+
+
+def made(edit: Edit | None) -> Iterator[Edit]:
+    """The edit, if there is one."""
+    if edit is not None:
+        yield edit

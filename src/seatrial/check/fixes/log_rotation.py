@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from seatrial.check.fixes.compose_block import with_key
 from seatrial.check.fixes.interface import unit_of
+from seatrial.check.fixes.yaml_edits import Value, What
 from seatrial.check.interface import Context
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 
-SECTION = ("logging:", "\tdriver: json-file", "\toptions:", '\t\tmax-size: "10m"', '\t\tmax-file: "3"')
+SECTION: Mapping[str, Value] = {"driver": "json-file", "options": {"max-size": '"10m"', "max-file": '"3"'}}
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
@@ -18,6 +19,6 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     unit = unit_of(context, finding)
     if unit is None or unit.service.logging is not None:
         return
-    edit = with_key(context, unit, finding, SECTION)
+    edit = with_key(context, unit, finding, {"logging": SECTION}, What("add logging", is_safe=True))
     if edit is not None:
         yield edit

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check.fixes.interface import spanned, unit_of
 from seatrial.check.interface import Context
 from seatrial.model.edit import Edit, Sets
 from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
 
 ENOUGH = 65536
-_PAIR = re.compile(r"(\{\s*soft\s*:\s*)(\d+)(\s*,\s*hard\s*:\s*)(\d+)(\s*\})")
+_PAIR = pattern(r"(\{\s*soft\s*:\s*)(\d+)(\s*,\s*hard\s*:\s*)(\d+)(\s*\})")
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:

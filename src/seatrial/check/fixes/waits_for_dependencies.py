@@ -1,37 +1,81 @@
-"""Fix for waits-for-dependencies: the short form of depends_on becomes the long one, with conditions."""
+"""Fix for waits-for-dependencies: depends_on in its long form, with conditions, and a health check for the data store
+that is waited for, by the tool that its official image brings for it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
-from seatrial.check import services
+from seatrial.check import images, services
+from seatrial.check.fixes.commands import exec_form
+from seatrial.check.fixes.compose_block import with_key
 from seatrial.check.fixes.interface import unit_of
+from seatrial.check.fixes.yaml_edits import What
 from seatrial.check.interface import Context
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit, Sets
 from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
-_KEY = re.compile(r"( *)depends_on: *(?:#.*)?$")
-_ITEM = re.compile(r"""( *)- +(["']?)([\w.-]+)\2( *(?:#.*)?)$""")
-_FLOW = re.compile(r"""( *depends_on: *)\[((?: *["']?[\w.-]+["']? *,)* *["']?[\w.-]+["']?) *,? *\] *(?:#.*)?$""")
-_EMPTY = re.compile(r" *(?:#.*)?$")
+_KEY = pattern(r"( *)depends_on: *(?:#.*)?$")
+_ITEM = pattern(r"""( *)- +(["']?)([\w.-]+)\2( *(?:#.*)?)$""")
+_FLOW = pattern(r"""( *depends_on: *)\[((?: *["']?[\w.-]+["']? *,)* *["']?[\w.-]+["']?) *,? *\] *(?:#.*)?$""")
+_EMPTY = pattern(r" *(?:#.*)?$")
+
+
+_READY = {
+    "postgres": ("CMD-SHELL", 'pg_isready -U "$${POSTGRES_USER:-postgres}"'),
+    "mysql": ("CMD", "mysqladmin", "ping", "-h", "127.0.0.1", "--silent"),
+    "mariadb": ("CMD", "healthcheck.sh", "--connect", "--innodb_initialized"),
+    "mongo": ("CMD", "mongosh", "--quiet", "--eval", "quit(db.adminCommand('ping').ok ? 0 : 1)"),
+    "rabbitmq": ("CMD", "rabbitmq-diagnostics", "-q", "ping"),
+}
+_TIMES = {"interval": "10s", "timeout": "5s", "retries": "5", "start_period": "30s"}
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
-    """Write the long form: unsafe, for the service then starts later, or not at all."""
+    """Write both: unsafe, for the service then starts later, or not at all."""
     unit = unit_of(context, finding)
-    conditions = _conditions(context, unit) if unit else {}
-    if unit is None or unit.compose is None or not conditions:
+    if unit is None or unit.compose is None:
         return
+    unchecked = _unchecked(context, unit)
+    checks = [_check(context, each, finding) for each in unchecked]
+    if any(check is None for check in checks):
+        return
+    conditions = {} if "waits until" in finding.message else _conditions(context, unit)
     lines = [line.removesuffix("\r") for line in context.documents.texts.get(finding.place.file, "").split("\n")]
-    found = _of_flow(lines, finding.place, conditions) or _of_block(lines, finding.place, conditions)
-    if found is not None:
+    found = conditions and (_of_flow(lines, finding.place, conditions) or _of_block(lines, finding.place, conditions))
+    if "waits until" not in finding.message and not found:
+        return
+    yield from (check for check in checks if check is not None)
+    if found:
         place, text = found
         listed = ", ".join(f"{name}: {{condition: {condition}}}" for name, condition in conditions.items())
         promise = Sets(("services", unit.compose.name, "depends_on"), "{" + listed + "}")
         yield Edit(place, text, finding.requirement, "wait until it is healthy", promise, is_safe=False)
+
+
+def _unchecked(context: Context, unit: Unit) -> list[Unit]:
+    """The data stores that it depends on, and that have no health check."""
+    by_name = {each.service.name: each for each in context.units}
+    others = [by_name.get(each.value.service) for each in unit.service.depends_on]
+    return [each for each in others if each is not None and services.is_slow_store(each) and not _is_checked(each)]
+
+
+def _is_checked(unit: Unit) -> bool:
+    check = unit.service.healthcheck
+    return check is not None and not check.is_disabled
+
+
+def _check(context: Context, store: Unit, finding: Finding) -> Edit | None:
+    """The edit that gives a data store a check; the same one for all that wait for it."""
+    image = store.compose.image if store.compose else None
+    ready = _READY.get(images.parse(image.value).repository) if image else None
+    if ready is None or store.service.healthcheck is not None:
+        return None
+    section = {"test": exec_form(ready), **_TIMES}
+    return with_key(context, store, finding, {"healthcheck": section}, What("ask whether it is ready"))
 
 
 def _conditions(context: Context, unit: Unit) -> Mapping[str, str]:
@@ -41,10 +85,6 @@ def _conditions(context: Context, unit: Unit) -> Mapping[str, str]:
     for dependency in unit.service.depends_on:
         said, other = dependency.value, by_name.get(dependency.value.service)
         if said.condition != "service_started" or not said.required or said.restart:
-            return {}
-        check = other.service.healthcheck if other else None
-        is_checked = check is not None and not check.is_disabled
-        if other is not None and services.is_slow_store(other) and not is_checked:
             return {}
         found[said.service] = "service_healthy" if other and services.is_slow_store(other) else "service_started"
     return found

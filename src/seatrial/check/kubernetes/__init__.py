@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from seatrial.check import images, services
@@ -17,6 +16,7 @@ from seatrial.model.documents import Documents, Neighbour, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.kubernetes import Cluster, Container, KubernetesService, Workload
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, replace
 
 STORES = services.SLOW_STORES | {
     "redis",

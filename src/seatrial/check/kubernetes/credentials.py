@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import credentials
@@ -10,10 +9,11 @@ from seatrial.check.interface import Context, Wrong
 from seatrial.check.kubernetes import Seen, listed
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container, Secret
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
-_FILLED_IN = re.compile(r"\{\{|^<.*>$|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|-[A-Z]*(?:KEY|TOKEN|SECRET)$")
-_SAMPLE_KEY = re.compile(r"-----BEGIN [A-Z ]+-----(?!\s*[A-Za-z0-9+/=]{40})")
+_FILLED_IN = pattern(r"\{\{|^<.*>$|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$|-[A-Z]*(?:KEY|TOKEN|SECRET)$")
+_SAMPLE_KEY = pattern(r"-----BEGIN [A-Z ]+-----(?!\s*[A-Za-z0-9+/=]{40})")
 _REMEDY = "valueFrom: {secretKeyRef: …}, with a Secret that is made outside of the repository; change it now"
 
 
@@ -54,7 +54,7 @@ def _secret(secret: Secret) -> Wrong | None:
     for name, text in secret.values.items():
         kind = credentials.shape(text.value)
         if kind and not _SAMPLE_KEY.search(text.value):
-            message = f"the Secret {secret.name} holds {kind} ({name}) in the repository: base64 hides nothing"
+            message = f"the Secret {secret.name} holds {kind} ({name}), which whoever can read the repository has"
             remedy = "make it outside of the repository, or encrypt it (SOPS, sealed-secrets); change it now"
             return Wrong(message, text.place, remedy, Severity.ERROR, Confidence.HIGH)
     return None

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from seatrial.check import images, launch
 from seatrial.check.kubernetes import Seen, shell_of
 from seatrial.model.kubernetes import Container, Handler
+from seatrial.model.patterns import pattern
 
-_SLEEP = re.compile(
-    r"(?:^|[\s;&(])(?:/bin/|/usr/bin/)?sleep\s+[\"']?(\d{1,6}(?:\.\d{1,3})?)([smh]?)[\"']?(?=$|[\s;&)])"
-)
-_UNSURE = re.compile(r"\b(?:while|until|for|if|case)\b|\|\||\$\(|`")
+_SLEEP = pattern(r"(?:^|[\s;&(])(?:/bin/|/usr/bin/)?sleep\s+[\"']?(\d{1,6}(?:\.\d{1,3})?)([smh]?)[\"']?(?=$|[\s;&)])")
+_UNSURE = pattern(r"\b(?:while|until|for|if|case)\b|\|\||\$\(|`")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import images
@@ -10,9 +9,10 @@ from seatrial.check.interface import Wrong
 from seatrial.check.kubernetes import Seen, is_placeholder, moved
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
-_VERSION_IN_NAME = re.compile(r"\d[.-]\d")
+_VERSION_IN_NAME = pattern(r"\d[.-]\d")
 _STARTS_AS_ROOT = frozenset(
     {"nginx", "httpd", "redis", "postgres", "mysql", "mariadb", "mongo", "rabbitmq", "haproxy", "traefik", "node"}
     | {"python", "ruby", "golang", "php", "alpine", "debian", "ubuntu", "busybox", "fedora", "centos", "openjdk"}

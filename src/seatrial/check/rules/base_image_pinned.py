@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from seatrial.check import builds, images
+from seatrial.check import builds, images, launch
 from seatrial.check.interface import Bad, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 
 NAME = "base-image-pinned"
 _MOVING = frozenset(
@@ -23,17 +23,26 @@ _VARIANTS = frozenset(
 )
 """What stands in a tag beside the version; alone it means the newest version: node:alpine."""
 _NO_LONGER_MOVE = frozenset({"python:2", "php:5", "php:7", "ruby:2", "ruby:1"})
-_ALL_VARIABLE = re.compile(r"[\"']?\$(?:\w+|\{[^}]*\})[\"']?")
+_ALL_VARIABLE = pattern(r"[\"']?\$(?:\w+|\{[^}]*\})[\"']?")
+_NUMBERS = {"ubuntu": "24.04", "debian": "13.2", "fedora": "43", "amazonlinux": "2023"}
+"""How a version of these is written, that is not of three numbers."""
 _ONLY_MOVING = ("gcr.io/distroless/", "cgr.dev/chainguard/")
 """Registries that publish no version tags for free."""
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
+    if launch.is_fixture(unit):
+        return
     for base in builds.bases(unit):
-        reference = base.reference
+        reference, written = base.reference, base.stage.base.value
         if reference.digest or _ALL_VARIABLE.fullmatch(base.stage.base.value):
             continue  # whoever builds it says the whole image
-        written = base.stage.base.value
+        if written.count("$") > 1 and reference.tag and "$" in written.rpartition(":")[2]:
+            continue  # registry and tag are arguments: whoever releases it gives both
+        if base.image.endswith(":") or "::" in base.image or ":-" in base.image:
+            continue  # whoever builds it says the version: the ARG in the tag has no default
+        if reference.is_official and not images.is_published(reference.repository):
+            continue  # the name of what is built on this very machine
         by = f" ({written})" if written != base.image else ""
         severity, message = _judge(reference)
         if message:
@@ -61,11 +70,13 @@ def _judge(reference: images.Reference) -> tuple[Severity, str]:
 
 
 def _remedy(reference: images.Reference) -> str:
-    variant = "-".join(part for part in reference.tag.split("-")[1:])
+    words = reference.tag.split("-")
+    variant = "-".join(words if words[0] in _VARIANTS else words[1:])
     name = reference.repository
     if name.startswith(_ONLY_MOVING):
         return f"write {name}@sha256:… and let Dependabot or Renovate move it"
-    tag = f"MAJOR.MINOR.PATCH-{variant}" if variant else "MAJOR.MINOR.PATCH"
+    number = _NUMBERS.get(name, "VERSION" if "/" in name else "MAJOR.MINOR.PATCH")
+    tag = f"{number}-{variant}" if variant else number
     return f"write {name}:{tag} with the version that is in use now, or better add its digest: {name}:…@sha256:…"
 
 
@@ -104,5 +115,12 @@ RULE = Rule(
         Good({"Dockerfile": "ARG BASE\nFROM ${BASE}\n" + _END}, "whoever builds it says the version"),
         Good({"Dockerfile": "ARG BASE=node:latest\nFROM ${BASE}\n" + _END}, "a whole image to be given"),
         Good({"Dockerfile": "FROM example.org/team/app:2\n" + _END}, "what a tag means there isn't known"),
+        Good({"Dockerfile": "ARG V\nFROM example.org/app:$V\n" + _END}, "whoever builds it says the tag"),
+        Good({"Dockerfile": "ARG R=a.org\nARG V=latest\nFROM $R/base:$V\n" + _END}, "the release gives both"),
+        Good({"Dockerfile": "FROM shop-base\n" + _END}, "no official image: the name of what is built here"),
+        Good(
+            {"compose.yaml": "services: {a: {build: tests/stop}}\n", "tests/stop/Dockerfile": "FROM busybox\n" + _END},
+            "a test's own image",
+        ),
     ),
 )

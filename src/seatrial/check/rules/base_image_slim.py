@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, images
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NAME = "base-image-slim"
@@ -34,7 +34,7 @@ _NEED_TOOLS = frozenset(
     | {"node-gyp", "configure", "pg_config", "mysql_config", "convert", "xz", "ssh", "autoconf"}
 )
 """Programs of the full images whose use says that somebody needs more than the slim one."""
-_SYSTEM_LIBRARIES = re.compile(r"build-essential|\b[a-z0-9.+-]+-dev\b|\b(?:git|gcc|make)\b")
+_SYSTEM_LIBRARIES = pattern(r"build-essential|\b[a-z0-9.+-]+-dev\b|\b(?:git|gcc|make)\b")
 _NO_MUSL = {
     "canvas": "has no prebuilt binary for musl and is compiled",
     "node-sass": "has no prebuilt binary for newer Node on musl and is compiled",
@@ -56,9 +56,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     elif _is_full(base) and not _uses_tools(unit):
         reference = base.reference
         slim = f"{reference.repository}:{_slim_tag(reference.tag)}"
-        message = (
-            f"{base.image} is the full image, with compilers and headers: several hundred MB more than its slim one"
-        )
+        full = base.image.partition("@")[0]
+        message = f"{full} is the full image, with compilers and headers: several hundred MB more than its slim one"
         yield Wrong(message, base.place, f"write {slim}, and build what needs a compiler in an earlier stage")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import builds, lifetimes
+from seatrial.check import builds, launch, lifetimes
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
@@ -15,7 +15,7 @@ NAME = "base-image-supported"
 
 def _check(context: Context) -> Iterator[Finding]:
     for unit in context.units:
-        for image, place in _images(unit):
+        for image, place in () if launch.is_fixture(unit) else _images(unit):
             ended = lifetimes.ended(image, context.today)
             if ended is None:
                 continue

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import builds
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
 NAME = "cache-mount"
 _CLEANS = {
-    "apt": re.compile(r"/var/lib/apt|apt(?:-get)?\s+(?:-\S+\s+)*dist-?clean|/var/cache/\*|/var/lib/\{|/var/lib/cache"),
-    "apk": re.compile(r"/var/cache|--no-cache|/etc/apk/cache"),
-    "dnf": re.compile(r"clean\s+(?:all|packages|metadata)|/var/cache"),
-    "pip": re.compile(r"--no-cache-dir|/\.cache|PIP_NO_CACHE_DIR|cache\s+purge|\.cache/pip|/root/\.cache"),
-    "npm": re.compile(r"npm\s+cache\s+clean|\.npm\b|_cacache|/tmp/\*|npm_config_cache|--cache[ =]"),
-    "yarn": re.compile(r"yarn\s+cache\s+clean|/yarn-cache|YARN_CACHE|--cache-folder|\.cache/yarn"),
+    "apt": pattern(r"/var/lib/apt|apt(?:-get)?\s+(?:-\S+\s+)*dist-?clean|/var/cache/\*|/var/lib/\{|/var/lib/cache"),
+    "apk": pattern(r"/var/cache|--no-cache|/etc/apk/cache"),
+    "dnf": pattern(r"clean\s+(?:all|packages|metadata)|/var/cache"),
+    "pip": pattern(r"--no-cache-dir|/\.cache|PIP_NO_CACHE_DIR|cache\s+purge|\.cache/pip|/root/\.cache"),
+    "npm": pattern(r"npm\s+cache\s+clean|\.npm\b|_cacache|/tmp/\*|npm_config_cache|--cache[ =]"),
+    "yarn": pattern(r"yarn\s+cache\s+clean|/yarn-cache|YARN_CACHE|--cache-folder|\.cache/yarn"),
 }
 _REMEDY = {
     "apt": "end the RUN with && rm -rf /var/lib/apt/lists/*, or --mount=type=cache,target=/var/lib/apt,sharing=locked",

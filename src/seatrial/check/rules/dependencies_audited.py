@@ -7,21 +7,32 @@ from collections.abc import Iterator
 
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
 from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
 NAME = "dependencies-audited"
-_AUDITS = re.compile(
+_AUDITS = pattern(
     r"\baudit\b|trivy|grype|snyk|pip-audit|\bsafety\b|osv-scanner|dependency-review|docker scout|scout-action|anchore"
     r"|clair|govulncheck|bundler-audit|brakeman|dependency-check|codeql|semgrep|sonar|mend|whitesource|blackduck"
     r"|prisma|aqua|xray|socket|vulnerab|dependency_scanning|container_scanning|Dependency-Scanning|security",
     re.I,
 )
-_BOTS = re.compile(r"dependabot\.ya?ml$|renovate")
-_BUILDS = re.compile(r"docker|npm|yarn|pnpm|pip|poetry|\buv\b|bundle|composer|buildah|podman")
+_BOTS = pattern(r"dependabot\.ya?ml$|renovate")
+_BUILDS = pattern(r"docker|npm|yarn|pnpm|pip|poetry|\buv\b|bundle|composer|buildah|podman")
 _LOCKS = frozenset(
     {"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "requirements.txt", "uv.lock"}
     | {"poetry.lock", "pdm.lock", "Pipfile.lock", "Gemfile.lock", "composer.lock"}
 )
+
+_TOOLS = {
+    "package-lock.json": "npm audit --omit=dev",
+    "npm-shrinkwrap.json": "npm audit --omit=dev",
+    "yarn.lock": "yarn audit (yarn npm audit from yarn 2 on)",
+    "pnpm-lock.yaml": "pnpm audit --prod",
+    "Gemfile.lock": "bundler-audit",
+    "composer.lock": "composer audit",
+}
+"""What asks for the holes in what a lock file names; for Python's pip-audit."""
 
 
 def _check(context: Context) -> Iterator[Finding]:
@@ -32,7 +43,7 @@ def _check(context: Context) -> Iterator[Finding]:
     first = next((file for file, text in sorted(pipelines.items()) if _BUILDS.search(text)), None)
     if first is None:
         return
-    tool = "npm audit --omit=dev" if "package" in locks[0] or "yarn" in locks[0] else "pip-audit"
+    tool = _TOOLS.get(locks[0].rpartition("/")[2], "pip-audit")
     message = f"CI builds what {locks[0]} names, and nothing looks for known security holes in it"
     remedy = f"run {tool} or a scanner of images (trivy, grype) in CI, or switch on Dependabot or Renovate"
     made = finding(NAME, Severity.INFO, Wrong(message, Place(first, 1), remedy, confidence=Confidence.MEDIUM))
@@ -53,7 +64,14 @@ RULE = Rule(
     check=_check,
     confidence=Confidence.MEDIUM,
     sources=("https://docs.npmjs.com/cli/commands/npm-audit",),
-    bad=(Bad({**_FILES, _CI: "jobs:\n  a:\n    steps:\n      - run: npm ci\n"}, _CI + ":1:1", "package-lock.json"),),
+    bad=(
+        Bad({**_FILES, _CI: "jobs:\n  a:\n    steps:\n      - run: npm ci\n"}, _CI + ":1:1", "package-lock.json"),
+        Bad(
+            {"Dockerfile": "FROM node:22\n", "pnpm-lock.yaml": "", _CI: "steps: [run: pnpm i]\n"},
+            _CI + ":1:1",
+            "pnpm-lock.yaml",
+        ),
+    ),
     good=(
         Good(_FILES, "there is no CI here"),
         Good({**_FILES, _CI: "jobs:\n  a:\n    steps:\n      - run: npm ci && npm audit\n"}),

@@ -9,14 +9,15 @@ from seatrial.check import builds, launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 
 NAME = "dockerignore-covers"
-_SECRET = re.compile(
+_SECRET = pattern(
     r"(?:^|/)(?:\.env(?:\.(?:local|production|prod|staging|development))?|id_(?:rsa|ed25519|ecdsa)|\.netrc|\.pypirc"
     r"|[^/]*\.(?:p12|pfx|keystore))$"
 )
-_SAMPLE = re.compile(r"example|sample|test|fixture|mock", re.I)
-_BAGGAGE = re.compile(r"(?:^|/)(?:\.git/|\.hg/|\.svn/|npm-debug\.log|yarn-error\.log|\.DS_Store|\.terraform/)$|\.log$")
+_SAMPLE = pattern(r"example|sample|test|fixture|mock", re.I)
+_BAGGAGE = pattern(r"(?:^|/)(?:\.git/|\.hg/|\.svn/|npm-debug\.log|yarn-error\.log|\.DS_Store|\.terraform/)$|\.log$")
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
@@ -24,27 +25,36 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     copy = _whole_copy(unit)
     if dockerfile is None or copy is None or launch.is_for_development(unit):
         return
-    entries = dockerfile.context.list_entries()
-    secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2 and not _SAMPLE.search(path)]
-    baggage = [path for path in entries if _BAGGAGE.search(path) and path.count("/") < 2]
+    secrets, baggage = taken(unit)
     is_final = any(copy is each for each in builds.instructions(unit))
-    if any(".git" in text or re.search(r"\bgit\s", text) for text in _runs(unit)):
-        baggage = [path for path in baggage if not path.endswith(".git/")]  # the build asks git for the version
-    if not is_final:
-        secrets = []  # a build may well need them, and they stay behind
     if not secrets and not baggage:
         return
-    modules = [path for path in entries if path in ("node_modules/", ".venv/")]
-    taken = [path.rstrip("/") for path in (*secrets, *baggage, *modules)]
-    shown = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if taken[3:] else "")
+    modules = [path for path in dockerfile.context.list_entries() if path in ("node_modules/", ".venv/")]
+    named = [path.rstrip("/") for path in (*secrets, *baggage, *modules)]
+    shown = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if named[3:] else "")
     ignore = dockerfile.context.ignore_file.rpartition("/")[2]
     why = f"{ignore} does not leave them out" if ignore else "there is no .dockerignore"
     severity = Severity.WARNING if secrets and is_final else Severity.INFO
     where = "into the image" if is_final else "into the build"
     message = f"this copies {shown} {where}: {why}"
     yield Wrong(
-        message, copy.place, f"add to {ignore or '.dockerignore'}: {', '.join(sorted(set(taken))[:4])}", severity
+        message, copy.place, f"add to {ignore or '.dockerignore'}: {', '.join(sorted(set(named))[:4])}", severity
     )
+
+
+def taken(unit: Unit) -> tuple[list[str], list[str]]:
+    """What the build takes and should not: the paths of credentials, and of what is only ballast."""
+    dockerfile, copy = unit.dockerfile, _whole_copy(unit)
+    if dockerfile is None or copy is None:
+        return [], []
+    entries = dockerfile.context.list_entries()
+    secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2 and not _SAMPLE.search(path)]
+    baggage = [path for path in entries if _BAGGAGE.search(path) and path.count("/") < 2]
+    if any(".git" in text or re.search(r"\bgit\s", text) for text in _runs(unit)):
+        baggage = [path for path in baggage if not path.endswith(".git/")]  # the build asks git for the version
+    if not any(copy is each for each in builds.instructions(unit)):
+        secrets = []  # a build may well need them, and they stay behind
+    return secrets, baggage
 
 
 def _runs(unit: Unit) -> Iterator[str]:

@@ -23,7 +23,7 @@ _ALL_ARGUMENTS = frozenset({"$@", "$*", "${@}", "${*}"})
 def _look(unit: Unit) -> Iterator[Wrong]:
     script = unit.entrypoint_script
     place = unit.service.argv.place if unit.service.argv else None
-    if script is None or place is None:
+    if script is None or place is None or not script.text.strip():
         return
     wrong = _cannot_start(unit, script, place) or _stays(script, place)
     if wrong is not None:
@@ -80,7 +80,8 @@ def _stays(script: Script, place: Place) -> Wrong | None:
     if last.after == "&" or not words or not _is_the_program(words):
         return None
     shown = " ".join(word if "$" in word or not set(word) & _TO_QUOTE else f"'{word}'" for word in words)[:80]
-    message = f"{script.file} stays in front of `{shown}`: a shell is the main process and passes no signal on"
+    name = script.file.rpartition("/")[2]
+    message = f"{name} stays in front of `{shown}`: a shell is the main process and passes no signal on"
     return Wrong(message, last.place, f"write exec {_quoted(shown)}", related=(Sourced("started here", place),))
 
 

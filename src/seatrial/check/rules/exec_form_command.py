@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import images, launch, services
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
 NAME = "exec-form-command"
-_ASSIGNMENTS = re.compile(r"(?:[A-Za-z_]\w*=\S*\s+)*")
+_ASSIGNMENTS = pattern(r"(?:[A-Za-z_]\w*=(?:\"[^\"]*\"|'[^']*'|[^\s\"'])*\s+)*")
 """`A=b program`: exec takes no assignments behind it."""
 _HARMLESS = launch.SHELLS | {"echo", "true", "false", "ls", "cat", "sleep", "tail", "printf", ":", "pwd", "date", "env"}
-_HARMLESS |= {"[", "test", "mkdir", "--help"}
+_HARMLESS |= {"[", "test", "mkdir", "--help", "cmp", "diff", "cp", "mv", "rm", "chmod", "tar", "pytest", "make", "tox"}
 """Commands that have nothing to lose at a stop, or that are a shell for a person."""
 
 
@@ -29,7 +29,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     program = links[1] if len(links) > 1 else None
     if program is None or program.execs or program.program in _HARMLESS or not program.by_shell:
         return
-    if unit.compose and services.is_job(unit, ()):
+    if launch.is_for_development(unit) or (unit.compose and services.is_job(unit, ())):
         return
     entrypoint = unit.service.entrypoint
     command = unit.service.command
@@ -54,7 +54,8 @@ def _ignored_command(link: launch.Link, command: Sourced[tuple[str, ...]]) -> Wr
 
 
 def _by_shell(unit: Unit, link: launch.Link, line: str, program: launch.Link) -> Wrong | None:
-    kind = launch.shell_kind(unit)
+    shell = link.argv[0].rpartition("/")[2]
+    kind = images.BASH if shell == "bash" else launch.shell_kind(unit)
     is_simple = not any(sign in line for sign in (";", "|", ">", "<", "&", "\n"))
     remedy = _remedy(line, is_simple=is_simple)
     runs = f"`{program.program}`"
@@ -70,12 +71,16 @@ def _by_shell(unit: Unit, link: launch.Link, line: str, program: launch.Link) ->
     if is_simple:
         return None  # bash and busybox exec a lone simple command
     message = f"PID 1 is {kind}, which stays in front of {runs} in a line like this and does not pass the signal on"
-    return Wrong(message, link.place, remedy) if not _ends_simply(line) else None
+    return Wrong(message, link.place, remedy) if not _ends_simply(line, kind) else None
 
 
-def _ends_simply(line: str) -> bool:
-    """Whether the line is `a && b` alone, whose last command bash and busybox exec, too."""
-    return not any(sign in line.replace("&&", "") for sign in (";", "|", ">", "<", "&", "\n"))
+def _ends_simply(line: str, kind: str) -> bool:
+    """Whether the last command of the line is one that bash (from 5.1) or busybox replace themselves by: `a && b`, for
+    bash `a; b`, too."""
+    last = line.strip().replace("&&", ";" if kind == images.BASH else "")
+    if kind == images.BASH:
+        last = last.replace("\n", ";").rpartition(";")[2]
+    return not any(sign in last for sign in (";", "|", ">", "<", "&", "\n"))
 
 
 def _remedy(line: str, *, is_simple: bool) -> str:
@@ -85,7 +90,8 @@ def _remedy(line: str, *, is_simple: bool) -> str:
     if is_simple:
         assigned = _ASSIGNMENTS.match(line.strip())
         before = assigned.group() if assigned else ""
-        return f"put exec in front of the program: {before}exec {line.strip()[len(before) :]}"[:200]
+        shown = f"{before}exec {' '.join(line.strip()[len(before) :].split())}"
+        return "put exec in front of the program: " + (shown if len(shown) <= 120 else shown[:119] + "…")
     return "put `exec` before the last command of the line, so that it takes the shell's place"
 
 
@@ -118,6 +124,11 @@ RULE = Rule(
         Good({"Dockerfile": "FROM node:22-alpine\nCMD node server.js\n"}, "busybox execs a simple command"),
         Good({"Dockerfile": "FROM rockylinux:9\nCMD migrate && httpd -DFOREGROUND\n"}, "bash execs the last of a && b"),
         Good({"Dockerfile": "FROM debian:12\nCMD bash\n"}, "a shell for a person"),
+        Good({"Dockerfile": "FROM debian:12\nCMD cmp a /b && cmp c /d\n", "a": ""}, "ends by itself"),
+        Good(
+            {"Dockerfile": 'FROM debian:12\nCMD ["bash", "-c", "until nc -z db 5432; do sleep 1; done; server"]\n'},
+            "bash execs the last of a; b",
+        ),
         Good({"compose.yaml": "services:\n  web:\n    image: node:22-slim\n    command: node server.js\n"}),
     ),
 )

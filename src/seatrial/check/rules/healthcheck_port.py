@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seatrial.check import health, launch
+from seatrial.check import health, launch, source
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
 NAME = "healthcheck-port"
-_OPTION = re.compile(r"(?:--(?:http-)?port|-p|--bind|-b|--listen)(?:=(.*))?")
+_OPTION = pattern(r"(?:--(?:http-)?port|-p|--bind|-b|--listen)(?:=(.*))?")
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
     if not health.is_own(unit) or not launch.is_written_here(unit):
+        return
+    listened = _listened(unit)
+    if listened is not None:
+        yield from _by_source(unit, listened)
         return
     known = _known_ports(unit)
     if not known:
@@ -34,6 +39,40 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         related = (Sourced(f"port {known[0].value}", known[0].place),) if known[0].place else ()
         yield Wrong(message, asked.command.place, f"ask port {known[0].value}", related=related)
         return
+
+
+def _listened(unit: Unit) -> list[Sourced[int]] | None:
+    """The ports that the program's own source listens on, None where it may listen on others."""
+    program = source.program_of(unit)
+    if program is None or not program.complete or not source.is_own_program(program):
+        return None
+    ports: list[Sourced[int]] = []
+    for each in (listen for facts in program.files for listen in facts.listens):
+        number = each.port.resolved(unit.service.environment)
+        if number is None or not 0 < number < 65536:
+            return None
+        ports.append(Sourced(int(number), each.place))
+    return ports or None
+
+
+def _by_source(unit: Unit, listened: list[Sourced[int]]) -> Iterator[Wrong]:
+    for asked in health.asked(unit):
+        if asked.port is None or asked.port in {port.value for port in listened} or _is_variable(unit, asked.port):
+            continue
+        first = listened[0]
+        message = f"the check asks port {asked.port}, and the program listens on {first.value}"
+        related = (Sourced("it listens here", first.place),) if first.place else ()
+        yield Wrong(message, asked.command.place, f"ask port {first.value}", related=related)
+        return
+
+
+def _is_variable(unit: Unit, number: int) -> bool:
+    """Whether a variable or the command line names this port: then something else may listen there."""
+    values = [value.value for value in unit.service.environment.values()]
+    values += [word for link in launch.chain(unit) for word in link.argv]
+    if unit.entrypoint_script is not None:
+        values.append(unit.entrypoint_script.text)
+    return any(re.search(rf"(?<!\d){number}(?!\d)", value) for value in values)
 
 
 def _known_ports(unit: Unit) -> list[Sourced[int]]:
@@ -69,6 +108,7 @@ def _is_mentioned(unit: Unit, number: int) -> bool:
 
 
 _FILE = 'FROM node:22\nEXPOSE 3000\nHEALTHCHECK CMD curl -f http://localhost:{}/\nCMD ["node", "a.js"]\n'
+_LISTENS = 'require("http").createServer(f).listen(process.env.PORT || 3000)\n'
 _POD = (
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n"
     "    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: a.org/web:1\n"
@@ -88,6 +128,11 @@ RULE = Rule(
     consequence_of=("healthcheck-tool-present",),
     bad=(
         Bad({"Dockerfile": _FILE.format(8080)}, "Dockerfile:3:17", "port 8080"),
+        Bad(
+            {"Dockerfile": _FILE.format(8080).replace("3000", "8080"), "a.js": _LISTENS},
+            "Dockerfile:3:17",
+            "the program listens on 3000",
+        ),
         Bad({"Dockerfile": _FILE.replace(":{}", "")}, "Dockerfile:3:17", "port 80,"),
         Bad(
             {"web.yaml": _POD + "        livenessProbe: {httpGet: {port: http}}\n"},
@@ -96,6 +141,7 @@ RULE = Rule(
         ),
     ),
     good=(
+        Good({"Dockerfile": _FILE.format(3000).replace("EXPOSE 3000", "EXPOSE 80"), "a.js": _LISTENS}, "the source"),
         Good(
             {
                 "web.yaml": _POD + "        ports: [{name: http, containerPort: 80}]\n"

@@ -11,6 +11,12 @@ from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 
 NAME = "healthcheck-present"
+_NO_SERVICE = frozenset({"-h", "--version"})
+_STORES = frozenset(
+    {"postgres", "mysqld", "mariadbd", "mongod", "mongos", "redis-server", "valkey-server", "memcached", "cassandra"}
+    | {"rabbitmq-server", "clickhouse", "influxd", "etcd", "zkServer.sh", "couchdb", "rethinkdb", "redis-sentinel"}
+)
+"""Data stores: what their health is differs by how they are set up, so that whoever runs the image says it."""
 _REMEDY = "add a HEALTHCHECK that asks the program itself on port {}, with a tool that the image has"
 
 
@@ -32,10 +38,10 @@ def _look(unit: Unit) -> Wrong | None:
     if not service.ports or not launch.is_written_here(unit) or launch.is_for_development(unit):
         return None  # without a port there may be nothing to ask; an image's own check isn't known here
     check = service.healthcheck
-    if service.command and set(service.command.value) & {"--help", "-h", "--version"}:
+    if service.command and any(word in _NO_SERVICE or word.startswith("--help") for word in service.command.value):
         return None
     if unit.compose is None:
-        if check is not None:
+        if check is not None or launch.is_fixture(unit) or _is_store(unit):
             return None
         # What runs the image (an orchestrator with probes of its own, say) isn't known.
         message = f"the image listens on port {service.ports[0].value.number} and has no HEALTHCHECK"
@@ -49,6 +55,12 @@ def _look(unit: Unit) -> Wrong | None:
         return None
     message = f"{service.name} has no health check: nobody notices when it hangs, and nothing can wait for it"
     return Wrong(message, unit.compose.place, "add `healthcheck:` with a test that asks the program itself")
+
+
+def _is_store(unit: Unit) -> bool:
+    return any(link.argv and link.program in _STORES for link in launch.chain(unit)) or (
+        unit.service.command is not None and bool(_STORES.intersection(unit.service.command.value[:1]))
+    )
 
 
 def _says_port(unit: Unit) -> bool:
@@ -98,6 +110,11 @@ RULE = Rule(
         Good({"web.yaml": _POD}, "nobody sends to it"),
         Good({"Dockerfile": _NODE + "HEALTHCHECK CMD curl -f http://localhost:3000/\n"}),
         Good({"Dockerfile": 'FROM node:22-slim\nCMD ["node", "worker.js"]\n'}, "no port"),
+        Good(
+            {"Dockerfile": 'FROM alpine:3.22\nEXPOSE 6379\nCMD ["redis-server"]\n'},
+            "how a data store is asked differs by its set-up",
+        ),
+        Good({"Dockerfile": 'FROM alpine:3.22\nEXPOSE 80\nENTRYPOINT ["proxy"]\nCMD ["--help-all"]\n'}, "a tool"),
         Good({"compose.yaml": "services:\n  web:\n    image: nginx\n    ports: ['80:80']\n"}, "the image may have one"),
         Good({"Dockerfile": _NODE + "HEALTHCHECK NONE\n"}, "somebody's will"),
     ),

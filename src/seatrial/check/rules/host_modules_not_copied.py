@@ -30,12 +30,23 @@ def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
         is_there = directory + "/" in dockerfile.context.list_entries()
         if not is_there and (directory != "node_modules" or not _installs(unit, managers)):
             continue  # who has no such directory loses nothing, and .venv is one name of many
+        if directory == "node_modules" and _are_taken_out(unit, copy):
+            continue
         verb = "is" if is_there else "of a developer's machine would be"
         message = f"{directory} {verb} copied over what is installed in the image: built for another platform"
         ignore = dockerfile.context.ignore_file.rpartition("/")[2] or ".dockerignore"
         confidence = Confidence.HIGH if is_there else Confidence.MEDIUM
         yield Wrong(message, copy.place, f"add a line `{directory}` to {ignore}", confidence=confidence)
         return
+
+
+def _are_taken_out(unit: Unit, copy: Instruction) -> bool:
+    """Whether `npm ci` comes behind the copy in the same stage: it begins by removing node_modules."""
+    stages = unit.dockerfile.stages if unit.dockerfile else ()
+    stage = next((stage for stage in stages if copy in stage.instructions), None)
+    behind = stage.instructions[stage.instructions.index(copy) + 1 :] if stage else ()
+    calls = (command.words for each in behind for command in builds.run_commands(each))
+    return any(words[0].rpartition("/")[2] == "npm" and words[1:2] in (("ci",), ("clean-install",)) for words in calls)
 
 
 def _whole_copy(unit: Unit) -> Instruction | None:
@@ -82,5 +93,6 @@ RULE = Rule(
         Good({**_FILES, ".dockerignore": "*\n!src\n"}, "only what is named gets in"),
         Good({"Dockerfile": "FROM node:22\nCOPY src src\n", "package.json": "{}", "src/a.js": ""}, "not the whole"),
         Good({"Dockerfile": "FROM node:22\nCOPY . .\n", "a.js": ""}, "no package.json"),
+        Good({"Dockerfile": "FROM node:22\nCOPY . .\nRUN npm ci\n", "package.json": "{}"}, "npm ci removes them"),
     ),
 )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import builds, launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Confidence, Severity
+from seatrial.model.patterns import pattern
 
 NAME = "image-labels"
 _OCI = "org.opencontainers.image."
-_PUSHES = re.compile(
-    r"docker(?:\s+buildx)?\s+(?:image\s+)?push\b|--push\b|push:\s*(?:true|\$\{\{)|podman\s+push|kaniko"
-)
-_LABELS = re.compile(r"metadata-action|--label|labels:|opencontainers")
+_PUSHES = pattern(r"docker(?:\s+buildx)?\s+(?:image\s+)?push\b|--push\b|push:\s*(?:true|\$\{\{)|podman\s+push|kaniko")
+_LABELS = pattern(r"metadata-action|--label|labels:|opencontainers")
 
 
 def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:

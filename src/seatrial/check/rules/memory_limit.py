@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import launch, services
@@ -10,12 +9,13 @@ from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over
 from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NAME = "memory-limit"
 _MEBI = 1024 * 1024
-_NODE_HEAP = re.compile(r"--max[-_]old[-_]space[-_]size=(\d{1,7})(?!\d)")
-_JAVA_HEAP = re.compile(r"(?<![\w-])-Xmx(\d{1,7})([kKmMgG]?)(?!\w)")
+_NODE_HEAP = pattern(r"--max[-_]old[-_]space[-_]size=(\d{1,7})(?!\d)")
+_JAVA_HEAP = pattern(r"(?<![\w-])-Xmx(\d{1,7})([kKmMgG]?)(?!\w)")
 _UNITS = {"": 1, "k": 1024, "m": _MEBI, "g": 1024 * _MEBI}
 VARIABLES = ("NODE_OPTIONS", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 

@@ -10,16 +10,18 @@ from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
 from seatrial.check.manifests import also
 from seatrial.model.documents import Assignment, Instruction, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NAME = "no-secrets-in-image"
-_KEY_FILES = re.compile(
+_KEY_FILES = pattern(
     r"(?:^|/)(?:id_rsa|id_dsa|id_ecdsa|id_ed25519|\.netrc|\.pypirc|\.git-credentials|\.htpasswd|\.pgpass|credentials\.json"
     r"|\.aws/credentials|\.docker/config\.json|\.kube/config|service-account\.json|[^/]*\.(?:p12|pfx|keystore))$"
 )
-_ENV_FILE = re.compile(r"(?:^|/)\.env(?:\.(?:local|production|prod|staging))?$")
-_SET_PASSWORD = re.compile(r"echo\s+[\"']?[\w.-]+:([^\s\"'|]+)[\"']?\s*\|\s*(?:sudo\s+)?(?:/usr/sbin/)?chpasswd")
-_BEARER = re.compile(r"(?:Authorization:\s*(?:Bearer|Basic|token)|PRIVATE-TOKEN:)\s+([^\s\"']+)", re.I)
+_ENV_FILE = pattern(r"(?:^|/)\.env(?:\.(?:local|production|prod|staging))?$")
+_SET_PASSWORD = pattern(r"echo\s+[\"']?[\w.-]+:([^\s\"'|]+)[\"']?\s*\|\s*(?:sudo\s+)?(?:/usr/sbin/)?chpasswd")
+_BEARER = pattern(r"(?:Authorization:\s*(?:Bearer|Basic|token)|PRIVATE-TOKEN:)\s+([^\s\"']+)", re.I)
+_TO_CHANGE = pattern(r"#.*\b(?:change|replace|adjust|set|your)\b", re.I)
 _IN_BUILD = (
     "RUN --mount=type=secret,id=NAME reads it without leaving it in the image; change it, since it was written down"
 )
@@ -29,6 +31,8 @@ _AT_RUN = "give it when the container is run: a secret file, or the environment 
 def _check(context: Context) -> Iterator[Finding]:
     dev_files = builds.files_for_development(context)
     for unit in context.units:
+        if launch.is_fixture(unit):
+            continue
         for wrong in (*_in_dockerfile(unit), *_in_compose(unit, context.documents.texts, dev_files)):
             made = finding(NAME, Severity.WARNING, wrong, unit.service.name)
             if made is not None:
@@ -60,7 +64,7 @@ def _assigned(instruction: Instruction) -> Iterator[Wrong]:
     for each in instruction.assignments:
         what = _what(each)
         if what:
-            severity = Severity.ERROR if credentials.shape(each.value or "") else Severity.WARNING
+            severity = Severity.ERROR if credentials.is_secret_shape(each.value or "") else Severity.WARNING
             message = f"{instruction.keyword} {each.name} has {what} as its value, which stays in {where}"
             yield Wrong(message, each.place, _AT_RUN if instruction.keyword == "ENV" else _IN_BUILD, severity)
 
@@ -85,16 +89,25 @@ def _copied(instruction: Instruction) -> Iterator[Wrong]:
 def _run(instruction: Instruction) -> Iterator[Wrong]:
     text = builds.script(instruction)
     what = credentials.shape(text)
-    severity = Severity.ERROR if what else Severity.WARNING
+    severity = Severity.ERROR if credentials.is_secret_shape(text) else Severity.WARNING
     if not what and credentials.password_in_url(text):
         what = "an address with a password"
+    command = next((each for each in instruction.shell if what and _holds(" ".join(each.words))), None)
     if not what and any(credentials.is_literal(found) for found in _SET_PASSWORD.findall(text)):
         what = "the password of an account"
     if not what and any(credentials.is_literal(found) for found in _BEARER.findall(text)):
         what = "a token"
     if what:
-        place = Place(instruction.place.file, instruction.place.line, instruction.place.column)
+        place = (
+            command.place
+            if command
+            else Place(instruction.place.file, instruction.place.line, instruction.place.column)
+        )
         yield Wrong(f"this RUN holds {what}, which stays in the image's history", place, _IN_BUILD, severity)
+
+
+def _holds(text: str) -> bool:
+    return bool(credentials.shape(text)) or credentials.password_in_url(text)
 
 
 def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str]) -> Iterator[Wrong]:
@@ -102,7 +115,8 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
     if entry is None:
         return
     found: list[Sourced[str]] = []
-    severity = Severity.INFO if entry.file in dev_files or launch.is_for_development(unit) else Severity.WARNING
+    is_minor = entry.file in dev_files or launch.is_for_development(unit)
+    severity = Severity.WARNING
     for name, value in entry.environment.items():
         place = value.place
         if value.value is None or place is None or place.file != entry.file:
@@ -110,9 +124,11 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
         written = builds.written_line(texts, place)
         if "$" in written or value.value not in written:
             continue  # filled in from outside
+        if _TO_CHANGE.search(written):
+            continue  # a comment says that it is no value to run with
         what = _what(Assignment(name, value.value, place))
-        if what:
-            severity = Severity.ERROR if credentials.shape(value.value) else severity
+        if what and (not is_minor or credentials.is_secret_shape(value.value)):
+            severity = Severity.ERROR if credentials.is_secret_shape(value.value) else severity
             found.append(Sourced(name, place))
     if found:
         names = " and ".join(each.value for each in found[:2]) + (f" and {len(found) - 2} more" if found[2:] else "")
@@ -147,7 +163,12 @@ RULE = Rule(
         Bad({"Dockerfile": _FROM + "ARG DB_PASSWORD=hunter2\n"}, "Dockerfile:2:5", "history"),
         Bad({"Dockerfile": _FROM + "COPY .env ./\n", ".env": ""}, "Dockerfile:2:6", ".env"),
         Bad({"Dockerfile": _FROM + "COPY id_rsa /root/.ssh/\n", "id_rsa": ""}, "Dockerfile:2:6", "id_rsa"),
-        Bad({"Dockerfile": _FROM + "RUN git clone https://me:hunter2@h.org/a.git\n"}, "Dockerfile:2:1", "address"),
+        Bad({"Dockerfile": _FROM + "RUN git clone https://me:hunter2@h.org/a.git\n"}, "Dockerfile:2:5", "address"),
+        Bad(
+            {"Dockerfile": _FROM + "RUN a \\\n && echo ghp_" + "a1B2" * 9 + "\n"},
+            "Dockerfile:3:5",
+            "a GitHub token",
+        ),
         Bad({"Dockerfile": _FROM + "RUN echo 'root:toor' | chpasswd\n"}, "Dockerfile:2:1", "account"),
         Bad({"compose.yaml": _COMPOSE + "hunter2\n"}, "compose.yaml:5:26", "POSTGRES_PASSWORD"),
         Bad({"web.yaml": _POD.replace("SAYS", "value: hunter2")}, "web.yaml:10:42", "DB_PASSWORD"),
@@ -174,5 +195,8 @@ RULE = Rule(
         ),
         Good({"compose.yaml": _COMPOSE + "${POSTGRES_PASSWORD:-hunter2}\n"}, "comes from outside"),
         Good({"compose.yaml": _COMPOSE + "changeme\n"}, "a placeholder"),
+        Good({"docker-compose.dev.yml": _COMPOSE + "hunter2\n", "compose.yaml": "include: [docker-compose.dev.yml]\n"}),
+        Good({"compose.yaml": _COMPOSE + "hunter2 # <-- change this\n"}, "a placeholder, by its comment"),
+        Good({"compose.yaml": "services: {a: {build: tests}}\n", "tests/Dockerfile": _FROM + "ENV API_TOKEN=a1\n"}),
     ),
 )

@@ -10,6 +10,7 @@ from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
 from seatrial.check.manifests import also, has_user
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 
 NAME = "non-root-user"
 _ROOT = frozenset({"root", "0", "0:0", "root:root", "0:root", "root:0"})
@@ -49,10 +50,12 @@ _NEEDS_ROOT = frozenset(
         "perf",
     }
     | {"nsenter", "kubelet", "fluent-bit", "node_exporter", "ip", "sysctl", "modprobe", "virtualbox", "mtr", "arp-scan"}
+    | {"openconnect", "pptpd", "xl2tpd", "ferm", "hostapd", "dhcpd", "keepalived", "nfsd", "wpa_supplicant", "stress"}
+    | {"tailscaled", "wireguard-go", "zerotier-one", "n2n", "edge", "vpnc", "openvswitch", "frr", "bird", "kcptun"}
     | {"memcached", "asterisk", "freeradius", "radiusd", "tor", "x11vnc", "supercronic", "runsv", "dbus-daemon"}
 )
 """Programs that give up root themselves, or whose work needs it."""
-_DROPS = re.compile(
+_DROPS = pattern(
     r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|s6-setuidgid|chpst|start-stop-daemon|capsh|pid1)\b|\bsu\s+-|\bsudo\b"
     r"|\bsu\s+\S+\s+-c|s6-overlay|\bsu\s+-?c\b|userspec|fixuid"
 )
@@ -84,7 +87,9 @@ def _serves(unit: Unit, base: str) -> bool:
     """Whether it is surely run as a service, and no tool that somebody starts by hand."""
     service = unit.service
     is_runtime = base in _RUNTIMES and not service.entrypoint  # ENTRYPOINT ["tool"] is what tools have
-    return unit.compose is not None or bool(service.ports) or service.healthcheck is not None or is_runtime
+    shows_help = service.command is not None and any(word.startswith("--help") for word in service.command.value)
+    runs = unit.compose is not None or bool(service.ports) or service.healthcheck is not None or is_runtime
+    return runs and not shows_help
 
 
 def _repository(unit: Unit, base: builds.Base | None) -> str:
@@ -185,6 +190,7 @@ RULE = Rule(
         Good({**_NAMED, "k8s/web.yaml": _pod("a.org/web:1", _MUST + ", runAsUser: 1000")}),
         Good({"Dockerfile": "FROM node:22-slim\nUSER node\n" + _CMD}),
         Good({"Dockerfile": "FROM nginx:1.27\nCOPY a /a\n", "a": ""}, "its workers are no root"),
+        Good({"Dockerfile": 'FROM alpine:3.22\nENTRYPOINT ["openconnect", "--config=/a"]\n'}, "makes interfaces"),
         Good({"Dockerfile": 'FROM gcr.io/distroless/static:nonroot\nCMD ["/a"]\n'}),
         Good({"Dockerfile": "FROM example.org/base:1\n" + _CMD}, "an unknown base"),
         Good(

@@ -16,6 +16,8 @@ NAME = "package-manager-as-pid1"
 _NODE = frozenset({"npm", "npx", "yarn", "yarnpkg", "pnpm", "pnpx", "bun", "bunx"})
 _REPLACES_ITSELF = frozenset({"poetry", "pipenv", "rye"})
 _PYTHON = _REPLACES_ITSELF | {"uv", "uvx", "pdm"}
+_RUNNERS = frozenset({"npm-run-all", "run-s", "run-p", "concurrently", "cross-env", "dotenv", "env-cmd", "turbo", "nx"})
+"""Programs of node_modules/.bin that start others in their turn: nothing to write as the command."""
 _NO_SERVICE = frozenset({"test", "lint", "build", "install", "ci", "migrate", "seed", "audit", "t", "i", "coverage"})
 
 
@@ -68,11 +70,15 @@ def _shown(argv: tuple[str, ...]) -> str:
 
 
 def _by(link: launch.Link) -> str:
-    return f" ({link.place.file}:{link.place.line})" if link.place else ""
+    if link.place is None:
+        return ""
+    file = link.place.file
+    shown = file.rpartition("/")[2] if file.startswith(("/", "../")) else file
+    return f" ({shown}:{link.place.line})"
 
 
 def _remedy(unit: Unit, after: tuple[launch.Link, ...]) -> str:
-    if not after or any("$" in word for word in after[-1].argv):
+    if not after or after[-1].program in _RUNNERS or any("$" in word for word in after[-1].argv):
         return "write the program that it runs as the command, in exec form"
     hops = unit.service.hops
     surrounds = bool(hops and (hops[-1].before or hops[-1].after))

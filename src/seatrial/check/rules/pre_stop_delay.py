@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seatrial.check import source
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
 from seatrial.check.kubernetes import Seen, hooks, is_store, per_workload
+from seatrial.check.source import patience as by_source
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container
 
@@ -38,12 +40,24 @@ def _missing(seen: Seen) -> Iterator[Wrong]:
     served = seen.served()
     if not served or any(each.pre_stop for each in seen.workload.pod.mains) or all(is_store(each) for each in served):
         return
+    if any(_waits_itself(seen, each) for each in served):
+        return
     services = seen.balanced
     message = (
         f"{seen.name} has no preStop sleep: Service {services[0].name} goes on sending to a pod for a moment after its"
         " stop signal"
     )
     yield Wrong(message, served[0].place, _REMEDY, confidence=Confidence.MEDIUM)
+
+
+def _waits_itself(seen: Seen, container: Container) -> bool:
+    """Whether the program's own handler goes on serving before it closes."""
+    neighbour = seen.unit_of(container)
+    if neighbour is None or not neighbour.unit.has_source:
+        return False
+    program = source.program_of(neighbour.unit)
+    is_known = program is not None and any(name in ("lightship", "seatrial.drain") for name in program.external)
+    return is_known or by_source.delay(neighbour.unit) >= 1
 
 
 _SERVICE = (
@@ -72,6 +86,7 @@ RULE = Rule(
         "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow",
         "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/",
     ),
+    consequence_of=("tolerates-lb-lag",),
     many="{count} workloads behind a Service have no preStop sleep: {names}",
     bad=(
         Bad({"web.yaml": _OWN}, "web.yaml:14:15", "no preStop"),

@@ -94,6 +94,7 @@ RULE = Rule(
     fix_safety=FixSafety.UNSAFE,
     fix_note="Which address is the shallow one can't be known from the files.",
     sources=("https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/",),
+    consequence_of=("liveness-is-shallow",),
     many="{count} workloads have a liveness probe that restarts what is merely not ready: {names}",
     bad=(
         Bad({"web.yaml": _probes("/", "/")}, "web.yaml:10:9", "both ask /"),

@@ -37,10 +37,12 @@ def _lock(install: packages.Install, there: frozenset[str]) -> Wrong | None:
         install.manager == "npm"
         and install.verb in ("install", "i")
         and has_lock
-        and not install.has("--no-package-lock")
+        and not install.has("--no-package-lock", "--package-lock=false")
     ):
         message = "npm install may change the versions that package-lock.json says: builds of one commit can differ"
         return Wrong(message, place, "npm ci --omit=dev")
+    if install.has("--no-package-lock", "--no-lockfile"):
+        return None  # somebody's will
     others = {name for names in _LOCKS.values() for name in names} | {"bun.lock", "bun.lockb"}
     if install.manager in _LOCKS and "package.json" in there and not there & others:
         message = f"there is no {locks[0]}: each build takes whatever versions are newest"
@@ -174,6 +176,10 @@ RULE = Rule(
     ),
     good=(
         Good({"Dockerfile": "FROM node:22\nRUN npm ci --omit=dev\n" + _END, **_NPM}),
+        Good(
+            {"Dockerfile": "FROM node:22\nRUN npm install --no-package-lock\n" + _END, "package.json": "{}"},
+            "says that it wants none",
+        ),
         Good({"Dockerfile": "FROM node:22\nENV NODE_ENV=production\nRUN npm ci\n" + _END, **_NPM}),
         Good({"Dockerfile": "FROM node:22\nRUN npm ci && npm run x && npm prune --omit=dev\n" + _END, **_NPM}),
         Good({"Dockerfile": "FROM node:22 AS b\nRUN npm ci\nFROM node:22\n" + _END, **_NPM}, "an earlier stage"),

@@ -60,6 +60,17 @@ RULE = Rule(
     good=(
         Good({"compose.yaml": _WEB + "    restart: unless-stopped\n"}),
         Good({"compose.yaml": _WEB + '    restart: "no"\n'}, "somebody's will"),
+        Good(
+            {"compose.yaml": "services:\n  db:\n    image: postgres:17.2\n", "package.json": '{"name": "shop"}\n'},
+            "the data store of a program under development, which runs beside it",
+        ),
+        Good(
+            {
+                "compose.yaml": "services:\n  shop:\n    image: nginx:1.27\n    restart: always\n",
+                "Dockerfile": "FROM a\n",
+            },
+            "an image of the directory's name is no service of compose",
+        ),
         Good({"compose.yaml": _WEB + "    deploy:\n      restart_policy:\n        condition: any\n"}),
         Good({"compose.yaml": "services:\n  migrate:\n    image: x/app\n    command: npm run migrate\n"}, "a job"),
         Good({"docker-compose.dev.yml": _WEB, "Dockerfile": "FROM scratch\n"}, "development"),

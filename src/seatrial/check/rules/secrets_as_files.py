@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, credentials, images, services
-from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
+from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
 
@@ -82,6 +82,8 @@ RULE = Rule(
     example="FROM node:22-slim\nARG NPM_TOKEN\nRUN npm config set //registry.npmjs.org/:_authToken=$NPM_TOKEN\n",
     instead="FROM node:22-slim\nRUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci\n",
     check=_check,
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="Who reads the variable by its name has to read the file instead.",
     sources=("https://docs.docker.com/build/building/secrets/",),
     bad=(
         Bad({"Dockerfile": "FROM node:22\nARG NPM_TOKEN\nRUN echo $NPM_TOKEN > .npmrc\n"}, "Dockerfile:2:5", "history"),

@@ -12,6 +12,8 @@ from seatrial.model.place import Sourced
 
 NAME = "security-context"
 _ALL_BUT_ROOT = frozenset({"ALL", "SYS_ADMIN", "CAP_SYS_ADMIN"})
+_OF_NODES = frozenset({"nfs", "csi", "cni", "sysdig", "falco", "dind", "docker", "datadog", "kubelet", "tpu"})
+"""Words in the names of images that mount, trace or start containers."""
 _FIELDS = ("securityContext", "privileged", "allowPrivilegeEscalation", "capabilities", "runAsNonRoot", "runAsUser")
 _REMEDY = (
     "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true,"
@@ -24,8 +26,17 @@ def _look(seen: Seen) -> Iterator[Wrong]:
     if seen.is_system or seen.is_patched(*_FIELDS) or not seen.workload.is_long_running:
         return
     mains = seen.workload.pod.mains
-    asked = [wrong for each in mains for wrong in _asked(each)]
+    asked = [wrong for each in mains if not _works_on_the_node(each, seen.workload.pod) for wrong in _asked(each)]
     yield from (asked or list(_kept(seen)))[:1]
+
+
+def _works_on_the_node(container: Container, pod: Pod) -> bool:
+    """Whether it is there for the node itself or for a device of it, and can hardly do with less."""
+    resources = (*container.resources.requests, *container.resources.limits)
+    image = container.image.value if container.image else ""
+    words = set(image.partition("@")[0].lower().replace(":", "/").replace("-", "/").replace("_", "/").split("/"))
+    shares = pod.host_pid or pod.host_network or any(volume.kind == "hostPath" for volume in pod.volumes)
+    return bool(shares or words & _OF_NODES) or any("/" in name for name in resources)
 
 
 def _asked(container: Container) -> Iterator[Wrong]:
@@ -42,6 +53,8 @@ def _asked(container: Container) -> Iterator[Wrong]:
 def _kept(seen: Seen) -> Iterator[Wrong]:
     pod = seen.workload.pod
     for container in pod.mains:
+        if _is(container.security.privileged, True):
+            continue
         lacking = _lacking(container, pod)
         if set(lacking) - {"readOnlyRootFilesystem: true"}:
             nothing = len(lacking) == 4
@@ -106,6 +119,13 @@ RULE = Rule(
     ),
     good=(
         Good({"web.yaml": _WEB + _SAFE}),
+        Good(
+            {
+                "web.yaml": _WEB + "        securityContext: {privileged: true}\n"
+                "        resources: {limits: {google.com/tpu: 4}}\n"
+            },
+            "a device of the node can't be had with less",
+        ),
         Good({"web.yaml": _WEB + _SAFE.replace("          readOnlyRootFilesystem: true\n", "")}, "a matter of taste"),
         Good({"web.yaml": _WEB.replace("Deployment", "DaemonSet")}, "the cluster's own machinery"),
         Good({"web.yaml": _WEB.replace("apps", "batch").replace("Deployment", "Job")}, "a job"),

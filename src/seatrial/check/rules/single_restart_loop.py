@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import launch
@@ -10,11 +9,12 @@ from seatrial.check.interface import Bad, Good, Rule, Wrong
 from seatrial.check.kubernetes import Seen, per_workload
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import LONG_RUNNING, Container
+from seatrial.model.patterns import pattern
 
 NAME = "single-restart-loop"
 _JOBS = frozenset({"Job", "CronJob"})
 _SUPERVISORS = frozenset({"pm2", "forever", "nodemon"})
-_LOOP = re.compile(
+_LOOP = pattern(
     r"\b(?:while\s+(?:true|:|\[\s*1\s*\])|until\b[^;]*)\s*;?\s*do\s+(?:exec\s+)?(?:/\S*/)?"
     r"(?:node|npm|yarn|python3?|java|gunicorn|uvicorn|ruby|php|dotnet)\s+(?!-c|-e)([^;|&]*)"
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
 from seatrial.check.kubernetes import Seen, per_workload
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
 NAME = "update-order"
 _FIELDS = ("strategy", "rollingUpdate", "maxUnavailable", "maxSurge", "replicas")
-_BOUND = re.compile(r"(\d{1,6})(%?)")
+_BOUND = pattern(r"(\d{1,6})(%?)")
 _CLAIMS = frozenset({"persistentVolumeClaim", "gcePersistentDisk", "awsElasticBlockStore", "hostPath"})
 
 

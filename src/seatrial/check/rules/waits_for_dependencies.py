@@ -24,6 +24,15 @@ _WAITERS = (
     "wait4x",
     "/dev/tcp",
 )
+_RUNTIMES = frozenset(
+    {"node", "python", "ruby", "php", "golang", "openjdk", "eclipse-temurin", "elixir", "bun", "deno"}
+)
+"""Images in which a program of the project runs."""
+_ASK_AGAIN = frozenset(
+    {"adminer", "phpmyadmin", "pgadmin4", "pgadmin", "mongo-express", "kibana", "grafana", "logstash", "kafka-ui"}
+    | {"redis-commander", "redisinsight", "cloudbeaver", "dbgate", "akhq", "kafdrop", "opensearch-dashboards"}
+)
+"""Tools that connect when somebody asks them to, or try again for as long as it takes."""
 _WITHOUT_CHECK = frozenset(
     {"postgres", "mysql", "mariadb", "mongo", "redis", "rabbitmq", "nginx", "node", "python", "memcached"}
 )
@@ -56,9 +65,20 @@ def _wrong(unit: Unit, dependency: Sourced[Dependency], other: Unit) -> Wrong | 
         return None
     if not dependency.value.required or launch.is_for_development(unit) or _waits_itself(unit):
         return None
+    if services.image_name(unit) in _ASK_AGAIN or (not _is_written_here(unit) and _is_restarted(unit)):
+        return None  # what another's image does until the store answers isn't known; a restart would mend it
     message = f"{unit.service.name} starts as soon as {name} has been started, which is before it answers"
     more = "" if other.service.healthcheck else f", and give {name} a healthcheck"
     return Wrong(message, dependency.place, f"depends_on: {{{name}: {{condition: service_healthy}}}}{more}")
+
+
+def _is_written_here(unit: Unit) -> bool:
+    return bool(unit.compose and unit.compose.has_build) or services.image_name(unit) in _RUNTIMES
+
+
+def _is_restarted(unit: Unit) -> bool:
+    said = unit.service.restart
+    return said is not None and said.value.partition(":")[0] not in ("no", "none", "")
 
 
 def _surely_without_check(unit: Unit) -> bool:
@@ -81,6 +101,8 @@ def _surely_without_check(unit: Unit) -> bool:
 
 def _waits_itself(unit: Unit) -> bool:
     texts = [" ".join(link.argv) for link in launch.chain(unit)]
+    given = (unit.service.entrypoint, unit.service.command, unit.compose.command if unit.compose else None)
+    texts += [" ".join(each.value) for each in given if each]
     texts += [unit.entrypoint_script.text] if unit.entrypoint_script else []
     texts += [each.arguments for stage in unit.stages for each in stage.instructions if each.keyword == "ENTRYPOINT"]
     return any(word in text for text in texts for word in _WAITERS)
@@ -119,6 +141,27 @@ RULE = Rule(
         Good({"compose.yaml": _APP + "      - db\n  db:\n    image: redis:7\n"}, "answers at once"),
         Good(
             {"compose.yaml": _APP + "      db:\n        condition: service_healthy\n  db:\n    image: a/b\n"}, "unknown"
+        ),
+        Good(
+            {
+                "compose.yaml": "services:\n  ui:\n    image: adminer:5\n    depends_on: [db]\n"
+                "  db:\n    image: postgres:17\n"
+            },
+            "connects when somebody logs in",
+        ),
+        Good(
+            {
+                "compose.yaml": "services:\n  app:\n    image: x/app\n    restart: always\n    depends_on: [db]\n"
+                "  db:\n    image: postgres:17\n"
+            },
+            "another's image, which may wait, and is started again if it doesn't",
+        ),
+        Good(
+            {
+                "compose.yaml": "services:\n  app:\n    image: x/app\n    command: [wait-for.sh, 'db:5432']\n"
+                "    depends_on: [db]\n  db:\n    image: postgres:17\n"
+            },
+            "the command waits",
         ),
         Good(
             {

@@ -11,6 +11,7 @@ from seatrial.files.compose.nodes import Node, Scalar, Table, text_of
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 from seatrial.model.service import Port
+from seatrial.model.values import replace
 
 _RANGE = pattern(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _PROTOCOLS = ("tcp", "udp", "sctp")
@@ -29,7 +30,7 @@ def read_ports(service: Fields) -> tuple[Sourced[Port], ...]:
             service.problems.error(f"{service.where}.ports are more than {_MOST}", item.place)
             break
         for host, port in ports:
-            found.setdefault((host, port), Sourced(port, item.place))
+            found.setdefault((host, port), Sourced(replace(port, address=host) if host else port, item.place))
     return tuple(found.values())
 
 

@@ -14,13 +14,14 @@ from enum import Enum
 from seatrial.files.dockerfile.durations import parse_duration
 from seatrial.files.dockerfile.heredocs import is_heredoc
 from seatrial.files.dockerfile.syntax import Flag, Instruction, Word
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
 KEYWORDS = frozenset(
     {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER"}
     | {"ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
 )
-STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*", re.ASCII)
+STAGE_NAME = pattern(r"[a-z][a-z0-9\-_.]*", re.ASCII)
 
 
 class BrokenError(Exception):
@@ -69,7 +70,11 @@ def suggestion(keyword: str) -> str:
     from difflib import get_close_matches  # late: only for files that are wrong
 
     near = get_close_matches(keyword[:20], sorted(KEYWORDS), 1)
-    return f"Did you mean {near[0]}?" if near else ""
+    return (
+        f"Did you mean {near[0]}?"
+        if near
+        else "If the line goes on from the one before, that one has to end in a backslash."
+    )
 
 
 def _check_flags(instruction: Instruction) -> None:

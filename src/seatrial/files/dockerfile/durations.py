@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from seatrial.model.patterns import pattern
+
 _UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 1_000_000}
 _UNITS |= {"s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
-_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_PART = pattern(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _MAX_NANOSECONDS = 2**63 - 1
 _MAX_DIGITS = 30
 

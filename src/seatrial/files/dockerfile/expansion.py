@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from seatrial.files.dockerfile.globbing import GlobError, replace, trim_prefix, trim_suffix
 from seatrial.files.dockerfile.lines import SPACE
+from seatrial.model.patterns import pattern
+from seatrial.model.values import dataclass
 
 MAX_LENGTH = 256 * 1024
 """Longest text that an expansion may give. Far above what an image's configuration can hold."""
@@ -20,12 +21,12 @@ MAX_DEPTH = 50
 
 _SPECIAL = frozenset("@*#?-$!0")
 _PLAIN = {
-    (escape, quotes): re.compile("[^$<" + re.escape(escape) + ("'\"" if quotes else "") + "]+")
+    (escape, quotes): pattern("[^$<" + re.escape(escape) + ("'\"" if quotes else "") + "]+")
     for escape in "\\`"
     for quotes in (True, False)
 }
 _QUOTED = {escape: re.compile('[^$"' + re.escape(escape) + "]+") for escape in "\\`"}
-_RUNS = re.compile(f"[{SPACE}]+|[^{SPACE}]+")
+_RUNS = pattern(f"[{SPACE}]+|[^{SPACE}]+")
 _MODIFIERS = frozenset("+-?#%")
 
 
@@ -59,7 +60,7 @@ def expand_words(text: str, variables: Mapping[str, str], options: Options = DEF
     return _Lexer(text, variables, options).run()[1]
 
 
-_NEEDS_WORK = re.compile("[$'\"]")
+_NEEDS_WORK = pattern("[$'\"]")
 
 
 class _Words:
@@ -296,7 +297,7 @@ class _Lexer:
         return self._text[start:at]
 
 
-_ARROW = re.compile(r"<(?:<[\t\r ]*)?")
+_ARROW = pattern(r"<(?:<[\t\r ]*)?")
 
 
 def _modified(name: str, value: str | None, modifier: str, word: str) -> str:

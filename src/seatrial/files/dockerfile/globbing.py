@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from seatrial.model.patterns import pattern
+from seatrial.model.values import dataclass
 
 MAX_WORK = 50_000_000
 
@@ -158,7 +160,7 @@ def replace(value: str, pattern: str, replacement: str, *, every: bool, limit: i
     return "".join(parts)
 
 
-_VARIABLE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")
+_VARIABLE = pattern(r"\$(?:\$|\{(\w+)\}|(\w+))")
 
 
 def _template(replacement: str, matched: str) -> str:

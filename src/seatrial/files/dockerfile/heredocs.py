@@ -6,9 +6,10 @@ import re
 
 from seatrial.files.dockerfile.expansion import ExpansionError, Options, expand_words
 from seatrial.files.dockerfile.syntax import Heredoc
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
-_OPENING = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)\Z", re.ASCII)
+_OPENING = pattern(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)\Z", re.ASCII)
 _LINE = Options(raw_quotes=True, raw_escapes=True, skip_unset=True)
 _KEEP_QUOTES = Options(raw_quotes=True, skip_unset=True)
 _DROP_QUOTES = Options(skip_unset=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from seatrial.files.dockerfile.syntax import Instruction
 from seatrial.model.finding import Finding
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Healthcheck, Port
+from seatrial.model.values import dataclass, field
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
 

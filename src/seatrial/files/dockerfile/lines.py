@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from seatrial.files.dockerfile.syntax import Directives
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field
 
 SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 """What Go's unicode.IsSpace accepts. Python's own idea of space also has \\x1c to \\x1f, which are none here."""
@@ -23,7 +24,7 @@ SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) +
 MAX_LINE_BYTES = 64 * 1024
 """BuildKit's scanner gives up at a line of this size (bufio.MaxScanTokenSize)."""
 
-_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[ \t\f\r]*=")
+_DIRECTIVE = pattern(r"([a-zA-Z][a-zA-Z0-9]*)[ \t\f\r]*=")
 _KNOWN_DIRECTIVES = frozenset({"syntax", "escape", "check"})
 
 Report = Callable[[Severity, str, Place, str], None]

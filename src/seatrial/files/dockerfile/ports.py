@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from seatrial.model.patterns import pattern
 from seatrial.model.service import Port
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_NUMBER = pattern(r"[+-]?[0-9]{1,18}", re.ASCII)
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 
 

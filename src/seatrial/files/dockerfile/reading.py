@@ -6,8 +6,6 @@ reading goes on with the next. Source: buildkit's parser.go and instructions/par
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from functools import lru_cache
 
 from seatrial.files.dockerfile.checks import KEYWORDS, STAGE_NAME, BrokenError, check, suggestion
@@ -28,11 +26,15 @@ from seatrial.files.dockerfile.words import (
     word_at,
 )
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.values import replace
 
 _HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
-_KIND = re.compile(f"[^{SPACE}]+")
-_MEANT_AS_JSON = re.compile(r"\[\s*[\"'“”‘’]")
+_KIND = pattern(f"[^{SPACE}]+")
+_TEST = pattern(r"\[\s+\S.*\s(?:=|==|!=|-[a-z]{2})\s.*\s\]|\[\s+!?\s*-[a-z]\s.*\s\]")
+"""The shell's own `[ "$a" = b ]`."""
+_MEANT_AS_JSON = pattern(r"\[\s*[\"'“”‘’]")
 """A bracket and a quote; `[ -f file ]` is an honest shell line."""
 _MAX_SUGGESTIONS = 20
 
@@ -153,6 +155,8 @@ class _Reader:
         """Docker says nothing when JSON is broken and runs the line with a shell, brackets and all."""
         text = instruction.words[-1].text if instruction.words and not instruction.json else ""
         if instruction.keyword not in ("CMD", "ENTRYPOINT", "HEALTHCHECK") or not _MEANT_AS_JSON.match(text):
+            return
+        if _TEST.match(text):
             return
         message = f"{instruction.keyword} looks like the JSON form but is not valid JSON, so it runs as a shell line"
         self._report(Severity.WARNING, message, instruction.words[-1].place, 'Write ["program", "argument"].')

@@ -13,10 +13,20 @@ from types import MappingProxyType
 from seatrial.files.dockerfile.building import Builder, Notes
 from seatrial.files.dockerfile.image import Image
 from seatrial.files.dockerfile.syntax import Dockerfile, Instruction, Stage
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
+_VARIABLE = pattern(r"\$\{?([A-Za-z_]\w*)")
+_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_REFERENCE = pattern(
+    rf"(?:(?:[A-Za-z0-9][A-Za-z0-9.\-]*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.\-]*)?(?:@[A-Za-z][A-Za-z0-9+._\-]*:[0-9a-fA-F]+)?"
+)
+"""The grammar of distribution's reference package."""
+_LONGEST_NAME = 300
+_WITHOUT_DEFAULT = pattern(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _PLATFORM = {"PLATFORM": "linux/amd64", "OS": "linux", "OSVERSION": "", "ARCH": "amd64", "VARIANT": ""}
 
 
@@ -84,15 +94,41 @@ def _chain(
     while True:
         current = chain[-1]
         name = notes.expanded(current.base.text, arguments, current.base.place) or ""
-        if not name and current.base.text:
+        undeclared = _undeclared(current.base.text, arguments, dockerfile)
+        if undeclared:
+            message = f"${undeclared} is declared by no ARG before the first FROM, so nothing stands here in its place"
+            notes.add(message, current.base.place, f"Write ARG {undeclared}=… above the first FROM.")
+        elif not name and current.base.text and not _is_asked_for(current.base.text, dockerfile):
             message = f"the base image {current.base.text[:60]!r} is empty after expansion"
             notes.add(message, current.base.place, "Give its ARG a default before the first FROM.")
+        elif name and not _is_reference(name) and not _is_asked_for(current.base.text, dockerfile):
+            message = f"{name[:80]!r} is no name of an image, and Docker refuses it"
+            notes.add(message, current.base.place, "Write NAME:TAG, or NAME@sha256:… for a digest.")
         bases.append(Sourced(name, current.base.place))
         indexes = by_name.get(name, [])
         earlier = bisect_left(indexes, current.index)
         if not earlier:
             return chain, tuple(bases)
         chain.append(dockerfile.stages[indexes[earlier - 1]])
+
+
+def _is_reference(name: str) -> bool:
+    return len(name) > _LONGEST_NAME or _REFERENCE.fullmatch(name) is not None
+
+
+def _undeclared(base: str, arguments: Mapping[str, str], dockerfile: Dockerfile) -> str:
+    """The first variable of this base that no ARG declares, "" where there is none. A default makes up for it."""
+    pairs = (pair for instruction in dockerfile.global_arguments for pair in instruction.pairs)
+    declared = {pair.name.text for pair in pairs} | set(arguments)
+    named = ("".join(groups) for groups in _WITHOUT_DEFAULT.findall(base))
+    return next((name for name in named if name not in declared), "")
+
+
+def _is_asked_for(base: str, dockerfile: Dockerfile) -> bool:
+    """Whether a variable of this base is an ARG without a value: whoever builds the image has to give it."""
+    pairs = (pair for instruction in dockerfile.global_arguments for pair in instruction.pairs)
+    asked = {pair.name.text for pair in pairs if pair.value is None or pair.value.text in ("", '""', "''")}
+    return not asked.isdisjoint(_VARIABLE.findall(base))
 
 
 def _platform(stage: Stage, arguments: Mapping[str, str], notes: Notes) -> Sourced[str] | None:

@@ -6,10 +6,9 @@ keeps its quotes. Columns count characters and not the byte order mark, which is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,17 @@ import re
 
 from seatrial.files.dockerfile.lines import SPACE, LogicalLine
 from seatrial.files.dockerfile.syntax import Flag, Pair, Word
+from seatrial.model.patterns import pattern
 
-BLANK = re.compile(r"[\t\v\f\r ]+")
+BLANK = pattern(r"[\t\v\f\r ]+")
 """What separates keyword, flags and simple words; no other kind of space does."""
 
-_SPACE_RUN = re.compile(f"[{SPACE}]*")
-_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
-_STOPS = {escape: re.compile(f"[{SPACE}'\"{re.escape(escape)}]") for escape in "\\`"}
-_QUOTE_STOPS = {(quote, escape): re.compile(f"[{quote}{re.escape(escape)}]") for quote in "'\"" for escape in "\\`"}
+_SPACE_RUN = pattern(f"[{SPACE}]*")
+_LONE_SURROGATES = pattern("[\ud800-\udfff]")
+_STOPS = {escape: pattern(f"[{SPACE}'\"{re.escape(escape)}]") for escape in "\\`"}
+_QUOTE_STOPS = {(quote, escape): pattern(f"[{quote}{re.escape(escape)}]") for quote in "'\"" for escape in "\\`"}
 _STRINGS = json.JSONDecoder(strict=True)
-_APOSTROPHE = re.compile("'")
+_APOSTROPHE = pattern("'")
 
 Span = tuple[int, int]
 
@@ -174,7 +175,7 @@ def read_json(line: LogicalLine, start: int, end: int) -> list[Word] | None:
         at = _skip_json_space(text, at + 1)
 
 
-_JSON_SPACE = re.compile(r"[ \t\n\r]*")
+_JSON_SPACE = pattern(r"[ \t\n\r]*")
 
 
 def _skip_json_space(text: str, at: int) -> int:

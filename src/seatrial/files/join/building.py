@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from seatrial.files.dockerfile import Image, read_dockerfile, resolve
@@ -18,6 +17,7 @@ from seatrial.files.reading import read_bytes, read_text
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
+from seatrial.model.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

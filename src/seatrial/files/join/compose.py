@@ -7,7 +7,6 @@ Imported only where there is a compose file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from seatrial.files.compose import ComposeHealthcheck, ComposeProject, ComposeService, read_compose
@@ -19,6 +18,7 @@ from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Healthcheck, Mount, Port, Service
+from seatrial.model.values import replace
 
 _PLAIN_IMAGES = frozenset(
     {

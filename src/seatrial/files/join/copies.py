@@ -6,14 +6,23 @@ that matches nothing), and so is what may be made before the build.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.files.dockerignore import Dockerignore, clean
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Copy
+
+_OUTPUTS = frozenset({"build", "dist", "target", "out", "bin", "release", "publish", "artifacts", "_build", "output"})
+_MADE = (".jar", ".war", ".ear", ".whl", ".tgz", ".gz", ".tar", ".zip", ".deb", ".rpm", ".apk", ".exe", ".dll", ".so")
+
+
+def _is_made(path: str) -> bool:
+    """Whether a path is what builds make: such a file is put there before the image is built, as everybody knows."""
+    directories = path.split("/")
+    return path.endswith(_MADE) or any(each.lstrip(".") in _OUTPUTS or "-bin" in each for each in directories)
 
 
 def copy_findings(copies: Sequence[Sourced[Copy]], context: Path, ignore: Dockerignore) -> list[Finding]:
@@ -31,7 +40,9 @@ def _source_finding(source: str, place: Place | None, context: Path, ignore: Doc
     path = clean("/" + source).lstrip("/")
     if place is None or not path or "\0" in path or set(source) & set("*?[$") or "://" in source:
         return None
-    if not os.path.lexists(context / path):
+    if not disk.exists(context / path):
+        if _is_made(path):
+            return None
         return Finding(
             "syntax",
             Severity.WARNING,
@@ -40,7 +51,7 @@ def _source_finding(source: str, place: Place | None, context: Path, ignore: Doc
             remedy="copy what is there, or build from the directory that holds it",
         )
     pattern = ignore.decides(path)
-    if pattern is None or ((context / path).is_dir() and not ignore.can_prune(path)):
+    if pattern is None or (disk.is_directory(context / path) and not ignore.can_prune(path)):
         return None
     line = f"{ignore.file}:{pattern.line}"
     return Finding(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.files.compose import ComposeService, FileGrant, read_compose
 from seatrial.files.join.compose import join_services
 from seatrial.files.join.locate import locate
@@ -22,7 +23,7 @@ _OWN_KEYS = {
     "command": None,
     "on_unhealthy": ("restart", "stop"),
     "probe": None,
-    "shared_port": ("reuse-port", "inherited"),
+    "shared_port": ("reuse-port", "inherited", "front"),
 }
 
 
@@ -105,11 +106,16 @@ def _known_keys() -> str:
     return f"{OWN} knows {', '.join(sorted(_OWN_KEYS))}"
 
 
+_POLICIES = {"none": "no", "on-failure": "on-failure", "any": "always"}
+"""`deploy.restart_policy.condition` in the words of `restart`."""
+
+
 def _restarting(said: ComposeService) -> Restarting:
-    policy = said.restart.value if said.restart else "no"
+    """`deploy.restart_policy` wins over `restart`, as in compose (create.go, getRestartPolicy)."""
     if said.restart_policy is None:
-        return Restarting(policy)
+        return Restarting(said.restart.value if said.restart else "no")
     wanted = said.restart_policy.value
+    policy = _POLICIES[wanted.condition]
     return Restarting(policy, wanted.delay or 0.0, wanted.window or 0.0, wanted.max_attempts)
 
 
@@ -121,7 +127,7 @@ def _granted(said: ComposeService, environment: Mapping[str, str]) -> Iterator[G
 def _file(said: ComposeService, grant: FileGrant, place: Place | None, environment: Mapping[str, str]) -> GrantedFile:
     what = f"the {grant.kind} {grant.source} of {said.name}"
     if grant.file:
-        if not Path(grant.file).exists():
+        if not disk.exists(grant.file):
             raise InputError(f"{what} is in {grant.file}, which is not there", place=place)
         return GrantedFile(grant.kind, grant.source, grant.target, file=grant.file)
     if grant.environment:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from seatrial.files.join.building import Built
@@ -15,6 +14,7 @@ from seatrial.files.scripts import Tree, resolve_hops
 from seatrial.model.finding import Finding
 from seatrial.model.place import Sourced
 from seatrial.model.service import Copy, Mount, Service
+from seatrial.model.values import replace
 
 
 def service_of_image(name: str, built: Built) -> Service:

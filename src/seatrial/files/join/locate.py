@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.files.reading import is_regular, refuse_unreadable
 from seatrial.model.errors import NothingFoundError
+from seatrial.model.values import dataclass
 
 # The order is compose's own (compose-go, cli.DefaultFileNames and DefaultOverrideFileNames).
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -42,7 +43,7 @@ def locate(path: Path, compose_files: Sequence[Path], environment: Mapping[str, 
             refuse_unreadable(file)
         named = tuple(file.absolute() for file in compose_files)
         return Located(named[0].parent, named)
-    if path.is_dir():
+    if disk.is_directory(path):
         return _locate_in(path.absolute(), environment)
     refuse_unreadable(path)
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -61,7 +62,7 @@ def _locate_in(directory: Path, environment: Mapping[str, str]) -> Located:
 
 def first_of(directory: Path, names: Sequence[str]) -> Path | None:
     """The first of these names that exists. What is no regular file is found too: reading it then says what it is."""
-    return next((directory / name for name in names if os.path.lexists(directory / name)), None)
+    return next((directory / name for name in names if disk.exists(directory / name)), None)
 
 
 def _compose_files_of(directory: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seatrial.files import disk
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.kubernetes import Cluster, Workload
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from seatrial.files.kubernetes.kustomize import Kustomization
@@ -51,16 +52,13 @@ def manifest_files(root: Path) -> Iterator[Path]:
     while waiting and count < MAX_FILES:
         below: list[str] = []
         found: list[str] = []
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        if not entry.name.startswith(".") and entry.name not in _NOT_ENTERED:
-                            below.append(entry.path)
-                    elif is_manifest_name(entry.name):
-                        found.append(entry.path)
-        except OSError:
-            continue
+        here = waiting.pop()
+        for name, is_directory in disk.entries(here):
+            if is_directory:
+                if not name.startswith(".") and name not in _NOT_ENTERED:
+                    below.append(os.path.join(here, name))  # noqa: PTH118 — a hundred thousand of them
+            elif is_manifest_name(name):
+                found.append(os.path.join(here, name))  # noqa: PTH118
         count += len(found)
         yield from (Path(path) for path in sorted(found))
         waiting += sorted(below, reverse=True)
@@ -178,7 +176,7 @@ class _Tree:
             if part == "templates":
                 chart = "/".join([*parts[:at], "Chart.yaml"])
                 if chart not in self.charts:
-                    self.charts[chart] = (self.root / chart).is_file()
+                    self.charts[chart] = disk.is_regular(self.root / chart)
                 if self.charts[chart]:
                     return chart
         return ""

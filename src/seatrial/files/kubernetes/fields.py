@@ -6,17 +6,17 @@ sees it: it counts as not said, without a finding.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null, kind_of, text_of
 from seatrial.files.kubernetes.quantities import parse_quantity
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field
 
-_FILLED_IN = re.compile(r"\$|\{\{|<[A-Za-z_ -]+>|%\w+%|@@|__\w+__|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
+_FILLED_IN = pattern(r"\$|\{\{|<[A-Za-z_ -]+>|%\w+%|@@|__\w+__|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 _MAX_SHOWN = 40
 
 

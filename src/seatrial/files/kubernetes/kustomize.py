@@ -8,11 +8,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, text_of
 from seatrial.files.compose.yaml_tree import YamlError, read_documents
 from seatrial.files.kubernetes.fields import Fields
+from seatrial.model.values import dataclass, field
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 Read = Callable[[str], bytes | None]

@@ -13,14 +13,15 @@ from seatrial.files.compose.yaml_tree import YamlError, read_documents
 from seatrial.files.kubernetes import looks_like_manifest
 from seatrial.files.kubernetes.objects import KINDS, Objects
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
-_KIND = re.compile(r"""kind["']?[ \t]*:[ \t]*["']?(?:\w*List|{})\b""".format("|".join(KINDS)))
+_KIND = pattern(r"""kind["']?[ \t]*:[ \t]*["']?(?:\w*List|{})\b""".format("|".join(KINDS)))
 """It begins with plain letters, which are looked for much faster than anything else."""
-_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
-_TEMPLATED = re.compile(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
-_NO_LINE_END = re.compile(r"[^\r\n]+")
-_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+_SEPARATOR = pattern(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_TEMPLATED = pattern(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
+_NO_LINE_END = pattern(r"[^\r\n]+")
+_DIRECTIVE = pattern(r"^%", re.MULTILINE)
 
 
 def is_sure_manifest(data: bytes) -> bool:

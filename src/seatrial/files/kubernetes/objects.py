@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from seatrial.files.compose.nodes import Listing, Node, Table
 from seatrial.files.kubernetes.containers import read_pod
@@ -24,6 +23,7 @@ from seatrial.model.kubernetes import (
     Workload,
 )
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field
 
 _GROUPS = {
     "Deployment": ("apps/", "extensions/"),

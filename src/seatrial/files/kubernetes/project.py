@@ -6,16 +6,17 @@ Raises nothing for what files hold, and gives None where there is no manifest.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
+from seatrial.files import disk
 from seatrial.files.kubernetes import Manifests, is_manifest, manifest_files, read_manifests
 from seatrial.model.documents import Documents, Neighbour
+from seatrial.model.values import replace
 
 
 def manifests_at(path: Path) -> Manifests | None:
     """What the manifests below a directory say, or this one file."""
-    if path.is_dir():
+    if disk.is_directory(path):
         found = read_manifests(path.absolute(), manifest_files(path.absolute()))
     elif is_manifest(path):
         found = read_manifests(path.absolute().parent, (path.absolute(),))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Hop
+from seatrial.model.values import replace
 
 if TYPE_CHECKING:
     from seatrial.files.scripts.manifest import Manifest
@@ -48,7 +48,7 @@ def resolve_hops(
         step = walker.step(argv, place, directory)
         if step is None or (step.hop.argv, step.directory) in seen:
             break
-        hops.append(step.hop)
+        hops.append(replace(step.hop, directory=step.directory))
         argv, place, directory = step.hop.argv, step.hop.by.place, step.directory
         seen.add((argv, directory))
     return tuple(hops), tuple(dict.fromkeys(walker.findings))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from seatrial.files import disk
 from seatrial.files.json_positions import JsonError, Lines, Node, parse
 from seatrial.files.reading import is_regular, read_text
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
+from seatrial.model.values import dataclass, field
 
 MAX_WORKSPACES = 200
 
@@ -79,8 +81,8 @@ def read_pyproject(path: Path, shown: str) -> Manifest:
 
 def workspace_manifest(root: Manifest, wanted: str) -> Manifest | None:
     """The package.json of the workspace that has this name or lies at this path."""
-    below = (root.directory / wanted / "package.json").resolve()
-    if is_regular(below) and below.is_relative_to(root.directory.resolve()):
+    below = Path(disk.real_path(root.directory / wanted / "package.json"))
+    if is_regular(below) and below.is_relative_to(disk.real_path(root.directory)):
         return read_package_json(root.directory / wanted / "package.json", _beside(root.file, wanted))
     looked_at = 0
     for pattern in root.workspaces:
@@ -97,10 +99,19 @@ def workspace_manifest(root: Manifest, wanted: str) -> Manifest | None:
 def _glob(directory: Path, pattern: str) -> list[Path]:
     if pattern.startswith(("/", "!")) or ".." in pattern or "**" in pattern:
         return []
-    try:
-        return sorted(path for path in directory.glob(pattern.rstrip("/") + "/package.json") if is_regular(path))
-    except (ValueError, NotImplementedError, OSError):
-        return []
+    found = [directory]
+    for step in pattern.strip("/").split("/"):
+        found = [each / name for each in found for name in _matching(each, step)][:MAX_WORKSPACES]
+    return [path for each in found if is_regular(path := each / "package.json")]
+
+
+def _matching(directory: Path, step: str) -> list[str]:
+    """The names in a directory that one part of a pattern means."""
+    if step in ("", "."):
+        return ["."]
+    if not set(step) & set("*?["):
+        return [step]
+    return [name for name, _ in disk.entries(directory) if fnmatchcase(name, step) and name[:1] != "."]
 
 
 def _beside(file: str, directory: str) -> str:

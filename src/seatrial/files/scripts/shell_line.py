@@ -10,8 +10,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-_OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;|&()\n]")
-_REDIRECTION = re.compile(r"(?:\d*|&)(?:>>|>\||>&|<<<|<<-?|<&|<>|>|<)")
+from seatrial.model.patterns import pattern
+
+_BLANK = pattern(r"[ \t\r]+")
+_PLAIN = pattern(r"[^ \t\r\n;|&()<>'\"\\$`]+")
+_QUOTED = {"'": pattern(r"[^']+"), '"': pattern(r"[^\"\\$`]+")}
+_VARIABLE = pattern(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-=])([^{}$`\"']*))?\}|[@*#?$!0-9-])", re.ASCII)
+_ASSIGNMENT = pattern(r"[A-Za-z_]\w*\+?=", re.ASCII)
+_OPERATOR = pattern(r"&&|\|\||;;|\|&|[;|&()\n]")
+_REDIRECTION = pattern(r"(?:\d*|&)(?:>>|>\||>&|<<<|<<-?|<&|<>|>|<)")
 _KEYWORDS = frozenset({"then", "else", "do", "{", "!", "time", "if", "elif", "while", "until"})
 _ENDINGS = frozenset({"fi", "done", "esac", "}", "case", "for", "function", "return", "exit", "set", "export", "trap"})
 _QUIET = _ENDINGS | {"wait", "true", ":", "local", "unset", "shift", "readonly", "in", "break", "continue", "echo"}
@@ -97,7 +104,7 @@ def _with_operator_after(found: list[Command]) -> list[tuple[Command, str]]:
 
 def _command(words: list[str], before: str, start: int) -> list[Command]:
     rest = list(words)
-    while rest and (rest[0] in _KEYWORDS or re.fullmatch(r"[A-Za-z_]\w*\+?=.*", rest[0], re.DOTALL | re.ASCII)):
+    while rest and (rest[0] in _KEYWORDS or _ASSIGNMENT.match(rest[0])):
         rest.pop(0)
     execs = rest[:1] == ["exec"]
     if execs:
@@ -138,12 +145,13 @@ class _Tokens:
         found: list[tuple[str, int, bool]] = []
         while self.at < len(self.line):
             start = self.at
+            if (blank := _BLANK.match(self.line, start)) is not None:
+                self.at = blank.end()
+                continue
             operator = _OPERATOR.match(self.line, start)
             if operator is not None and not self._redirects():
                 self.at = operator.end()
                 found.append((operator.group(), start, True))
-            elif self.line[start] in " \t\r":
-                self.at += 1
             elif self.line[start] == "#":
                 self.at = (self.line.find("\n", start) + len(self.line) + 1) % (len(self.line) + 1)
             elif self._redirects():
@@ -173,6 +181,10 @@ class _Tokens:
         fields: list[str] = []
         quoted = False
         while self.at < len(self.line) and self.line[self.at] not in " \t\r\n;|&()<>":
+            if (plain := _PLAIN.match(self.line, self.at)) is not None:
+                parts.append(plain.group())
+                self.at = plain.end()
+                continue
             character = self.line[self.at]
             if character in "'\"":
                 text = self._quoted(character)
@@ -183,14 +195,11 @@ class _Tokens:
             elif character == "\\":
                 parts.append(self.line[self.at + 1 : self.at + 2])
                 self.at += 2
-            elif character in "$`":
+            else:
                 text = self._expansion()
                 pieces = [text] if text.startswith(("$", "`")) else re.split(r"[ \t\n]+", text)
                 fields += ["".join([*parts, pieces[0]]), *pieces[1:-1]] if len(pieces) > 1 else []
                 parts = [pieces[-1]] if len(pieces) > 1 else [*parts, pieces[0]]
-            else:
-                parts.append(character)
-                self.at += 1
         last = "".join(parts)
         return [field for field in fields if field] + ([last] if last or quoted else [])
 
@@ -198,6 +207,10 @@ class _Tokens:
         self.at += 1
         parts: list[str] = []
         while self.at < len(self.line):
+            if (plain := _QUOTED[quote].match(self.line, self.at)) is not None:
+                parts.append(plain.group())
+                self.at = plain.end()
+                continue
             character = self.line[self.at]
             if character == quote:
                 self.at += 1
@@ -214,9 +227,7 @@ class _Tokens:
 
     def _expansion(self) -> str:
         """A variable's value where it is known, else the text as written. Command substitutions are left as text."""
-        found = re.compile(
-            r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-=])([^{}$`\"']*))?\}|[@*#?$!0-9-])", re.ASCII
-        ).match(self.line, self.at)
+        found = _VARIABLE.match(self.line, self.at)
         if found is None:
             return self._substitution()
         self.at = found.end()

@@ -1,0 +1,42 @@
+"""Fix for update-order: the new pods first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.check.fixes.interface import made
+from seatrial.check.fixes.kubernetes import seen_of
+from seatrial.check.fixes.pre_stop_delay import sleeping
+from seatrial.check.fixes.yaml_edits import What, setting, spot_at, together
+from seatrial.check.interface import Context
+from seatrial.check.kubernetes import Seen, is_store
+from seatrial.model.edit import Edit
+from seatrial.model.finding import Finding
+from seatrial.model.place import Place
+
+
+def fix(context: Context, finding: Finding) -> Iterator[Edit]:
+    """Replace the value that is in the way: unsafe, for two versions run side by side then."""
+    each = seen_of(context, finding)
+    if each is None:
+        return
+    strategy = each.workload.strategy
+    kind, bound, surge = strategy.kind, strategy.max_unavailable, strategy.max_surge
+    if kind is not None and kind.place == finding.place:
+        yield from made(together(_set(context, finding, kind.place, "RollingUpdate"), *_delay(context, finding, each)))
+    elif "both 0" in finding.message and surge is not None:
+        yield from made(_set(context, finding, surge.place, "1"))
+    elif bound is not None and bound.place == finding.place and (surge is None or surge.value not in ("0", "0%")):
+        yield from made(_set(context, finding, bound.place, "0"))
+
+
+def _delay(context: Context, finding: Finding, each: Seen) -> Iterator[Edit | None]:
+    """The preStop sleep that a pod needs from now on, which is replaced while it is sent to."""
+    served = each.served()
+    if served and not any(one.pre_stop for one in each.workload.pod.mains) and not all(map(is_store, served)):
+        yield sleeping(context, finding, each, served[0])
+
+
+def _set(context: Context, finding: Finding, place: Place | None, value: str) -> Edit | None:
+    spot = spot_at(context, place)
+    return setting(context, finding, spot, value, What("start the new before the old is stopped")) if spot else None

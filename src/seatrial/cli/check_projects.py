@@ -1,0 +1,183 @@
+"""The projects that `seatrial check` finds at a path, each read and checked: what has come together of all of them.
+
+Projects are independent of each other but for what manifests say of them, so many of them are shared among processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seatrial.check import run as checking
+from seatrial.check.run import Options, Outcome
+from seatrial.files import disk
+from seatrial.files.documents import read_documents
+from seatrial.model.documents import Documents, Neighbour
+from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
+from seatrial.model.values import dataclass, field, replace
+
+if TYPE_CHECKING:
+    from seatrial.files.kubernetes import Manifests
+    from seatrial.model.kubernetes import Cluster
+
+WORTH_A_FORK = 32
+"""Projects for which one more process pays."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """What has come together of all projects; places are relative to the working directory. `talk` are lines for
+    stderr, `problems` what could not be read at all."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    services: int = 0
+    problems: list[str] = field(default_factory=list)
+    talk: list[str] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+    neighbours: list[Neighbour] = field(default_factory=list)
+
+    def add(self, other: Checked) -> None:
+        """Takes in what another process has found."""
+        self.outcomes += other.outcomes
+        self.texts |= other.texts
+        self.services += other.services
+        self.problems += other.problems
+        self.talk += other.talk
+        self.read |= other.read
+        self.neighbours += other.neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Where projects are looked for: everything below `root`. `cluster` is what the manifests there say."""
+
+    root: Path
+    options: Options
+    cluster: Cluster | None
+
+
+def check_path(path: Path, options: Options, checked: Checked) -> None:
+    """Check what is at this path: everything below a directory, or the project of a file."""
+    if not disk.is_directory(path):
+        _check_one(path, options, checked)
+        return
+    from seatrial.files.discovery import candidates
+
+    root = path.absolute()
+    found = candidates(root)
+    checked.talk += found.left_out
+    manifests = _manifests(root, found.manifests)
+    search = _Search(root, options, manifests.cluster if manifests and manifests.texts else None)
+    _check_all((*found.directories, *found.compose_files), search, checked)
+    _check_all([each for each in found.dockerfiles if str(each) not in checked.read], search, checked)
+    if manifests is not None:
+        _check_manifests(root, manifests, options, checked)
+
+
+def _check_all(projects: Sequence[Path], search: _Search, checked: Checked) -> None:
+    # Manifests are checked with the services around them, and a service that was read can't be sent to and fro.
+    if search.cluster or len(projects) < 2 * WORTH_A_FORK:
+        for project in projects:
+            _check_one(project, search.options, checked, search)
+        return
+    from seatrial.cli import forks
+
+    for part, notes in forks.each(_elsewhere(search), projects, forks.workers_for(len(projects), WORTH_A_FORK)):
+        checked.add(part)
+        disk.hear(notes)
+
+
+def _elsewhere(search: _Search) -> Callable[[Path], tuple[Checked, disk.Notes]]:
+    """What another process does with a project: checks it, and gives back what was asked of the disk, too."""
+
+    def check(project: Path) -> tuple[Checked, disk.Notes]:
+        part = Checked()
+        notes = disk.listen()
+        try:
+            _check_one(project, search.options, part, search)
+        finally:
+            disk.stop_listening(notes)
+        part.neighbours.clear()
+        return part, notes
+
+    return check
+
+
+def _manifests(root: Path, files: tuple[Path, ...]) -> Manifests | None:
+    if not files:
+        return None
+    from seatrial.files.kubernetes import read_manifests
+
+    return read_manifests(root, files)
+
+
+def _check_manifests(root: Path, manifests: Manifests, options: Options, checked: Checked) -> None:
+    """The Kubernetes manifests below `root`, all together: what they say of one service may stand in many files."""
+    from seatrial.files.kubernetes.project import manifest_documents
+
+    documents = manifest_documents(root, manifests, checked.neighbours)
+    if documents is not None:
+        _run(documents, options, checked)
+        checked.talk += documents.cluster.left_out() if documents.cluster else ()
+
+
+def _check_one(path: Path, options: Options, checked: Checked, search: _Search | None = None) -> None:
+    """`search` is None where the user named the file."""
+    origin = str(path.relative_to(search.root)) if search else ""
+    try:
+        documents = read_documents(path, environment={}, origin=origin, manifests=search is None)
+    except NothingFoundError:
+        return
+    except InputError as error:
+        file = error.place.file if error.place else str(path)
+        checked.problems.append(f"{_found(file, path) if search else file}: {error.message}")
+        return
+    checked.read.update(os.path.normpath(Path(documents.directory) / file) for file in documents.texts)
+    if search and Path(documents.directory) != search.root:
+        if any(_MISTAKEN.search(finding.message) for finding in documents.findings):
+            return  # a part that is put over another file, or no compose file at all
+        documents = replace(documents, findings=tuple(_of_any_context(documents.findings)))
+    if search:
+        below = os.path.relpath(documents.directory, search.root)
+        prefix = "" if below == "." else below + "/"
+        checked.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
+        documents = replace(documents, around=search.cluster, prefix=prefix)
+    _run(documents, options, checked)
+
+
+def _run(documents: Documents, options: Options, checked: Checked) -> None:
+    prefix = _prefix(documents.directory)
+    outcome = checking.run(documents, replace(options, prefix=prefix))
+    checked.outcomes.append(outcome)
+    checked.texts.update({checking.moved_file(file, prefix): text for file, text in documents.texts.items()})
+    checked.services += len(documents.units) + (len(documents.cluster.workloads) if documents.cluster else 0)
+
+
+def _prefix(directory: str) -> str:
+    """What stands before the files of this project, seen from the working directory."""
+    relative = os.path.relpath(directory)
+    if relative == ".":
+        return ""
+    return (directory if relative.startswith("../../..") else relative).rstrip("/") + "/"
+
+
+def _found(file: str, project: Path) -> str:
+    """The name of a file of a project that was found, seen from the working directory."""
+    path = (project if disk.is_directory(project) else project.parent) / file
+    return _prefix(str(path.parent)) + path.name
+
+
+_MISTAKEN = pattern(r"has neither an image nor a build|^a compose file must be a mapping")
+"""What is wrong with a file that somebody named is not, with one that merely has the name."""
+
+
+def _of_any_context(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Without those that depend on which directory the image is built from, which nobody says."""
+    for finding in findings:
+        if "build context" not in finding.message:
+            yield finding

@@ -1,0 +1,185 @@
+"""The door to the disk for everything that is read: each question is asked here, and can be asked again.
+
+While somebody listens (`listen`), each question is noted with its answer: whether something is there, what a directory
+holds, what a file holds (a hash of it, never the text). A run whose questions all have the same answers as before has
+the same outcome, which is what `files.cache` lives on. So nothing in `files` may look at the disk in another way; a
+test sees to that. Never raises but where it says so.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+Question = tuple[str, str]
+"""What is asked (a name in `QUESTIONS`), and of which path."""
+Notes = dict[Question, str]
+Entries = tuple[tuple[str, bool], ...]
+
+_CHANGED = "changed", ""
+_listening: list[Notes] = []
+_known: dict[str, tuple[Entries, str]] = {}
+"""What directories held when they were first asked for, while somebody listens, and how notes say it."""
+MAX_KNOWN = 2000
+
+
+def listen() -> Notes:
+    """From now on, note every question and its answer in what this returns; what is asked twice is looked at once."""
+    notes: Notes = {}
+    _listening.append(notes)
+    return notes
+
+
+def stop_listening(notes: Notes) -> None:
+    """The end of it."""
+    _listening[:] = [each for each in _listening if each is not notes]
+    if not _listening:
+        _known.clear()
+
+
+def note(kind: str, path: str | Path, answer: str) -> None:
+    """Note an answer, if somebody listens."""
+    for notes in _listening:
+        if notes.setdefault((kind, os.fspath(path)), answer) != answer:
+            notes[_CHANGED] = "yes"
+
+
+def hear(notes: Notes) -> None:
+    """Note what another process has asked."""
+    for (kind, path), answer in notes.items():
+        note(kind, path, answer)
+
+
+def is_consistent(notes: Notes) -> bool:
+    """Whether nothing changed while these were taken."""
+    return _CHANGED not in notes
+
+
+def is_listening() -> bool:
+    """Whether answers are to be noted."""
+    return bool(_listening)
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is anything of this name, be it a link to nothing."""
+    return _ask("exists", path) == "yes"
+
+
+def kind_of(path: str | Path) -> str:
+    """What is here, or where a link leads to: "file", "directory", "other", or "" for nothing."""
+    return _ask("kind", path)
+
+
+def is_regular(path: str | Path) -> bool:
+    """Whether there is a regular file (or a link to one) here."""
+    return kind_of(path) == "file"
+
+
+def is_directory(path: str | Path) -> bool:
+    """Whether there is a directory (or a link to one) here."""
+    return kind_of(path) == "directory"
+
+
+def is_executable(path: str | Path) -> bool:
+    """Whether we may execute this file."""
+    return _ask("executable", path) == "yes"
+
+
+def real_path(path: str | Path) -> str:
+    """The path without links."""
+    return _ask("real", path)
+
+
+def entries(directory: str | Path) -> Entries:
+    """The names in a directory, sorted, each with whether it is a directory itself (a link is none). Nothing where
+    that can't be read."""
+    path = os.fspath(directory)
+    if not _listening:
+        return _scan(path) or ()
+    known = _known.get(path)
+    if known is None:
+        found = _scan(path)
+        known = found or (), _listed(found)
+        if len(_known) < MAX_KNOWN:
+            _known[path] = known
+    note("entries", path, known[1])
+    return known[0]
+
+
+def digest(data: bytes) -> str:
+    """What stands for a file's content in notes."""
+    try:
+        from _blake2 import blake2b  # what hashlib gives; importing that loads OpenSSL, a tenth of a short run
+    except ImportError:
+        from hashlib import blake2b
+
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def _ask(kind: str, given: str | Path) -> str:
+    """The answer, which while somebody listens is the one that was given before."""
+    path = os.fspath(given)
+    if not _listening:
+        return QUESTIONS[kind](path)
+    answer = _listening[0].get((kind, path))
+    if answer is None:
+        answer = QUESTIONS[kind](path)
+    note(kind, path, answer)
+    return answer
+
+
+def _exists(path: str) -> str:
+    try:
+        return "yes" if os.path.lexists(path) else "no"
+    except ValueError:
+        return "no"
+
+
+def _kind(path: str) -> str:
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 — a path object for each question is slow
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISREG(mode):
+        return "file"
+    return "directory" if stat.S_ISDIR(mode) else "other"
+
+
+def _executable(path: str) -> str:
+    try:
+        return "yes" if os.access(path, os.X_OK) else "no"
+    except ValueError:
+        return "no"
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path
+
+
+def _scan(path: str) -> Entries | None:
+    try:
+        with os.scandir(path) as found:
+            return tuple(sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in found))
+    except (OSError, ValueError):
+        return None
+
+
+def _listed(found: Entries | None) -> str:
+    if found is None:
+        return "unreadable"
+    return digest(os.fsencode("\n".join(name + "/" * is_directory for name, is_directory in found)))
+
+
+QUESTIONS: dict[str, Callable[[str], str]] = {
+    "exists": _exists,
+    "kind": _kind,
+    "executable": _executable,
+    "real": _real,
+    "entries": lambda path: _listed(_scan(path)),
+}
+"""How each question is asked anew; `files.reading` adds its own."""

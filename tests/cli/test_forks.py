@@ -1,0 +1,65 @@
+"""Work shared among forked processes: the same results in the same order, whatever becomes of the copies."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from seatrial.cli import forks
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 50])
+def test_the_results_are_those_of_one_process(workers: int, count: int) -> None:
+    assert forks.each(lambda number: number * number, range(count), workers) == [n * n for n in range(count)]
+
+
+def test_results_larger_than_a_pipe_arrive() -> None:
+    assert [len(each) for each in forks.each(lambda number: "x" * number, [10, 1 << 20, 1 << 20], 3)] == [
+        10,
+        1 << 20,
+        1 << 20,
+    ]
+
+
+def test_others_do_a_share() -> None:
+    assert len(set(forks.each(lambda _: os.getpid(), range(6), 3))) == 3
+
+
+def test_the_share_of_a_copy_that_dies_is_done_here() -> None:
+    here = os.getpid()
+
+    def work(number: int) -> int:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    assert forks.each(work, range(9), 3) == list(range(9))
+
+
+def test_what_fails_fails_here_and_leaves_no_process() -> None:
+    here = os.getpid()
+
+    def work(number: int) -> int:
+        if number == 0 and os.getpid() == here:
+            raise KeyboardInterrupt
+        return number
+
+    with pytest.raises(KeyboardInterrupt):
+        forks.each(work, range(9), 3)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_an_exception_in_a_copy_is_raised_here() -> None:
+    def work(number: int) -> int:
+        return 1 // (number - 4)
+
+    with pytest.raises(ZeroDivisionError):
+        forks.each(work, range(9), 2)
+
+
+def test_few_jobs_are_worth_no_fork() -> None:
+    assert forks.workers_for(10, 32) == 1 and forks.workers_for(10_000, 32) <= forks.MAX_WORKERS
