@@ -1,4 +1,7 @@
-"""The same application under each server, bare and with drain: what the stop drill finds of them."""
+"""The same application under each server, bare and with drain: what the stop drill finds of them.
+
+`bench/drain.py` prints the table of docs/drain.md from it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from seatrial.drill.judge import judge
+from seatrial.drill.judge.view import Pair, in_flight, is_crossing, is_failure, is_unserved, new_connections, pairs
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
-from seatrial.model.recording import Recording, Scenario
+from seatrial.model.recording import Connection, Population, Recording, Run, Scenario
+from seatrial.model.recording import Outcome as Outcomes
 from seatrial.model.service import Mount, Service
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -79,23 +84,24 @@ def service(name: str, argv: tuple[str, ...], *, lag: float, grace: float) -> Se
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A row of the table."""
+    """What one drill came to. `lost` excuses nothing but a request that crossed the close of a reused connection."""
 
     lost: int
     code: int | None
     seconds: float
+    answered: int
+    """Responses that began a quarter of a second after the signal, or later, or said the close before."""
+    announced: int
+    """Those of them that said `Connection: close`."""
+    came: int
+    """New connections in the lag."""
+    served: int
     failed: tuple[str, ...]
     told: tuple[str, ...]
+    disturbed: str = ""
 
 
 SCENARIOS = frozenset({Scenario.STOP, Scenario.INTERRUPT, Scenario.SECOND_SIGNAL, Scenario.SLOW_CLIENTS})
-QUEUE_RACE = 2
-LOSSES = {
-    "in-flight-finish": "lost",
-    "keep-alive-drained": "lost",
-    "refuses-late-connections": "unserved",
-    "tolerates-lb-lag": "lost",
-}
 
 
 def tried(argv: tuple[str, ...], name: str, *, lag: float, only: frozenset[Scenario] = SCENARIOS) -> Outcome:
@@ -105,44 +111,49 @@ def tried(argv: tuple[str, ...], name: str, *, lag: float, only: frozenset[Scena
     options = DrillOptions(candidates=slow, lag=lag, only=only, grace=grace)
     subject = service(name, argv, lag=lag, grace=grace)
     recording = asyncio.run(drill(subject, NativeEngine(), options, lambda _: None))
-    return outcome(recording, judge(recording))
+    return outcome(recording, judge(recording), lag)
 
 
-def _is_race(verdict: Verdict) -> bool:
-    """Whether it is about no more than what a closing listener has in its queue: nobody can help it. The drill excuses
-    it at the moment when PID 1 closes the listener, and can't see that worker processes keep theirs for the lag."""
-    return 0 < verdict.figures.get("unserved", 0) <= QUEUE_RACE
+def losses(run: Run, lag: float) -> list[Pair]:
+    """Every request that got no answer and no refusal, or none in the lag. The judges excuse what a closing listener
+    has in its queue; here it counts, for drain empties the queue first."""
+    reused = [(c, e) for c, e in pairs(run, Population.KEEP_ALIVE) if e.reused and e.begun > (run.signalled or 0.0)]
+    found = [
+        (c, e) for c, e in [*in_flight(run), *reused] if is_failure(run, e) and e.outcome is not Outcomes.ABANDONED
+    ]
+    found = [(c, e) for c, e in found if not is_crossing(run, e) and e.outcome is not Outcomes.REFUSED]
+    new = new_connections(run)
+    found += [(c, e) for c, e in new if is_unserved(run, e) or (is_in_lag(run, c, lag) and is_failure(run, e))]
+    return list({id(exchange): (connection, exchange) for connection, exchange in found}.values())
 
 
-def outcome(recording: Recording, verdicts: tuple[Verdict, ...]) -> Outcome:
+def is_in_lag(run: Run, connection: Connection, lag: float) -> bool:
+    """Whether a connection began in the lag."""
+    return run.signalled is not None and connection.begun <= run.signalled + lag
+
+
+def outcome(recording: Recording, verdicts: tuple[Verdict, ...], lag: float) -> Outcome:
     """What a recording says for the table."""
     run = recording.run(Scenario.STOP)
-    ended = run.exit if run is not None else None
-    wrong = [v for v in verdicts if v.ruling is Ruling.FAIL and not _is_race(v)]
-    lost = sum(int(v.figures.get(LOSSES[v.requirement], 0)) for v in wrong if v.requirement in LOSSES)
-    failed = tuple(v.requirement for v in wrong)
+    if run is None or run.exit is None or run.signalled is None:
+        return Outcome(-1, None, 0.0, 0, 0, 0, 0, ("the drill did not come to the signal",), ())
+    lost = losses(run, lag)
+    figures = next((v.figures for v in verdicts if v.requirement == "announces-close"), {})
+    late = [(c, e) for c, e in new_connections(run) if is_in_lag(run, c, lag)]
     told = tuple(f"{v.requirement}: {v.ruling.value}: {v.summary} {v.evidence}" for v in verdicts)
-    took = ended.time - (run.signalled or 0.0) if run is not None and ended is not None else 0.0
-    return Outcome(lost, ended.code if ended else None, took, failed, told)
-
-
-def main() -> None:
-    """Print the table: `python -m tests.drain.servers [RUNS] [NAME]…`; what failed goes to stderr."""
-    runs = next((int(word) for word in sys.argv[1:] if word.isdigit()), 1)
-    chosen = [name for name in sys.argv[1:] if name in SERVERS] or list(SERVERS)
-    print("| server | lag | bare: lost, exit | with drain: lost, exit, seconds |\n| --- | --- | --- | --- |")
-    for name in chosen:
-        bare, drained = SERVERS[name]
-        for lag in (0.0, 3.0):
-            before = tried(bare, name, lag=lag, only=frozenset({Scenario.STOP}))
-            after = [tried(drained, name, lag=lag, only=frozenset({Scenario.STOP})) for _ in range(runs)]
-            codes = "/".join(sorted({str(got.code) for got in after}))
-            lost, took = "+".join(str(got.lost) for got in after), max(got.seconds for got in after)
-            lost = lost if any(got.lost for got in after) else "0"
-            print(f"| {name} | {lag:g} s | {before.lost}, {before.code} | {lost}, {codes}, {took:.1f} |", flush=True)
-            for got in (got for got in after if got.failed):
-                print(name, lag, *got.told, sep="\n    ", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    told += tuple(
+        f"lost: {c.population.value} {e.outcome.value} from {c.begun - run.signalled:+.3f} s" for c, e in lost
+    )
+    announced = int(figures.get("announced", 0))
+    return Outcome(
+        lost=len(lost),
+        code=run.exit.code,
+        seconds=run.exit.time - run.signalled,
+        answered=announced + int(figures.get("silent", 0)),
+        announced=announced,
+        came=len(late),
+        served=sum(not is_failure(run, e) for _, e in late),
+        failed=tuple(v.requirement for v in verdicts if v.ruling is Ruling.FAIL),
+        told=told,
+        disturbed=run.disturbed,
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -414,6 +416,48 @@ def test_an_exception_in_a_thread_stops_the_program_with_1(caplog: pytest.LogCap
 
     assert exit_code(life, main()) == 1
     assert "uncaught exception in thread poller" in caplog.text
+
+
+def test_a_thread_that_ends_itself_stops_nothing() -> None:
+    life = AsyncLife()
+
+    async def main() -> None:
+        thread = threading.Thread(target=sys.exit, args=(3,))
+        thread.start()
+        await asyncio.to_thread(thread.join)
+
+    assert exit_code(life, main()) == 0
+
+
+def test_an_asyncio_server_is_closed_without_resetting_what_waits() -> None:
+    """With the loop busy: connections are in the queue, and one is accepted and has no transport yet."""
+    answers: list[bytes] = []
+
+    async def story(life: AsyncLife) -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with life.request("echo"):
+                writer.write(await reader.readline())
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        life.on_close(server.close)
+        address = server.sockets[0].getsockname()
+        clients = [socket.create_connection(address, 5) for _ in range(5)]
+        for client in clients:
+            client.sendall(b"hello\n")
+        life.stop()
+        assert await life.stopped() == 0
+        for client in clients:
+            client.settimeout(5)
+            answers.append(client.recv(100))
+            client.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, 5)
+
+    played(story)
+    assert answers == [b"hello\n"] * 5
 
 
 def test_an_exception_in_a_task_that_nobody_awaits_stops_the_program_with_1(caplog: pytest.LogCaptureFixture) -> None:

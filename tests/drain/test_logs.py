@@ -84,6 +84,30 @@ def test_arguments_that_do_not_fit_are_shown_rather_than_lost() -> None:
     assert entry("%d items", "many")["message"] == "%d items ('many',)"
 
 
+def test_what_json_can_not_hold_does_not_lose_the_line() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    found = entry("x", extra={"circle": circle, "keys": {(1, 2): 3}, "number": float("nan"), "user": 7})
+    assert (found["circle"], found["keys"], found["number"], found["user"]) == ("[[...]]", "{(1, 2): 3}", "nan", 7)
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("kind", [LineHandler, QueuedHandler])
+def test_an_argument_that_can_not_be_shown_raises_nothing_into_the_program(
+    kind: type[LineHandler], pipe: tuple[int, int]
+) -> None:
+    handler = kind(pipe[1])
+    handler.emit(logging.makeLogRecord({"msg": "user %s", "args": (Broken(),)}))
+    handler.flush()
+    assert json.loads(os.read(pipe[0], 4096))["message"].startswith("user %s <tuple without a repr")
+
+
 @settings(max_examples=30)
 @given(st.text())
 def test_any_text_is_one_line_that_reads_back(text: str) -> None:

@@ -120,6 +120,21 @@ def test_a_third_signal_kills_and_the_code_says_so() -> None:
 
 
 @pytest.mark.slow
+def test_a_program_that_does_not_end_in_time_is_killed_and_the_code_says_so() -> None:
+    deaf = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\ntime.sleep(60)"
+    )
+    held = Held("--grace", "1", code=deaf)
+    held.process.send_signal(signal.SIGTERM)
+    assert held.ended()[0] == 124
+
+
+def test_a_lag_that_leaves_no_time_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--lag", "10", "--grace", "5", "--", "node", "server.js"]) == 2
+    assert "a lag of 10 s leaves no time in a grace period of 5 s" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_program_that_is_missing_gives_127() -> None:
     argv = [PYTHON, "-m", "seatrial.drain", "--", "/does/not/exist"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -72,6 +72,16 @@ def test_an_error_of_the_type_does_not_show_the_value(tmp_path: Path) -> None:
     assert VALUE not in "".join(traceback.format_exception(caught.value))
 
 
+def test_no_error_of_any_kind_shows_the_value(tmp_path: Path) -> None:
+    def named(text: str) -> str:
+        return {"known": "yes"}[text]
+
+    with pytest.raises(SecretError, match="secret KIND is no named") as caught:
+        secret("KIND", named, folder=str(tmp_path), environ={"KIND": "hush"})
+    assert "hush" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 def test_a_default_stands_in_for_a_missing_secret(tmp_path: Path) -> None:
     assert secret("PORT", int, default=1, folder=str(tmp_path), environ={}).value == 1
 

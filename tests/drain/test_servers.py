@@ -1,7 +1,7 @@
 """The proof: with drain no server loses a request, each exits with 0, and late connections are served during the lag.
 
 A drill that does not come out so is repeated, at most twice: on a busy machine one can be disturbed in ways that its
-own lateness does not show, and a real loss would come back. `python -m tests.drain.servers 20` prints the docs' table.
+own lateness does not show, and a real loss would come back. `bench/drain.py` prints the docs' table.
 """
 
 from __future__ import annotations

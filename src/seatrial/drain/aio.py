@@ -14,14 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from seatrial.drain.background import awaited
 from seatrial.drain.core import Core, Worker, flush_logs, log
 from seatrial.drain.hooks import Hook, ready
+from seatrial.drain.listeners import close_servers
+from seatrial.drain.sources import Source
 from seatrial.drain.state import Event, Phase
 
 T = TypeVar("T")
@@ -111,22 +115,24 @@ class Life(Core):
 
     async def jobs(
         self,
-        source: AsyncIterable[T] | asyncio.Queue[T] | Callable[[], Awaitable[T | None]],
+        source: AsyncIterable[T] | asyncio.Queue[T] | Callable[[], Awaitable[T | None]] | Source,
         *,
         give_back: Callable[[T], Any] | None = None,
         name: str = "",
     ) -> AsyncIterator[T]:
         """The jobs of a source, until the stop: `async for job in life.jobs(queue):`.
 
-        A source is an asyncio.Queue, an async iterable, or a function that waits for one job and returns it, or None
-        when there was none for a while. The job in hand may finish; when time runs out its task is cancelled and
-        `give_back(job)` called. A take that is under way at the stop is cancelled after 1 s.
+        A source is an asyncio.Queue, an async iterable, a function that waits for one job and returns it, or None
+        when there was none for a while, or a `sources.Source`. The job in hand may finish; when time runs out its task
+        is cancelled and `give_back(job)` called. A take that is under way at the stop is cancelled after 1 s.
         """
         task = asyncio.current_task()
         assert task is not None
         self.attach(pass_on=False)
         worker = self._enrol(task, Worker(name or task.get_name()))
         worker.give_back = give_back
+        if isinstance(source, Source):
+            worker.give_back = give_back or _threaded(source.give_back)
         take = _taker(source)
         try:
             while self._taking:
@@ -138,6 +144,8 @@ class Life(Core):
                 worker.job, worker.busy = job, True
                 yield job
                 worker.job, worker.busy = None, False
+                if isinstance(source, Source):
+                    await _threaded(source.done)(job)
         finally:
             self._retire(task)
 
@@ -197,11 +205,21 @@ class Life(Core):
         self.closing.set()
         self._spawn(self._call_closers())
 
+    async def _stop_server(self) -> None:
+        """uvicorn closes its listener up to 0.1 s after its signal, whatever is in the queue, and at once those
+        connections whose request it has not read yet: so the listener is closed before the signal is handed on."""
+        server = getattr(self._handlers.get(signal.SIGTERM), "__self__", None)
+        if servers := [server for server in getattr(server, "servers", ()) if hasattr(server, "sockets")]:
+            await close_servers(servers)
+        self._pass_on()
+
     async def _call_closers(self) -> None:
         for name, closer in self._closers:
+            server = getattr(closer, "__self__", None)
             try:
-                found = closer()
-                if inspect.isawaitable(found):
+                if isinstance(server, asyncio.AbstractServer):
+                    await close_servers([server])
+                elif inspect.isawaitable(found := closer()):
                     await found
             except Exception:
                 log.exception("closing %s failed", name)
@@ -225,7 +243,7 @@ class Life(Core):
             try:
                 found = worker.give_back(worker.job)
                 if inspect.isawaitable(found):
-                    await found
+                    await asyncio.wait_for(found, PATIENCE)
                 log.warning("job of worker %s given back", worker.name)
             except Exception:
                 log.exception("the job of worker %s could not be given back", worker.name)
@@ -283,6 +301,8 @@ def _taker(source: Any) -> Callable[[], Awaitable[Any]]:
     """How to take one job from a source."""
     if isinstance(source, asyncio.Queue):
         return source.get
+    if isinstance(source, Source):
+        return _threaded(source.take)
     if hasattr(source, "__aiter__"):
         return aiter(source).__anext__  # type: ignore[no-any-return]
     if callable(source):
@@ -290,6 +310,11 @@ def _taker(source: Any) -> Callable[[], Awaitable[Any]]:
     raise TypeError(
         f"no source of jobs: {type(source).__name__}\nhint: a queue, an async iterable, or an async function"
     )
+
+
+def _threaded(call: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A call that may block, to be awaited."""
+    return lambda *arguments: awaited(partial(call, *arguments), "seatrial-source")
 
 
 async def _ended_as_none(take: Callable[[], Awaitable[T | None]]) -> tuple[bool, T | None]:

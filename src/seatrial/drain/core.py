@@ -15,7 +15,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
@@ -284,8 +284,8 @@ class Core(ABC):
             return True
         for number in HANDLED:
             self._handlers[number] = signal.signal(number, self._on_signal)
-        if pass_on and callable(self._handlers[signal.SIGTERM]) and ("server", self._pass_on) not in self._closers:
-            self.on_close(self._pass_on, "server")
+        if pass_on and callable(self._handlers[signal.SIGTERM]) and ("server", self._stop_server) not in self._closers:
+            self.on_close(self._stop_server, "server")
         return True
 
     def restore_signals(self) -> None:
@@ -301,6 +301,10 @@ class Core(ABC):
             self._handlers[number](number, frame)
         else:
             self._post(Event.SIGNAL, number)
+
+    def _stop_server(self) -> Any:
+        """Have the server in this process stop; may be awaitable."""
+        self._pass_on()
 
     def _pass_on(self) -> None:
         """Give the server the signal that it waits for, in the main thread and with its wake-up descriptor."""
@@ -350,6 +354,8 @@ class Core(ABC):
             threading.excepthook, self._excepthook = self._excepthook, None
 
     def _thread_error(self, args: threading.ExceptHookArgs) -> None:
+        if issubclass(args.exc_type, SystemExit):
+            return  # a thread that ends itself, and is none of ours to judge (threading.excepthook gets it too)
         error: BaseException = args.exc_value or RuntimeError(str(args.exc_type))
         traceback: TracebackType | None = args.exc_traceback
         self.fail(error.with_traceback(traceback), f"thread {args.thread.name if args.thread else '?'}")
@@ -358,11 +364,11 @@ class Core(ABC):
 def flush_logs() -> None:
     """Flush every handler of the standard logging, and both streams."""
     loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
-    for handler in {handler for logger in loggers for handler in logger.handlers}:
+    handlers = {handler for logger in loggers for handler in logger.handlers}
+    streams = (stream for stream in (sys.stdout, sys.stderr) if stream is not None and not stream.closed)
+    for flush in (*(handler.flush for handler in handlers), *(stream.flush for stream in streams)):
         try:
-            handler.flush()
-        except (OSError, ValueError) as error:
-            print(f"seatrial.drain: a log could not be flushed: {error}", file=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
+            flush()
+        except Exception as error:  # a handler of somebody's: the others are flushed all the same
+            with suppress(OSError, ValueError):
+                print(f"seatrial.drain: a log could not be flushed: {error!r}", file=sys.stderr)

@@ -20,18 +20,18 @@ import inspect
 import json
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seatrial.drain.background import awaited, start
+
+if TYPE_CHECKING:
+    from http.server import ThreadingHTTPServer
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger("seatrial.drain.health")
@@ -233,6 +233,7 @@ def serve_in_thread(
     health: Health, is_ready: Callable[[], bool], *, host: str = "0.0.0.0", port: int = 8081
 ) -> ThreadingHTTPServer:
     """Answer health from a thread, for programs without HTTP. Returns the server: `.server_address`, `.shutdown()`."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # here: with it comes all of email
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10.0  # of a client that sends nothing
@@ -262,8 +263,11 @@ class ReadyFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        from pathlib import Path
+        from tempfile import mkstemp
+
         self.path = Path(path)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        handle, name = mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(f"{os.getpid()}\n")
         Path(name).replace(self.path)  # whole or not at all: a link in its place is replaced, not followed

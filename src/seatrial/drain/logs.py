@@ -67,7 +67,19 @@ class JsonFormatter(logging.Formatter):
 
 def as_line(entry: Mapping[str, Any]) -> str:
     """JSON without a line break; what JSON does not know appears as its repr, and can't break the line."""
-    return json.dumps(entry, ensure_ascii=False, default=_shown, separators=(",", ":")).replace("\u2028", "\\u2028")
+    try:
+        return _dumped(entry)
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, a circle, NaN, which is no JSON
+        return _dumped({str(key): _plain(value) for key, value in entry.items()})
+
+
+def _dumped(entry: Mapping[str, Any]) -> str:
+    text = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=_shown, separators=(",", ":"))
+    return text.replace("\u2028", "\\u2028")
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | None) else _shown(value)
 
 
 def _shown(value: object) -> str:
@@ -81,8 +93,8 @@ def _message(record: logging.LogRecord) -> str:
     """The message; arguments that don't fit are shown rather than lost."""
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):
-        return f"{record.msg} {record.args!r}"
+    except Exception:  # a line that is not quite right is better than none, and than an error in the program
+        return f"{_shown(record.msg) if not isinstance(record.msg, str) else record.msg} {_shown(record.args)}"
 
 
 def timestamp(seconds: float) -> str:
@@ -102,7 +114,7 @@ class LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.write(self.format(record))
-        except OSError:
+        except Exception:  # logging never raises into the program: see logging.Handler.handleError
             self.handleError(record)
 
     def write(self, line: str) -> None:
@@ -132,7 +144,10 @@ class QueuedHandler(LineHandler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.put(self.format(record))
+        try:
+            self._lines.put(self.format(record))
+        except Exception:
+            self.handleError(record)
 
     def _work(self, lines: queue.Queue[str]) -> None:
         while True:

@@ -10,6 +10,7 @@ import socketserver
 from http.server import BaseHTTPRequestHandler
 from typing import NoReturn
 
+from seatrial.drain.listeners import JUST_NOW, is_waiting
 from seatrial.drain.threads import Life
 
 POLL = 0.05
@@ -18,11 +19,20 @@ POLL = 0.05
 def serve_forever(server: socketserver.BaseServer, life: Life) -> NoReturn:
     """Run a socketserver to the end of the process: it stops accepting when it is time, and its requests finish."""
 
+    gate = life.enter("connections just accepted")
+
     def main() -> None:
-        server.serve_forever(poll_interval=POLL)
-        if isinstance(server, socketserver.ThreadingMixIn):
-            server.block_on_close = False  # the stop waits for requests; the threads may belong to idle connections
-        server.server_close()
+        try:
+            server.serve_forever(poll_interval=POLL)
+            if isinstance(server, socketserver.ThreadingMixIn):
+                server.block_on_close = False  # the stop waits for requests; the threads may belong to idle connections
+            server.timeout = 0.0
+            while is_waiting((server,)):  # serve_forever leaves with the connection that woke it up
+                server.handle_request()
+            server.server_close()
+            life.ended.wait(JUST_NOW)
+        finally:
+            life.leave(gate)
         life.ended.wait()
 
     life.on_close(server.shutdown, "socketserver")

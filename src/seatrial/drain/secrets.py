@@ -96,7 +96,7 @@ def secret(
         raise SecretError(f"secret {name} is empty ({source})")
     try:
         return Secret(name, kind(text), source)
-    except (ValueError, TypeError, ArithmeticError):
+    except Exception:  # whatever it is, it may quote the value
         wanted = getattr(kind, "__name__", "value")
     raise SecretError(f"secret {name} is no {wanted} ({source})")  # outside of the handler: its error quotes the value
 

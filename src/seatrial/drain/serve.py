@@ -17,24 +17,28 @@ For gunicorn see `seatrial.drain.gunicorn`.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
 import signal
-import socket
 import sys
 import threading
 import time
 import weakref
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from seatrial.drain import aio, asgi, threads, wsgi
-from seatrial.drain.core import HANDLED
+from seatrial.drain import aio, asgi
+from seatrial.drain.core import HANDLED, flush_logs, log
 from seatrial.drain.health import Health, answer_async
+from seatrial.drain.listeners import JUST_NOW, close_servers, stop_accepting
+
+if TYPE_CHECKING:
+    from seatrial.drain import threads
 
 CHECK_EVERY = 0.02
+BACKLOG = 128
 UNFINISHED = 1.0
 """Seconds that a request of which a part has come has for the rest, when accepting has ended."""
-JUST_NOW = 0.2
-"""Seconds after which a connection that sends nothing counts as idle."""
 
 
 def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
@@ -43,28 +47,12 @@ def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = N
     if options.get("workers") not in (None, 1) or options.get("reload"):
         raise ValueError("uvicorn's own workers are not drained\nhint: gunicorn -c python:seatrial.drain.gunicorn")
     life = life or aio.Life()
-    running = _patient(server.Server)(server.Config(asgi.Middleware(app, life, health=health), **options))
+    running = server.Server(server.Config(asgi.Middleware(app, life, health=health), **options))
     ignore_repeated_signals()
     life.catch_thread_errors()
     running.run()
     life.release_thread_errors()
     sys.exit(life.code if running.started else 3)
-
-
-def _patient(server: Any) -> Any:
-    """A uvicorn.Server that gives connections which it has just accepted a moment to bring their request: else it
-    closes them at once, and resets those whose request is already there."""
-
-    class Patient(server):  # type: ignore[misc]  # a class of uvicorn's, known only at run time
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            for listening in self.servers:
-                listening.close()
-            for listener in sockets or []:
-                listener.close()
-            await asyncio.sleep(JUST_NOW)
-            await super().shutdown(sockets)
-
-    return Patient
 
 
 def ignore_repeated_signals() -> None:
@@ -75,15 +63,26 @@ def ignore_repeated_signals() -> None:
 
 def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, config: Any = None) -> NoReturn:
     """Run an ASGI application under hypercorn, in one process. `config` is a `hypercorn.Config`."""
-    served = import_module("hypercorn.asyncio").serve
+    serve_worker = import_module("hypercorn.asyncio.run").worker_serve
     life = life or aio.Life()
     config = config or import_module("hypercorn.config").Config()
     config.graceful_timeout = max(config.graceful_timeout, life.machine.plan.deadline)
-    life.on_close(lambda: None, "hypercorn")
+    sockets = config.create_sockets()  # ours: hypercorn resets what is in their queue when it closes them
+    wrapped = import_module("hypercorn.utils").wrap_app(
+        asgi.Middleware(app, life, health=health), config.wsgi_max_body_size, "asgi"
+    )
+    listeners = [*sockets.secure_sockets, *sockets.insecure_sockets]
+    stopped: list[asyncio.Event] = []
+
+    async def close() -> None:
+        await stop_accepting(listeners)
+        stopped[0].set()
 
     async def main() -> None:
-        await served(asgi.Middleware(app, life, health=health), config, shutdown_trigger=life.closing.wait)
+        stopped.append(asyncio.Event())
+        await serve_worker(wrapped, config, sockets=sockets, shutdown_trigger=stopped[0].wait)
 
+    life.on_close(close, "hypercorn")
     life.run(main())
 
 
@@ -98,7 +97,21 @@ def granian(app: Any, life: aio.Life | None = None, *, health: Health | None = N
     async def main() -> None:
         await server.serve()
 
-    life.run(main())
+    try:
+        life.run(main())
+    except SystemExit as leaving:
+        _end_before_finalizing(int(leaving.code or 0))
+
+
+def _end_before_finalizing(code: int) -> NoReturn:
+    """End the process with what sys.exit would do, but for taking the interpreter down: granian's threads outlive its
+    server, and crash ("panic in a function that cannot unwind", 139) when Python ends under them."""
+    for function in (atexit._run_exitfuncs, flush_logs):
+        try:
+            function()
+        except Exception:
+            log.exception("at exit")
+    os._exit(code)
 
 
 def aiohttp(
@@ -117,17 +130,17 @@ def aiohttp(
     runner = web.AppRunner(app, handle_signals=False, **options)
     finishing: list[asyncio.Task[None]] = []
 
+    listening: list[asyncio.Server] = []
+
     async def close() -> None:
-        for site in list(runner.sites):
-            await site.stop()
-        key = life.enter("aiohttp's connections")
-        finishing.append(asyncio.create_task(finish(key)))
+        """With a moment for connections that were just accepted: else aiohttp waits for the request of one that it had
+        not seen yet for as long as it may."""
+        await close_servers(listening)
+        finishing.append(asyncio.create_task(finish(life.enter("aiohttp's connections"))))
 
     async def finish(key: int) -> None:
-        """Idle connections end, busy ones with their response. First a moment for those just accepted: else aiohttp
-        waits for the request of one that it had not seen yet for as long as it may."""
+        """Idle connections end, busy ones with their response."""
         try:
-            await asyncio.sleep(JUST_NOW)
             runner.server.pre_shutdown()
             await asyncio.gather(
                 runner.server.shutdown(life.machine.plan.deadline),
@@ -139,7 +152,8 @@ def aiohttp(
     async def main() -> None:
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
+            loop = asyncio.get_running_loop()
+            listening.append(await loop.create_server(runner.server, host or "0.0.0.0", port, backlog=BACKLOG))
             await life.ended.wait()
         finally:
             await runner.cleanup()
@@ -173,6 +187,8 @@ def _prepare_aiohttp(web: Any, app: Any, life: aio.Life, health: Health | None) 
 
 def waitress(app: Any, life: threads.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
     """Run a WSGI application under waitress. `options` are those of `waitress.serve`."""
+    from seatrial.drain import threads, wsgi
+
     life = life or threads.Life()
     served = wsgi.Middleware(app, life, health=health, announce=False)
     server = import_module("waitress").create_server(served, **options)

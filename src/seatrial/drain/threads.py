@@ -22,11 +22,14 @@ from typing import Any, NoReturn, TypeVar
 
 from seatrial.drain.core import Core, Worker, flush_logs, log
 from seatrial.drain.hooks import Hook, ready
-from seatrial.drain.state import Event, Phase
+from seatrial.drain.sources import Source
+from seatrial.drain.state import FLUSH, Event, Phase
 
 T = TypeVar("T")
 LINGER = 1.0
 """Seconds that the main thread has to come back when all is done."""
+PATIENCE = 1.0
+"""Seconds that giving back a job may hold up the hooks."""
 POLL = 0.2
 """Seconds after which a take from a queue looks whether there is a stop, and the stop whether a worker is gone."""
 
@@ -39,6 +42,7 @@ class Life(Core):
         self._events: queue.SimpleQueue[tuple[Event, int]] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._returned = threading.Event()
+        self._giving: list[threading.Thread] = []
         self.closing = threading.Event()
         """Set when it is time to stop accepting."""
         self.ended = threading.Event()
@@ -90,20 +94,23 @@ class Life(Core):
 
     def jobs(
         self,
-        source: Iterable[T] | queue.Queue[T] | Callable[[], T | None],
+        source: Iterable[T] | queue.Queue[T] | Callable[[], T | None] | Source,
         *,
         give_back: Callable[[T], Any] | None = None,
         name: str = "",
     ) -> Iterator[T]:
         """The jobs of a source, until the stop: `for job in life.jobs(queue):`.
 
-        A source is a queue, an iterable, or a function that waits for one job and returns it, or None when there was
-        none; it must come back at least every second, for a thread can't be interrupted. The job in hand may finish;
-        when time runs out `give_back(job)` is called, although the thread may still be at it: the process ends next.
+        A source is a queue, an iterable, a function that waits for one job and returns it, or None when there was none
+        (it must come back at least every second, for a thread can't be interrupted), or a `sources.Source`. The job in
+        hand may finish; when time runs out `give_back(job)` is called, although the thread may still be at it: the
+        process ends next.
         """
         thread = threading.current_thread()
         worker = self._enrol(thread, Worker(name or thread.name))
         worker.give_back = give_back
+        if isinstance(source, Source):
+            worker.give_back = give_back or source.give_back
         take = _taker(source)
         try:
             while self._taking:
@@ -115,6 +122,8 @@ class Life(Core):
                 worker.job, worker.busy = job, True
                 yield job
                 worker.job, worker.busy = None, False
+                if isinstance(source, Source):
+                    source.done(job)
         finally:
             self._retire(thread)
 
@@ -165,16 +174,26 @@ class Life(Core):
         """They look by themselves: see POLL."""
 
     def _give_back(self) -> None:
+        """In threads of their own: a broker that hangs must not hold up the stop."""
         for worker in list(self.workers.values()):
-            job, give_back = worker.job, worker.give_back
-            if worker.busy and give_back is not None:
-                self._guarded(partial(give_back, job), f"giving back a job of {worker.name}")
-                log.warning("job of worker %s given back", worker.name)
+            if worker.busy and worker.give_back is not None:
+                give = partial(self._give_job_back, worker.name, worker.give_back, worker.job)
+                self._giving.append(threading.Thread(target=give, name="seatrial-give-back", daemon=True))
+                self._giving[-1].start()
+
+    def _give_job_back(self, name: str, give_back: Callable[[Any], Any], job: Any) -> None:
+        try:
+            give_back(job)
+        except Exception:
+            log.exception("the job of worker %s could not be given back", name)
+        else:
+            log.warning("job of worker %s given back", name)
 
     def _run_hooks(self) -> None:
         self._start(self._hooks_in_order, "hooks")
 
     def _hooks_in_order(self) -> None:
+        _join(self._giving, PATIENCE)
         begun: set[str] = set()
         done: set[str] = set()
         ended: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -205,6 +224,7 @@ class Life(Core):
         self._start(self._flush_then_post, "flush")
 
     def _flush_then_post(self) -> None:
+        _join(self._giving, FLUSH / 2)
         flush_logs()
         self._post(Event.FLUSHED)
 
@@ -220,8 +240,17 @@ class Life(Core):
 _END = object()
 
 
+def _join(threads: list[threading.Thread], seconds: float) -> None:
+    """Wait for all of these threads, no longer than this."""
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
 def _taker(source: Any) -> Callable[[], Any]:
     """How to take one job from a source: None where there is none for the moment, _END when there are no more."""
+    if isinstance(source, Source):
+        return source.take
     if hasattr(source, "get") and hasattr(source, "put"):
         return lambda: _taken(source)
     if callable(source):

@@ -6,7 +6,6 @@ app = Middleware(app, life, health=health)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from http.client import responses
 from typing import Any
 
 from seatrial.drain.health import Health, answer
@@ -59,6 +58,8 @@ class Middleware:
         return _Counted(body, life, key)
 
     def _checked(self, check: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        from http import HTTPStatus  # here: only this needs its sixty names
+
         assert self._health is not None
         status, body = answer(self._health, check, ready=self._life.ready)
         headers = [
@@ -66,7 +67,9 @@ class Middleware:
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
         ]
-        start_response(f"{status} {responses[status]}", headers + [CLOSE] * (self._life.stopping and self._announce))
+        start_response(
+            f"{status} {HTTPStatus(status).phrase}", headers + [CLOSE] * (self._life.stopping and self._announce)
+        )
         return [body]
 
 
