@@ -47,7 +47,7 @@ RULE = Rule(
     instead="services:\n  web:\n    build: .\n",
     check=per_service(NAME, Severity.WARNING, _look),
     fix_safety=FixSafety.SAFE,
-    fix_note="`init: true` is taken out; the init of the image stays.",
+    fix_note="`init: false` is written; the init of the image stays.",
     sources=("https://github.com/krallin/tini#subreaping",),
     bad=(
         Bad(
