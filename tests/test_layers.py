@@ -14,6 +14,7 @@ LAYERS: dict[str, tuple[set[str], str]] = {
     "model": (set(), "values that everyone speaks in must not pull anything in"),
     "files": ({"model"}, "text becomes a model; it knows nothing of running anything"),
     "check": ({"model"}, "a requirement is a pure function of the model"),
+    "audit": ({"model"}, "an adapter runs somebody's program and reads what it says; it knows no rules of ours"),
     "engine": ({"model"}, "an engine runs a service and decides nothing about verdicts"),
     "load": ({"model"}, "load knows connections and HTTP, never processes"),
     "drill": ({"model", "engine", "load"}, "a drill drives an engine and a load, and reads no files of the user's"),
@@ -21,7 +22,7 @@ LAYERS: dict[str, tuple[set[str], str]] = {
     "report": ({"model"}, "a report turns values into strings and never sees a process or a file"),
     "drain": (set(), "it sits in other people's services and brings nothing along"),
     "cli": (
-        {"model", "files", "check", "engine", "load", "drill", "project", "report"},
+        {"model", "files", "check", "audit", "engine", "load", "drill", "project", "report"},
         "the command line puts the others together",
     ),
 }

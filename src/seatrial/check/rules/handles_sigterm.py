@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import launch, source
-from seatrial.check.interface import Bad, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.place import Sourced
@@ -98,6 +98,8 @@ RULE = Rule(
     instead=_SERVER + _HANDLER,
     check=per_service(NAME, Severity.WARNING, _look, Confidence.MEDIUM),
     confidence=Confidence.MEDIUM,
+    fix_safety=FixSafety.UNSAFE,
+    fix_note="What has to end before the program may is known to its author.",
     sources=(
         "https://man7.org/linux/man-pages/man7/pid_namespaces.7.html",
         "https://nodejs.org/api/process.html#signal-events",
