@@ -237,3 +237,15 @@ def test_the_value_can_be_pickled_and_compared() -> None:
 def test_a_file_without_a_word_of_interest_is_not_parsed_but_its_imports_are_known() -> None:
     facts = facts_of('import { a } from "./a"\nexport const b = a + 1\n')
     assert [each.module for each in facts.imports] == ["./a"] and not facts.skipped
+
+
+def test_a_log_file_that_a_setting_asks_for_is_conditional() -> None:
+    first, second = facts_of(
+        'if (process.env.LOG_FILE) {\n  fs.createWriteStream("a.log")\n}\nif (x) {\n  // production\n'
+        '  fs.createWriteStream("b.log")\n}\n'
+    ).log_files
+    assert first.conditional and not second.conditional
+
+
+def test_a_fatal_handler_for_development_is_none() -> None:
+    assert facts_of("if (process.env.NODE_ENV === 'test') process.on('uncaughtException', f)").fatal_handlers == ()

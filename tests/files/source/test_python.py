@@ -96,3 +96,13 @@ def test_imports_are_read_in_all_their_forms() -> None:
     sure = [each.module for each in facts.imports if not each.optional]
     assert sure == [".e", "g", "a.b", "d"]
     assert facts.is_dynamic
+
+
+def test_what_a_condition_decides_is_told() -> None:
+    text = (
+        "from flask import Flask\nimport logging\nif kind == 'dev':\n    logging.basicConfig()\n    app.run()\n"
+        "if __name__ == '__main__':\n    app.run()\n"
+    )
+    facts = facts_of(text)
+    assert [server.conditional for server in facts.servers] == [True, False]
+    assert facts.loggers == ()

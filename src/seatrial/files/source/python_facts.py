@@ -214,7 +214,8 @@ def prints(scan: Scan) -> tuple[tuple[Place, ...], int]:
 def loggers(scan: Scan) -> Iterator[Logger]:
     """The loggers that are set up here."""
     for call in scan.calls:
-        if call.name == "logging.basicConfig":
+        is_chosen = any("__name__" not in text for text in scan.conditions_around(call.start))
+        if call.name == "logging.basicConfig" and not is_chosen:
             yield Logger("logging", scan.head(call), None if "handlers" in call.keywords() else False)
         elif call.name in ("structlog.configure", "jsonlogger.JsonFormatter", "JsonFormatter"):
             yield Logger(call.name, scan.head(call), True)

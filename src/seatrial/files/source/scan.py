@@ -140,7 +140,8 @@ class Scan:
         last = bisect_right(self.conditions, (at, len(self.data) + 1))
         for start, end in self.conditions[max(0, last - _MAX_LEVELS) : last]:
             if start <= at < end:
-                yield self.data[start : start + _MAX_NAME].decode("utf-8", "replace")
+                head = self.data[start : min(end, start + _MAX_NAME)]
+                yield head.partition(b"\n")[0].partition(b"{")[0].decode("utf-8", "replace")
 
     def waits_before(self, start: int, at: int) -> bool:
         """Whether an `await` begins between these bytes."""
