@@ -147,10 +147,9 @@ static void flush(void)
     out_length = 0;
 }
 
-static bool open_journal(int flags)
+static bool open_journal(void)
 {
-    int all = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | flags;
-    while ((journal.file = openat(journal.directory, journal.name, all, 0640)) < 0) {
+    while ((journal.file = openat(journal.directory, journal.name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640)) < 0) {
         if (errno != ENOSPC && errno != EDQUOT) return false;
         wait_meanwhile(-1, 0, RETRY_MS);
     }
@@ -159,8 +158,23 @@ static bool open_journal(int flags)
     return true;
 }
 
+/* The log's own file gives up its name, or with one file is removed. On a full disk even a new name may find no room. The lock is let go
+ * meanwhile: to compress makes room. Returns an errno. */
+static int move_away(const char *to)
+{
+    while (journal.max_file > 1 ? renameat(journal.directory, journal.name, journal.directory, to) : unlinkat(journal.directory, journal.name, 0)) {
+        if (errno == ENOENT) break; /* somebody removed it */
+        if (errno != ENOSPC && errno != EDQUOT) return errno;
+        flock(journal.directory, LOCK_UN);
+        wait_meanwhile(-1, 0, RETRY_MS);
+        flock(journal.directory, LOCK_EX);
+    }
+    return 0;
+}
+
 /* file → file.1 → … → file.(N-1), compressed ones too; with one file it begins anew. Compressing is the owner's work, which takes the lock of
- * the directory for the moment in which it puts the compressed file in the other's place. */
+ * the directory for the moment in which it puts the compressed file in the other's place. A file that can't be moved is gone on with, and
+ * moved when as much again has been written: nothing is ever cut off. */
 static void rotate(void)
 {
     char from[300], to[300];
@@ -168,18 +182,20 @@ static void rotate(void)
     close(journal.file);
     flock(journal.directory, LOCK_EX);
     for (int i = journal.max_file - 1; i > 0; i--) {
-        for (int packed = 0; packed < 2; packed++) {
+        for (int packed = 1; packed >= 0; packed--) {
             const char *ending = packed ? ".gz" : "";
             snprintf(to, sizeof to, "%.240s.%d%s", journal.name, i, ending);
             unlinkat(journal.directory, to, 0);
-            snprintf(from, sizeof from, i > 1 ? "%.240s.%d%s" : "%.240s", journal.name, i - 1, ending);
-            if (i > 1 || !packed) renameat(journal.directory, from, journal.directory, to);
+            snprintf(from, sizeof from, "%.240s.%d%s", journal.name, i - 1, ending);
+            if (i > 1) renameat(journal.directory, from, journal.directory, to);
         }
     }
-    if (journal.max_file == 1) unlinkat(journal.directory, journal.name, 0);
+    int error = move_away(to);
     flock(journal.directory, LOCK_UN);
-    if (open_journal(O_TRUNC)) tell("log-rotated %.240s\n", journal.name);
-    else tell("log-error %d %.240s\n", errno, journal.name);
+    bool is_open = open_journal();
+    if (error || !is_open) tell("log-error %d %.240s\n", error ? error : errno, journal.name);
+    else tell("log-rotated %.240s\n", journal.name);
+    if (error) journal.size = 0;
 }
 
 /* One record: rotation is decided before it, so that a file may exceed the limit by one and none is ever split. */

@@ -6,14 +6,17 @@
  * that is wide enough to find --contains in, so an endless one costs no memory. It must never speak TLS: that needs a library and
  * certificates, and a health check on the loopback needs neither.
  */
+#include "addresses.h"
 #include "freestanding.h"
 #include <asm/poll.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/prctl.h>
 #include <linux/un.h>
 #define MSG_NOSIGNAL 0x4000
 
 enum { STATUSES = 600, MAX_HEADERS = 32, WINDOW = 8192, LONGEST_LINE = 8000, LONGEST_MESSAGE = 900 };
+enum { REAP_MS = 200 };
 enum { MOST_HEADER_BYTES = 1 << 18, LARGEST = 16 << 20 };
 
 static struct {
@@ -72,52 +75,6 @@ static void wait_ready(long descriptor, short events, const char *doing) {
 }
 
 /* Addresses --------------------------------------------------------------------------------------------------------------------------- */
-static bool parse_v4(const char *at, size_t length, unsigned char *bytes) {
-    const char *end = at + length;
-    for (int part = 0; part < 4; part++) {
-        long value = at < end ? take_number(&at, 255) : -1;
-        if (value < 0 || at > end || (part < 3 ? at >= end || *at++ != '.' : at != end)) return false;
-        bytes[part] = (unsigned char)value;
-    }
-    return true;
-}
-
-/* Groups of up to four hexadecimal digits, once "::" for the zeros in between; an IPv4 address may take the last two groups. */
-static bool parse_v6(const char *at, size_t length, unsigned char *bytes) {
-    const char *end = at + length;
-    unsigned char tail[16] = {0};
-    memset(bytes, 0, 16);
-    int head_length = 0, tail_length = 0;
-    bool gap = false;
-    if (length >= 2 && at[0] == ':' && at[1] == ':') gap = true, at += 2;
-    while (at < end && head_length + tail_length < 16) {
-        unsigned char *to = gap ? tail + tail_length : bytes + head_length;
-        unsigned value = 0, digits = 0;
-        if (head_length + tail_length <= 12 && parse_v4(at, (size_t)(end - at), to)) {
-            *(gap ? &tail_length : &head_length) += 4;
-            at = end;
-            break;
-        }
-        for (; at < end && digits < 5; at++, digits++) {
-            int lower = *at | 32, digit = *at >= '0' && *at <= '9' ? *at - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-            if (digit < 0) break;
-            value = value << 4 | (unsigned)digit;
-        }
-        if (digits < 1 || digits > 4) return false;
-        to[0] = (unsigned char)(value >> 8), to[1] = (unsigned char)value;
-        *(gap ? &tail_length : &head_length) += 2;
-        if (at == end) break;
-        if (*at++ != ':' || at == end) return false;
-        if (*at == ':') {
-            if (gap) return false;
-            gap = true, at++;
-        }
-    }
-    if (at != end || (gap ? head_length + tail_length > 14 : head_length != 16)) return false;
-    for (int byte = 0; byte < tail_length; byte++) bytes[16 - tail_length + byte] = tail[byte];
-    return true;
-}
-
 /* A name of /etc/hosts; there is no DNS: what a container checks is itself. */
 static bool find_host(const struct target *target, unsigned char *v6, unsigned char *v4, bool *is_v6) {
     static char hosts[16384];
@@ -404,6 +361,17 @@ static void run_command(void) {
     for (;;) SYSCALL(exit_group, error == -ENOENT ? 127 : 126);
 }
 
+/* Its whole group, and nobody is left to a PID 1 that may not reap: what it had started becomes ours first. But not for long. */
+static void kill_command(long child, const unsigned long *child_signal) {
+    long until = now_ms() + REAP_MS;
+    SYSCALL(prctl, PR_SET_CHILD_SUBREAPER, 1);
+    SYSCALL(kill, -child, SIGKILL);
+    while (SYSCALL(wait4, -1, 0, WNOHANG, 0) >= 0 && now_ms() < until) {
+        struct __kernel_timespec rest = {0, REAP_MS / 4 * 1000000};
+        SYSCALL(rt_sigtimedwait, child_signal, 0, &rest, 8);
+    }
+}
+
 static void check_command(void) {
     struct action reset = {0};
     unsigned long child_signal = 1UL << (SIGCHLD - 1);
@@ -419,7 +387,7 @@ static void check_command(void) {
             SYSCALL(rt_sigtimedwait, &child_signal, 0, &rest, 8);
             continue;
         }
-        SYSCALL(kill, -child, SIGKILL);
+        kill_command(child, &child_signal);
         verdict(false, "%s timed out and was killed", probe.command[0]);
     }
     if (status & 0x7f) verdict(false, "%s was ended by %s", probe.command[0], signal_name(status & 0x7f));

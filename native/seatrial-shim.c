@@ -37,7 +37,10 @@
 
 #include "description.h"
 #include "json-file.h"
+#include "exit-record.h"
 #include "steps.h"
+
+#define NAMESPACES (0x7e020000UL) /* the CLONE_NEW* of clone(2); its other flags would share our memory with the child */
 
 enum {
     CGROUPS_MAX = 16,
@@ -80,7 +83,7 @@ static void __attribute__((noreturn)) fail(const char *step, int number, const c
 static const struct known { const char *name; int words; int (*run)(char **); int about; } known[] = {
     { "argv", 2, NULL, 1 }, { "environment", 1, NULL, 0 }, { "namespaces", 2, NULL, 1 }, { "enter", 3, NULL, 1 }, { "map", 3, NULL, 1 },
     { "cgroup", 2, NULL, 1 }, { "state", 2, NULL, 1 }, { "log", 5, NULL, 1 }, { "output", 3, NULL, 1 }, { "copy", 3, NULL, 1 },
-    { "owner", 3, NULL, 1 }, { "hold", 1, NULL, 0 }, { "oom", 2, NULL, 1 }, { "remove", 2, NULL, 1 },
+    { "owner", 3, NULL, 1 }, { "hold", 1, NULL, 0 }, { "late", 1, NULL, 0 }, { "oom", 2, NULL, 1 }, { "remove", 2, NULL, 1 },
     { "input", 2, NULL, 1 }, { "given", 2, NULL, 1 },
     { "mount", 6, step_mount, 2 }, { "unmount", 2, step_unmount, 1 }, { "directory", 3, step_directory, 1 }, { "file", 4, step_file, 1 },
     { "write", 3, step_write, 1 }, { "symlink", 3, step_symlink, 2 }, { "install", 4, step_install, 2 }, { "unlink", 2, step_unlink, 1 },
@@ -157,17 +160,22 @@ static int execute(char **argv, char **environment, const char *path)
     return result;
 }
 
+static struct { int pid, state, owner; bool abandoned; double started; } instance = { .state = -1, .owner = -1 };
+
 static void __attribute__((noreturn)) child(int go, const int ends[2])
 {
     char released, *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **environment = find("environment") + 1;
     while (read(go, &released, 1) != 1) if (errno != EINTR) _exit(REFUSED); /* the shim is gone before we began */
     int input = find("input") ? (int)number(value("input", "")) : open("/dev/null", O_RDONLY | O_CLOEXEC);
     setsid();
-    for (int i = 0; i < 2 && find("user"); i++) { /* so that the user may open /dev/stdout */
+    struct stat output;
+    for (int i = 0; i < 2 && find("user"); i++) { /* so that the user may open /dev/stdout; a file or a terminal stays its owner's */
+        if (fstat(ends[i], &output) || !S_ISFIFO(output.st_mode)) continue;
         if (fchown(ends[i], (uid_t)number(value("user", "")), (gid_t)-1)) continue;
     }
     for (int i = 0; i < record_count; i++) carry_out(&records[i]);
     for (char **each = environment; *each; each++) if (!strncmp(*each, "PATH=", 5)) path = *each + 5;
+    if (find("late") && read(instance.owner, &released, 1) != 1) fail("late", EPIPE, "nobody lets it begin");
     if (settle_descriptors(input, ends)) fail("descriptors", errno, "dup");
     reset_signals();
     int error = execute(find("argv") + 1, environment, path);
@@ -180,59 +188,19 @@ static void open_log(void)
     char **log = find("log"); /* directory, name, max-size, max-file, attributes */
     if (!log) return;
     journal.name = log[2];
-    journal.max_size = strtoll(log[3], NULL, 10);
+    journal.max_size = number(log[3]);
     journal.max_file = (int)number(log[4]);
     journal.attributes = log[5] ? log[5] : "";
     if (journal.max_file < 1 || strlen(journal.name) > 240 || strlen(journal.attributes) > ATTRIBUTES_MAX) fail("log", EINVAL, journal.name);
     journal.directory = open(log[1], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     if (journal.directory < 0) fail("log", errno, log[1]);
-    if (!open_journal(0)) fail("log", errno, journal.name);
+    if (!open_journal()) fail("log", errno, journal.name);
 }
 
 /* ---- the life of the instance --------------------------------------------------------------------------------------------------------- */
 
 enum { OUTPUT, ERRORS, SIGNALS, OWNER, WATCHED };
 static struct pollfd watched[WATCHED] = { { -1, POLLIN, 0 }, { -1, POLLIN, 0 }, { -1, POLLIN, 0 }, { -1, POLLIN, 0 } };
-static struct { int pid, state, owner; bool abandoned; double started; } instance = { .state = -1, .owner = -1 };
-
-static double clock_now(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* The number after "oom_kill " in memory.events (v2) or memory.oom_control (v1): the counter is the truth, events may be late. */
-static long oom_kills(void)
-{
-    char content[1024];
-    int file = open(value("oom", "/nonexistent"), O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? -1 : read(file, content, sizeof content - 1);
-    if (file >= 0) close(file);
-    content[length > 0 ? length : 0] = 0;
-    const char *found = strstr(content, "oom_kill ");
-    return found ? strtol(found + 9, NULL, 10) : 0;
-}
-
-/* The exit record: written beside and renamed, so that a reader sees all of it or nothing. */
-static void keep_exit(int status)
-{
-    struct rusage used;
-    getrusage(RUSAGE_CHILDREN, &used);
-    int killed = WIFSIGNALED(status) ? WTERMSIG(status) : 0, code = killed ? 128 + killed : WEXITSTATUS(status);
-    char line[512];
-    snprintf(line, sizeof line,
-             "{\"version\":1,\"code\":%d,\"signal\":%d,\"oom_kills\":%ld,\"started\":%.6f,\"ended\":%.6f,\"monotonic\":%.6f,"
-             "\"user_seconds\":%ld.%06ld,\"system_seconds\":%ld.%06ld,\"max_resident_kb\":%ld}\n",
-             code, killed, oom_kills(), instance.started, clock_now(CLOCK_REALTIME), clock_now(CLOCK_MONOTONIC), (long)used.ru_utime.tv_sec,
-             (long)used.ru_utime.tv_usec, (long)used.ru_stime.tv_sec, (long)used.ru_stime.tv_usec, used.ru_maxrss);
-    if (instance.state >= 0) {
-        int file = openat(instance.state, "exit.part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-        if (file >= 0) { put(file, line, strlen(line)); fsync(file); close(file); }
-        if (file < 0 || renameat(instance.state, "exit.part", instance.state, "exit")) tell("record-error %d exit\n", errno);
-    }
-    tell("exited %s", line);
-}
 
 /* Looked at while the log waits for space, too: a full disk must not hide that the instance or its owner has ended. */
 static void notice_ends(bool is_signal, bool is_owner)
@@ -242,7 +210,7 @@ static void notice_ends(bool is_signal, bool is_owner)
     if (is_signal && read(watched[SIGNALS].fd, &caught, sizeof caught) > 0 && waitpid(instance.pid, &status, WNOHANG) == instance.pid) {
         close(watched[SIGNALS].fd);
         watched[SIGNALS].fd = -1;
-        keep_exit(status);
+        keep_exit(instance.state, instance.started, status);
     }
     char ignored[64];
     if (is_owner && read(watched[OWNER].fd, ignored, sizeof ignored) <= 0) { /* nobody will ask about this instance any more */
@@ -301,7 +269,8 @@ static void make_output(int ends[2])
 static int start_child(int *status)
 {
     int go[2], told[2], ends[2];
-    unsigned long flags = strtoul(value("namespaces", "0"), NULL, 0);
+    unsigned long flags = (unsigned long)number(value("namespaces", "0"));
+    if (flags & ~NAMESPACES) fail("namespaces", EINVAL, value("namespaces", ""));
     make_output(ends);
     if (pipe2(go, O_CLOEXEC) || pipe2(told, O_CLOEXEC)) fail("pipe", errno, "go");
     instance.pid = (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0UL);
@@ -371,7 +340,6 @@ static bool is_started(int go, int status)
 {
     char said[1024];
     bool failed = false;
-    instance.started = clock_now(CLOCK_REALTIME);
     if (write(go, "", 1) != 1) fail("release", errno, "");
     close(go);
     for (ssize_t length = 1; length;) {
@@ -383,6 +351,7 @@ static bool is_started(int go, int status)
         if (poll(&(struct pollfd){ report, POLLOUT, 0 }, 1, 0) == 1 && write(report, said, (size_t)(length - !said[length - 1])) < 0) continue;
     }
     close(status);
+    instance.started = clock_now(CLOCK_REALTIME);
     if (!failed) tell("started %d %.6f\n", instance.pid, clock_now(CLOCK_MONOTONIC));
     return !failed;
 }
@@ -420,6 +389,7 @@ static void give_up(void)
         kill(instance.pid, SIGKILL);
         waitpid(instance.pid, NULL, 0);
     }
+    if (instance.state >= 0) unlinkat(instance.state, "exit.part", 0);
     remove_all();
     _exit(REFUSED);
 }
@@ -443,12 +413,13 @@ static void open_all(void)
     fcntl(report, F_SETFD, FD_CLOEXEC);
     if (owner) fcntl(instance.owner = (int)number(owner[1]), F_SETFD, FD_CLOEXEC);
     if (owner && strcmp(owner[2], "stay")) watched[OWNER].fd = instance.owner;
-    if (find("hold") && !owner) fail("description", EINVAL, "hold needs an owner");
+    if ((find("hold") || find("late")) && !owner) fail("description", EINVAL, "hold needs an owner");
     for (int i = OUTPUT; i <= ERRORS; i++) {
         streams[i].copy = copy ? (int)number(copy[1 + i]) : -1;
         if (copy) fcntl(streams[i].copy, F_SETFD, FD_CLOEXEC);
     }
     if (find("state") && (instance.state = open(value("state", ""), O_DIRECTORY | O_RDONLY | O_CLOEXEC)) < 0) fail("state", errno, value("state", ""));
+    if (instance.state >= 0) reserve_exit(instance.state);
     open_log();
     open_doors();
     enter_namespaces();
@@ -479,7 +450,7 @@ int main(int argc, char **argv)
     if (!started) {
         int code;
         waitpid(instance.pid, &code, 0);
-        if (WIFEXITED(code) && WEXITSTATUS(code) != REFUSED) keep_exit(code); /* it is an end like another that the command can't be run */
+        if (WIFEXITED(code) && WEXITSTATUS(code) != REFUSED) keep_exit(instance.state, instance.started, code); /* it is an end like another that the command can't be run */
         instance.pid = 0;
         give_up();
     }

@@ -141,7 +141,7 @@ static int step_user(char **w)
 /* Drop from the bounding set what the mask lacks, and keep what it has across the change of user (PR_SET_KEEPCAPS). */
 static int step_bound(char **w)
 {
-    unsigned long long kept = strtoull(w[1], NULL, 0);
+    unsigned long kept = (unsigned long)number(w[1]);
     for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++) {
         if (!(kept >> capability & 1) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)) return -1;
     }
@@ -153,7 +153,7 @@ static int step_capabilities(char **w)
 {
     struct { uint32_t effective, permitted, inheritable; } data[2]; /* version 3: low and high words */
     struct { uint32_t version; int pid; } header = { 0x20080522, 0 };
-    unsigned long long mask = strtoull(w[1], NULL, 0);
+    unsigned long mask = (unsigned long)number(w[1]);
     if (syscall(SYS_capget, &header, data)) return -1;
     for (int half = 0; half < 2; half++) {
         data[half].permitted &= (uint32_t)(mask >> 32 * half);

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .native_programs import children_of, eventually, status_of
+from .native_programs import ROOT, children_of, eventually, status_of
 
 FORWARDED = [n for n in range(1, 65) if n not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, 32, 33)]
 
@@ -359,18 +360,14 @@ def test_a_closed_standard_error_harms_nobody(start):
 
 
 @pytest.mark.slow
-def test_the_same_source_gives_the_same_bytes(native_build, tmp_path):
-    root = Path(__file__).resolve().parents[2]
-    for place in ("a", "b"):
-        subprocess.run(
-            [
-                "make",
-                "-s",
-                "-C",
-                str(root / "native"),
-                f"BUILD={tmp_path / place}",
-                str(tmp_path / place / "seatrial-init"),
-            ],
-            check=True,
-        )
-    assert (tmp_path / "a" / "seatrial-init").read_bytes() == (tmp_path / "b" / "seatrial-init").read_bytes()
+@pytest.mark.parametrize("name", ["seatrial-init", "seatrial-probe", "seatrial-shim"])
+def test_the_same_source_gives_the_same_bytes_wherever_it_lies(native_build, tmp_path, name):
+    made = []
+    for place in (tmp_path / "a", tmp_path / "another-place-of-a-longer-name" / "b"):
+        shutil.copytree(ROOT / "native", place / "native", ignore=shutil.ignore_patterns("build"))
+        (place / "src" / "seatrial").mkdir(parents=True)
+        shutil.copy(ROOT / "src" / "seatrial" / "__init__.py", place / "src" / "seatrial")
+        target = place / "native" / "build" / name
+        subprocess.run(["make", "-s", "-C", str(place / "native"), str(target)], check=True)
+        made.append(target.read_bytes())
+    assert made[0] == made[1]

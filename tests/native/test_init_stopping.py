@@ -93,6 +93,15 @@ def test_killing_reaches_who_left_the_group(start, as_pid_1):
     assert program.code() == 137
 
 
+def test_a_command_that_ended_in_time_keeps_its_code_though_another_was_killed(start, as_pid_1):
+    options = ("-s", "--kill-after=60ms")
+    program = start(*options, "sh", "-c", f"{start.speaker} & exec {start.speaker} 15=5", as_pid_1=as_pid_1)
+    program.ready(), program.ready()
+    program.send(signal.SIGTERM)
+    assert program.wait_line("still alive").count("speaker (") == 1
+    assert program.code() == 5
+
+
 @pytest.mark.slow
 def test_pid_1_that_may_not_kill_says_so_and_ends_with_137(start, needs_pid_1):
     if os.geteuid() != 0:

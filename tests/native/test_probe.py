@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.native.native_programs import RUNNER, eventually
+from tests.native.native_programs import NAMESPACE, RUNNER, eventually
 from tests.requirements import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -309,6 +310,21 @@ def test_a_command_that_does_not_end_is_killed_with_its_children(probe):
     pid = int(result.stdout.split()[0])
     assert result.returncode == 1 and "timed out and was killed" in result.stdout
     eventually(lambda: has_ended(pid))
+
+
+NEVER_REAPS = """
+import pathlib, subprocess, sys
+subprocess.run(sys.argv[1:], timeout=30)
+states = [each.read_text().rpartition(")")[2].split()[0] for each in pathlib.Path("/proc").glob("[0-9]*/stat")]
+print(states.count("Z"))
+"""
+
+
+def test_a_command_that_is_killed_leaves_no_zombie_to_a_pid_1_that_does_not_reap(start, needs_pid_1):
+    probe = [*start.command("seatrial-probe"), "-q", "--timeout", "80ms", "exec", "--", "sh", "-c"]
+    command = [*NAMESPACE, sys.executable, "-c", NEVER_REAPS, *probe, "sleep 1000 & wait"]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=start.environment())
+    assert result.stdout.splitlines()[-1] == "0", result
 
 
 def has_ended(pid: int) -> bool:

@@ -191,6 +191,20 @@ def test_one_file_alone_begins_anew(start: Callable[..., Running], tmp_path: Pat
     assert int(records(tmp_path / "log")[-1]["log"]) == 2000
 
 
+def test_log_that_cannot_be_moved_is_gone_on_with(start: Callable[..., Running], tmp_path: Path) -> None:
+    (tmp_path / "log.1" / "below").mkdir(parents=True)
+    told = start(shell("seq 1 2000", tmp_path, limit=20_000, files=2)).told()
+    assert "log-error" in told and "log-rotated" not in told and told.endswith("done\n")
+    assert [int(r["log"]) for r in records(tmp_path / "log")] == list(range(1, 2001))
+
+
+def test_log_that_somebody_removed_begins_anew(start: Callable[..., Running], tmp_path: Path) -> None:
+    line = f"seq 1 10; while ! test -s log; do :; done; rm {tmp_path}/log; seq 11 1000"
+    told = start(shell(line, tmp_path, ("chdir", tmp_path), limit=20_000, files=2)).told()
+    assert "log-rotated" in told and "log-error" not in told
+    assert int(records(tmp_path / "log")[-1]["log"]) == 1000
+
+
 def test_compressed_files_are_moved_along(start: Callable[..., Running], tmp_path: Path) -> None:
     (tmp_path / "log.1.gz").write_bytes(b"packed")
     start(shell("seq 1 400", tmp_path, limit=20_000, files=4)).told()
@@ -228,15 +242,18 @@ def test_full_disk_holds_the_service_back_and_loses_nothing(start: Callable[...,
     assert [int(r["log"]) for r in records(full_disk / "log")] == list(range(1, 10_001))
 
 
+@pytest.mark.parametrize("state", ["another disk", "the full disk"])
 def test_full_disk_does_not_hide_the_end_of_the_instance(
-    start: Callable[..., Running], full_disk: Path, tmp_path: Path
+    start: Callable[..., Running], full_disk: Path, tmp_path: Path, state: str
 ) -> None:
+    kept = full_disk if state == "the full disk" else tmp_path
     log: Record = ("log", full_disk, "log", -1, 1)
     command: Record = ("argv", "sh", "-c", "seq 1 10000; exec sleep 1000")
-    running = start(description([("state", tmp_path), log, command, ("environment", PATH)]))
+    running = start(description([("state", kept), log, command, ("environment", PATH)]))
     os.kill(int(running.until(b"log-full").split()[1]), signal.SIGKILL)
     assert b"log-full" in running.until(b"exited")
-    assert json.loads((tmp_path / "exit").read_text())["signal"] == signal.SIGKILL
+    assert json.loads((kept / "exit").read_text())["signal"] == signal.SIGKILL
+    assert not (kept / "exit.part").exists()
     (full_disk / "ballast").unlink()
     assert running.told().endswith("done\n")
 
@@ -325,6 +342,11 @@ def test_steps_build_the_world_in_their_order(start: Callable[..., Running], tmp
         ([("moun", "x"), ("argv", "true"), ("environment",)], "error description 38 moun"),
         ([("mount", "x"), ("argv", "true"), ("environment",)], "error description 22 mount"),
         ([("umask", "many"), ("argv", "true"), ("environment",)], "error description 22 many"),
+        ([("namespaces", "many"), ("argv", "true"), ("environment",)], "error description 22 many"),
+        ([("namespaces", "0x100"), ("argv", "true"), ("environment",)], "error namespaces 22 0x100"),
+        ([("capabilities", "all"), ("argv", "true"), ("environment",)], "error description 22 all"),
+        ([("bound", "all"), ("argv", "true"), ("environment",)], "error description 22 all"),
+        ([("log", "/tmp", "log", "10k", 1), ("argv", "true"), ("environment",)], "error description 22 10k"),
         ([("?state", "/"), ("argv", "true"), ("environment",)], "error description 38 ?state"),
         ([("hold",), ("argv", "true"), ("environment",)], "error description 22 hold"),
         ([("remove",), ("argv", "true"), ("environment",)], "error description 22 remove"),
@@ -555,6 +577,16 @@ def test_output_may_be_given_and_is_nobody_elses_then(start: Callable[..., Runni
         assert stream.read() == b""
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_file_that_is_given_as_output_stays_its_owners(start: Callable[..., Running], tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        given: Record = ("output", out.fileno(), err.fileno())
+        raw = description([given, ("user", 65534), ("argv", "id", "-u"), ("environment", PATH)])
+        start(raw, pass_fds=(out.fileno(), err.fileno())).told()
+    assert (tmp_path / "out").read_bytes() == b"65534\n"
+    assert (tmp_path / "out").stat().st_uid == 0
+
+
 def test_copy_ends_when_the_stream_does(start: Callable[..., Running], tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.mkfifo(tmp_path / "fifo")
@@ -648,3 +680,51 @@ def test_no_description_crashes_it(start: Callable[..., Running], raw: bytes) ->
     running = start(raw)
     running.told()
     assert running.process.returncode == 70
+
+
+SETTINGS = (
+    "argv",
+    "environment",
+    "namespaces",
+    "map",
+    "cgroup",
+    "state",
+    "log",
+    "output",
+    "copy",
+    "owner",
+    "oom",
+    "given",
+)
+STEPS = (
+    "umask",
+    "limit",
+    "chdir",
+    "bound",
+    "capabilities",
+    "groups",
+    "group",
+    "user",
+    "no-new-privileges",
+    "parent-death",
+)
+NASTY = ("", "0", "1", "-1", "07", "0x", "1 ", "many", "=", "9" * 30, "/nope", "true", "a" * 5000, "\ufffd")
+"""Such that nothing outside is changed by them, whatever they are put together to. No descriptor has such a number."""
+nasty_records = st.tuples(
+    st.sampled_from(("", "", "?", "|", "|?", "??")),
+    st.sampled_from(SETTINGS + STEPS),
+    st.lists(st.sampled_from(NASTY[6:]), max_size=6),
+).map(lambda parts: (parts[0] + parts[1], *parts[2]))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    records=st.lists(nasty_records, max_size=6), numbers=st.lists(st.sampled_from(NASTY[:9]), min_size=2, max_size=3)
+)
+def test_no_record_crashes_it(
+    start: Callable[..., Running], tmp_path: Path, records: list[Record], numbers: list[str]
+) -> None:
+    log: Record = ("log", tmp_path, "log", *numbers)
+    running = start(description([*records, log, ("argv", "true"), ("environment", PATH)]))
+    told = running.told().splitlines()
+    assert told and told[-1].split()[0] in {"done", "error", "exited"}, told

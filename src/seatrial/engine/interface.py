@@ -53,7 +53,9 @@ class StartOptions:
     `environment` is added to the service's own (over it). `init` overrides the service's wish where not None.
     `on_output` is called in the event loop's thread for each piece of output, in order per stream. `network` is "own"
     (a loopback that nobody else sees) or "host" (the machine's own); `hosts` are names with their addresses that the
-    instance finds besides.
+    instance finds besides. `inherited` are descriptors that it gets from 3 on. `lasting`: what it writes to its
+    binds stays; else it is forgotten, and the host's files never change. `gate`: everything is made ready, and the
+    command is executed when this is set (only for an instance that is kept and stays).
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +63,9 @@ class StartOptions:
     on_output: Callable[[Output], None] = _drop
     network: str = "own"
     hosts: Mapping[str, str] = field(default_factory=dict)
+    inherited: tuple[int, ...] = ()
+    lasting: bool = False
+    gate: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -25,7 +26,7 @@ from seatrial.engine.native.keeping import Keeping, Log, adopt
 from seatrial.model.service import Service
 
 from .conftest import DEADLINE, PYTHON, Trial, needs_root, service
-from .test_nothing_is_left import LIMITS, Traces, hold, is_alive, let_go, traces
+from .test_nothing_is_left import LIMITS, Traces, descriptors, hold, is_alive, let_go, traces
 
 LOG = "json.log"
 COUNTER = """
@@ -45,15 +46,28 @@ sys.exit(7)
 """Says numbers in order until SIGTERM, then how many, and ends with 7."""
 
 
+def unpacked(state: Path) -> list[str]:
+    """The rotated files that are not compressed."""
+    return [path.name for path in state.glob(f"{LOG}.[0-9]*") if path.suffix != ".gz"]
+
+
 def said(state: Path) -> list[str]:
-    """All that the log has, compressed and rotated files first."""
-    numbers = sorted({int(path.name.split(".")[2]) for path in state.glob(f"{LOG}.[0-9]*")}, reverse=True)
-    text = b""
-    for number in numbers:
-        packed = state / f"{LOG}.{number}.gz"
-        text += gzip.decompress(packed.read_bytes()) if packed.exists() else (state / f"{LOG}.{number}").read_bytes()
-    text += (state / LOG).read_bytes()
-    return [json.loads(line)["log"].rstrip("\n") for line in text.splitlines()]
+    """All that the log has, compressed and rotated files first. Nobody moves a file meanwhile: who does takes the lock
+    of the directory. But right after a rotation there may be no current file, and its last line may be half written."""
+    lock = os.open(state, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        numbers = {int(path.name.split(".")[2]) for path in state.glob(f"{LOG}.[0-9]*")}
+        text = b""
+        for number in sorted(numbers, reverse=True):
+            plain, packed = state / f"{LOG}.{number}", state / f"{LOG}.{number}.gz"
+            text += plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+        with contextlib.suppress(FileNotFoundError):
+            text += (state / LOG).read_bytes()
+    finally:
+        os.close(lock)
+    whole = text[: text.rfind(b"\n") + 1]
+    return [json.loads(line)["log"].rstrip("\n") for line in whole.splitlines()]
 
 
 def is_complete(lines: list[str]) -> bool:
@@ -146,7 +160,7 @@ def test_starter_is_killed_and_the_next_one_adopts_with_nothing_lost(project: Pa
             await stopped(instance)
         assert found.left() == []
         assert is_complete(said(state))
-        assert rotation.rotated(state, LOG) == [], "all rotated files are compressed"
+        assert unpacked(state) == [], "all rotated files are compressed"
         assert json.loads((state / "exit").read_text())["code"] == 7
 
     with orphaned(project, state) as found:
@@ -211,6 +225,21 @@ def test_starts_of_others_leave_an_orphaned_instance_alone_and_closing_it_leaves
 
 
 @pytest.mark.slow
+def test_instance_that_cannot_be_heard_is_not_adopted_and_nothing_stays_open(project: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+
+    async def trial() -> None:
+        before = descriptors()
+        (state / "report").unlink()
+        with pytest.raises(StartError, match="report"):
+            await adopt(str(state))
+        assert descriptors() == before
+
+    with orphaned(project, state):
+        asyncio.run(trial())
+
+
+@pytest.mark.slow
 def test_released_instance_lives_on_and_is_adopted_again(project: Path, tmp_path: Path) -> None:
     kept = Keeping(str(tmp_path / "state"), stay=True)
 
@@ -250,7 +279,7 @@ def test_kept_instance_has_log_and_output_and_ends_with_its_owner(project: Path,
     let_go()
     assert said(tmp_path / "state") == trial.text().split("\n")[:-1]
     assert len(list((tmp_path / "state").glob("*.gz"))) >= 2
-    assert not list((tmp_path / "state").glob(".*part"))
+    assert not (tmp_path / "state" / f".{LOG}.gz").exists(), "half a file"
 
 
 @pytest.mark.slow
@@ -266,7 +295,7 @@ def test_command_that_cannot_be_executed_is_in_the_exit_record(project: Path, tm
     asyncio.run(trial())
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", '{"about": {"init": ""}}', "[1]"])
+@pytest.mark.parametrize("content", [None, "", "{}", '{"about": {"init": ""}}', '{"version": 2}', "[1]"])
 def test_directory_that_tells_of_no_instance_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "instance.json").write_text(content)
@@ -274,40 +303,23 @@ def test_directory_that_tells_of_no_instance_is_refused(tmp_path: Path, content:
         asyncio.run(adopt(str(tmp_path)))
 
 
-def test_rotated_files_are_compressed_and_what_has_no_number_is_left(tmp_path: Path) -> None:
-    for name in (LOG, f"{LOG}.1", f"{LOG}.12", f"{LOG}.old", "other.1"):
-        (tmp_path / name).write_text(name)
-    (tmp_path / f"{LOG}.1").chmod(0o640)
-    rotation.compress_all(tmp_path, LOG)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [LOG, f"{LOG}.1.gz", f"{LOG}.12.gz", f"{LOG}.old", "other.1"]
-    )
-    assert gzip.decompress((tmp_path / f"{LOG}.1.gz").read_bytes()) == f"{LOG}.1".encode()
-    assert (tmp_path / f"{LOG}.1.gz").stat().st_mode & 0o777 == 0o640
+def test_rotated_files_are_packed_as_docker_does_and_a_trouble_with_that_ends_nothing(tmp_path: Path) -> None:
+    troubles: list[str] = []
+    line = '{"log":"x\\n","stream":"stdout","time":"2024-01-01T00:00:00.5Z"}\n'
+    (tmp_path / LOG).write_text(line)
+    (tmp_path / f"{LOG}.1").write_text(line)
 
+    async def pack() -> None:
+        compressor = rotation.Compressor(str(tmp_path), LOG, troubles.append)
+        compressor.wake()
+        await compressor.finish()
 
-def test_file_that_is_rotated_on_while_it_is_compressed_keeps_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / f"{LOG}.1").write_text("first")
-    copy = rotation.shutil.copyfileobj
-
-    def rotate_meanwhile(*arguments: Any) -> None:
-        copy(*arguments)
-        (tmp_path / f"{LOG}.1").rename(tmp_path / f"{LOG}.2")
-        (tmp_path / f"{LOG}.1").write_text("second")
-        monkeypatch.undo()
-
-    monkeypatch.setattr(rotation.shutil, "copyfileobj", rotate_meanwhile)
-    rotation.compress_all(tmp_path, LOG)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{LOG}.1", f"{LOG}.2.gz"]
-    assert gzip.decompress((tmp_path / f"{LOG}.2.gz").read_bytes()) == b"first"
-
-
-def test_file_that_is_dropped_while_it_is_compressed_stays_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / f"{LOG}.1").write_text("first")
-    monkeypatch.setattr(rotation.shutil, "copyfileobj", lambda *arguments: (tmp_path / f"{LOG}.1").unlink())
-    rotation.compress_all(tmp_path, LOG)
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / f".{LOG}.gz").mkdir()  # where it is packed
+    asyncio.run(pack())
+    assert len(troubles) == 1 and (tmp_path / f"{LOG}.1").read_text() == line
+    (tmp_path / f".{LOG}.gz").rmdir()
+    asyncio.run(pack())
+    assert len(troubles) == 1 and (tmp_path / LOG).read_text() == line
+    packed = (tmp_path / f"{LOG}.1.gz").read_bytes()
+    assert gzip.decompress(packed) == line.encode() and b'{"lastTime":"2024-01-01T00:00:00.5Z"}' in packed
+    assert unpacked(tmp_path) == []

@@ -23,6 +23,7 @@ import pytest
 from seatrial.engine.interface import StartError
 from seatrial.engine.native import NativeEngine, leftovers
 from seatrial.engine.native.instance import NativeInstance
+from seatrial.engine.native.processes import start_ticks
 from seatrial.engine.native.shim import Shim
 from seatrial.model.place import Sourced
 from seatrial.model.service import Limits
@@ -51,6 +52,12 @@ class Traces:
     namespaces: frozenset[str]
     folders: tuple[str, ...]
     pids: tuple[int, ...]
+    begun: tuple[int, ...] = ()
+    """When each of the processes started: a busy machine soon gives their numbers to others."""
+
+    def __post_init__(self) -> None:
+        if not self.begun:
+            object.__setattr__(self, "begun", tuple(map(start_ticks, self.pids)))
 
     def left(self) -> list[str]:
         """What is still there."""
@@ -62,7 +69,8 @@ class Traces:
                         found.append(f"process {process.name} is in its {name} namespace")
         mounts = Path("/proc/self/mountinfo").read_text()
         found += [f"{folder} is mounted" for folder in self.folders if folder in mounts]
-        return found + [f"process {pid} is alive" for pid in self.pids if is_alive(pid)]
+        living = [pid for pid, begun in zip(self.pids, self.begun, strict=True) if start_ticks(pid) == begun]
+        return found + [f"process {pid} is alive" for pid in living if is_alive(pid)]
 
 
 def is_alive(pid: int) -> bool:
@@ -290,7 +298,7 @@ def test_nothing_is_left_when_owner_and_shim_are_killed_but_what_the_next_start_
         os.kill(found.pids[-1], signal.SIGKILL)
         process.kill()
         process.wait()
-        wait_nothing_left(Traces(found.namespaces, (), found.pids))
+        wait_nothing_left(Traces(found.namespaces, (), found.pids, found.begun))
         asyncio.run(_start_once(project))
         wait_nothing_left(found)
 

@@ -37,6 +37,8 @@ class Step(TypedDict, total=False):
     uid: int
     gid: int
     optional: bool
+    writable: bool
+    """A `bind` that may be written to."""
 
 
 class Launch(TypedDict):

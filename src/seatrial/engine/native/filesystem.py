@@ -48,6 +48,8 @@ class Wish:
     cgroup_folders: tuple[tuple[str, str], ...] = ()
     hosts: Mapping[str, str] = field(default_factory=dict)
     resolver: str = "options timeout:1\n"
+    lasting: bool = False
+    """What is written to a bind stays on the host."""
 
 
 def plan(service: Service, wish: Wish) -> tuple[list[Step], list[str]]:
@@ -281,7 +283,7 @@ def _mounts(building: Building, service: Service, wish: Wish) -> None:
         if target == "/" or _is_below(target, ("/proc", "/sys")):
             building.notes.append(f"the mount at {mount.target} is left out: the engine's own files are there")
         elif mount.kind == "bind":
-            _bind(building, service, mount, target)
+            (_lasting_bind if wish.lasting else _bind)(building, service, mount, target)
         elif mount.kind == "volume" and (begins_with := _begins_with(building, service, target)) is not None:
             if begins_with:
                 own: Step = {"uid": wish.user.uid, "gid": wish.user.gid}
@@ -306,8 +308,17 @@ def _uncover(building: Building, service: Service, wish: Wish) -> None:
     them elsewhere, where its mounts hide nothing."""
     targets = [real(sourced.value.target) for sourced in service.mounts]
     for folder in wish.shown:
+        if wish.lasting and any(_has(service, sourced.value, folder) for sourced in service.mounts):
+            continue
         if _is_below(folder, targets):
             building.add({"do": "bind", "target": folder, "source": folder})
+
+
+def _has(service: Service, mount: Mount, folder: str) -> bool:
+    """Whether a bind has the folder itself."""
+    target = real(mount.target)
+    inner = folder.removeprefix(target).lstrip("/")
+    return mount.kind == "bind" and _is_below(folder, [target]) and looking.exists(_source(service, mount) / inner)
 
 
 def _begins_with(building: Building, service: Service, target: str) -> str | None:
@@ -335,9 +346,24 @@ def _tmpfs_options(text: str) -> str:
     return ",".join(kept)
 
 
-def _bind(building: Building, service: Service, mount: Mount, target: str) -> None:
+def _lasting_bind(building: Building, service: Service, mount: Mount, target: str) -> None:
+    """As the engine does it: the host's own file or directory."""
+    source = _source(service, mount)
+    if looking.exists(source):
+        writable = not mount.read_only
+        building.add({"do": "bind", "target": target, "source": str(source), "writable": writable})
+    else:
+        building.add({"do": "tmpfs", "target": target, "options": "mode=0755"})
+        building.notes.append(f"{mount.source} does not exist: {mount.target} is an empty directory")
+
+
+def _source(service: Service, mount: Mount) -> Path:
     source = Path(mount.source).expanduser()
-    source = source if source.is_absolute() else Path(service.context) / source
+    return source if source.is_absolute() else Path(service.context) / source
+
+
+def _bind(building: Building, service: Service, mount: Mount, target: str) -> None:
+    source = _source(service, mount)
     if looking.is_directory(source):
         building.add({"do": "overlay", "target": target, "sources": [str(source)]})
         if not mount.read_only:

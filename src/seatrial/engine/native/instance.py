@@ -93,7 +93,7 @@ class NativeInstance:
         self.skipped: collections.Counter[str] = collections.Counter()
         """How many attempts at a step failed that may fail, by what it was about."""
         self.troubles: list[str] = []
-        """What the shim had to tell of its log or its exit record, a line each."""
+        """What went wrong with its log or its exit record, a line each."""
         self.compressor: Compressor | None = None
         self._ended: asyncio.Future[Ended] = loop.create_future()
         self._outputs: dict[str, asyncio.Future[float]] = {stream: loop.create_future() for stream in STREAMS}
@@ -112,15 +112,17 @@ class NativeInstance:
         """Pass on what comes from a pipe as the instance's output."""
         self._readers.append(Reader(descriptor, functools.partial(self._pass_on, stream)))
 
-    def hold(self, pid: int) -> None:
-        """Open what names the instance for good, while its PID 1 waits for the word to go, or runs."""
-        self._pidfd = os.pidfd_open(pid)
+    def hold(self, pid: int, descriptor: int = -1) -> None:
+        """Open what names the instance for good, while its PID 1 waits for the word to go, or runs: `descriptor` is
+        that process's, where it is known by more than its number. ProcessLookupError if it has ended meanwhile."""
+        self._pidfd = descriptor if descriptor >= 0 else os.pidfd_open(pid)
         is_mapped = self.about.launch["user_namespace"]
         names = ("user", *NAMESPACES) if is_mapped else NAMESPACES
         for name in names if self.about.launch["network"] == "own" else [each for each in names if each != "net"]:
             self._namespaces[name] = os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
         mapped = (self.about.outer_uid, self.about.launch["map_uid"]) if is_mapped else None
         self._table = ProcessTable(str(Path(f"/proc/{pid}/ns/pid").readlink()), mapped)
+        signals.pidfd_send_signal(self._pidfd, 0)  # the number was its own all the time
 
     def hold_cgroup(self) -> None:
         """The namespace of cgroups too, which PID 1 made for itself before it executed the command."""

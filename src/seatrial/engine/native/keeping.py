@@ -74,7 +74,11 @@ def prepare(kept: Keeping) -> tuple[int, int]:
     os.mkfifo(folder / REPORT, 0o600)
     # for both, so that it has no end, and holds what is said, while nobody listens
     tell = os.open(folder / REPORT, os.O_RDWR | os.O_CLOEXEC)
-    return os.open(folder / REPORT, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), tell
+    try:
+        return os.open(folder / REPORT, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), tell
+    except BaseException:
+        os.close(tell)
+        raise
 
 
 def save(kept: Keeping, instance: NativeInstance, shim: int) -> None:
@@ -87,12 +91,13 @@ def save(kept: Keeping, instance: NativeInstance, shim: int) -> None:
         "first": [pid, processes.start_ticks(pid)],
         "started": instance.executing.result() if instance.executing.done() else time.monotonic(),
         "log": dataclasses.asdict(kept.log) if kept.log else None,
-        "about": dataclasses.asdict(instance.about) | {"launch": instance.about.launch | {"steps": []}},
+        "about": {each.name: getattr(instance.about, each.name) for each in dataclasses.fields(instance.about)}
+        | {"launch": instance.about.launch | {"steps": []}},
     }
     part = Path(kept.state) / f"{ABOUT}.part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        json.dump(content, stream)
+        stream.write(json.dumps(content))  # not `dump`, which is written in Python
     part.rename(Path(kept.state) / ABOUT)
 
 
@@ -135,6 +140,8 @@ async def adopt(state: str, on_output: Callable[[Output], None] | None = None) -
     folder = Path(state)
     try:
         saved = json.loads((folder / ABOUT).read_text(encoding="utf-8", errors="surrogateescape"))
+        if saved["version"] != VERSION:
+            raise ValueError(f"version {saved['version']}")
         about = _about(saved["about"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StartError("adopt", f"{folder / ABOUT} tells of no instance ({error})") from error
@@ -142,13 +149,15 @@ async def adopt(state: str, on_output: Callable[[Output], None] | None = None) -
     instance.executing.set_result(saved["started"])
     instance.host_pid.set_result(saved["first"][0])
     if saved["log"] and saved["log"]["compress"]:
-        instance.compressor = Compressor(state, saved["log"]["name"])
+        instance.compressor = Compressor(state, saved["log"]["name"], instance.troubles.append)
     with contextlib.suppress(OSError):  # it has ended
-        first = _open(saved["first"], saved["boot"])
-        os.close(first)
-        instance.hold(saved["first"][0])
+        instance.hold(saved["first"][0], _open(saved["first"], saved["boot"]))
         instance.hold_cgroup()
-    _find_shim(instance, folder, saved)
+    try:
+        _find_shim(instance, folder, saved)
+    except StartError:
+        await instance.release()
+        raise
     instance.guard()
     if instance.compressor:
         instance.compressor.wake()  # what was rotated while nobody listened

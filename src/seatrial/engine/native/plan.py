@@ -69,6 +69,7 @@ def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, 
         cgroup_folders=_cgroup_views(cgroups),
         hosts=options.hosts,
         resolver=host.resolver if options.network == "host" else "options timeout:1\n",
+        lasting=options.lasting,
     )
     steps, notes = filesystem.plan(service, wish)
     environment = _environment(service, options, user, found.path, hostname)

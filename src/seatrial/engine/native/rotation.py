@@ -1,28 +1,24 @@
-"""Compresses rotated log files, which the shim leaves to its owner. Loses no line: a file goes when its copy is there.
+"""Has rotated log files packed, which the shim leaves to its owner: whenever it says that it rotated, in a thread.
 
-The shim may rotate while a file is being compressed, so the file is told by its inode, and the copy is put in its place
-under the lock of the directory (flock), which the shim takes while it renames.
+A file that can't be packed (a full disk) stays as it is until the next time, and never keeps an instance from its end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import gzip
-import os
-import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-LEVEL = 6
+from seatrial.engine.logs.compression import compress_rotated
 
 
 class Compressor:
-    """Compresses what was rotated, in a thread, one file after the other."""
+    """Packs the rotated files of one log, one turn after the other. `on_trouble` gets a line where that failed."""
 
-    def __init__(self, folder: str, name: str) -> None:
+    def __init__(self, folder: str, name: str, on_trouble: Callable[[str], None]) -> None:
         self._folder = Path(folder)
         self._name = name
+        self._on_trouble = on_trouble
         self._again = False
         self._task: asyncio.Task[None] | None = None
 
@@ -35,49 +31,12 @@ class Compressor:
     async def _run(self) -> None:
         while self._again:
             self._again = False
-            await asyncio.to_thread(compress_all, self._folder, self._name)
+            try:
+                await asyncio.to_thread(compress_rotated, self._folder, self._name)
+            except OSError as error:
+                self._on_trouble(f"log-not-compressed {error}")
 
     async def finish(self) -> None:
         """Wait until nothing is left to do."""
         if self._task:
             await asyncio.shield(self._task)
-
-
-def compress_all(folder: Path, name: str) -> None:
-    """Compress each rotated file that isn't yet: NAME.1 becomes NAME.1.gz."""
-    for path in rotated(folder, name):
-        _compress(folder, name, path)
-
-
-def rotated(folder: Path, name: str) -> list[Path]:
-    """The rotated files that are not compressed, the oldest first."""
-    numbered = re.compile(re.escape(name) + r"\.(\d+)")
-    found = [(int(match[1]), path) for path in folder.iterdir() if (match := numbered.fullmatch(path.name))]
-    return [path for _, path in sorted(found, reverse=True)]
-
-
-def _compress(folder: Path, name: str, path: Path) -> None:
-    try:
-        source = path.open("rb")
-    except FileNotFoundError:
-        return  # rotated on, or away: another call finds it
-    with source:
-        seen = os.fstat(source.fileno())
-        part = folder / f".{name}.{seen.st_ino}.part"
-        with part.open("wb") as target, gzip.GzipFile("", "wb", LEVEL, target) as packed:
-            shutil.copyfileobj(source, packed, 1 << 20)
-        part.chmod(seen.st_mode & 0o777)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            _put_in_place(part, [path for path in rotated(folder, name) if path.stat().st_ino == seen.st_ino])
-        finally:
-            os.close(lock)
-
-
-def _put_in_place(part: Path, found: list[Path]) -> None:
-    if not found:  # it was the oldest, and has been dropped meanwhile
-        part.unlink()
-        return
-    part.rename(f"{found[0]}.gz")
-    found[0].unlink()

@@ -84,15 +84,19 @@ class Shim:
     ) -> Shim:
         """Start it in a session of its own (a Ctrl-C is for seatrial alone). `report`: both ends of a pipe that the
         caller has made for what it tells; they are the shim's from then on. `stdin` is the command's, too."""
-        program = find()
-        watched, owner = os.pipe2(os.O_CLOEXEC)
-        hear, tell = report or os.pipe2(os.O_CLOEXEC)
-        description = os.memfd_create("description", os.MFD_CLOEXEC)
-        try:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as given:
+            hear, tell = report or os.pipe2(os.O_CLOEXEC)
+            ours.callback(os.close, hear)
+            given.callback(os.close, tell)
+            watched, owner = os.pipe2(os.O_CLOEXEC)
+            ours.callback(os.close, owner)
+            given.callback(os.close, watched)
+            description = os.memfd_create("description", os.MFD_CLOEXEC)
+            given.callback(os.close, description)
             mode: Record = ("owner", watched, "stay" if stay else "kill")
             _write(description, encode([mode, *records]))
             process = subprocess.Popen(
-                [program, str(description), str(tell)],
+                [find(), str(description), str(tell)],
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -101,13 +105,7 @@ class Shim:
                 pass_fds=(description, tell, watched, *pass_fds),
                 start_new_session=True,
             )
-        except BaseException:
-            os.close(owner)
-            os.close(hear)
-            raise
-        finally:
-            for descriptor in (description, tell, watched):
-                os.close(descriptor)
+            ours.pop_all()
         return cls(process, hear, owner)
 
     def go(self) -> None:

@@ -36,7 +36,7 @@ async def launch(
     described = list(records.instance(plan.launch, view, (host.uid, host.gid)))
     instance = NativeInstance(about, options.on_output)
     if kept and kept.log and kept.log.compress:
-        instance.compressor = Compressor(kept.state, kept.log.name)
+        instance.compressor = Compressor(kept.state, kept.log.name, instance.troubles.append)
     try:
         shim = _spawn(instance, described, options, kept)
     except OSError as error:  # no descriptors left, or the state directory can't be made
@@ -50,6 +50,9 @@ async def launch(
             if kept:
                 keeping.save(kept, instance, shim.process.pid)
             shim.go()
+            if options.gate is not None:
+                await options.gate.wait()
+                shim.go()
             await instance.executing
     except TimeoutError:
         await instance.close()
@@ -84,14 +87,19 @@ def _spawn(
     is_heard = kept is None or options.on_output is not StartOptions().on_output
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in STREAMS] if is_heard else []
     given = tuple(writer for _, writer in pipes)
+    passed = (*given, *options.inherited)
+    if options.gate is not None:
+        described = [("late",), *described]
+    if options.inherited:
+        described = [("given", *options.inherited), *described]
     try:
         if kept:
             for writer in given:
                 os.set_blocking(writer, False)  # a reader that sleeps must not keep the shim from its other duties
             described = [*keeping.records(kept, given), *described]
-            shim = Shim.spawn(described, stay=kept.stay, pass_fds=given, report=keeping.prepare(kept))
+            shim = Shim.spawn(described, stay=kept.stay, pass_fds=passed, report=keeping.prepare(kept))
         else:
-            shim = Shim.spawn([("output", *given), *described], pass_fds=given)
+            shim = Shim.spawn([("output", *given), *described], pass_fds=passed)
     except BaseException:
         for reader, _ in pipes:
             os.close(reader)

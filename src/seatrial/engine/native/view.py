@@ -134,7 +134,10 @@ class View:
         else:
             yield ("directory", _parent(target), 0o755)
             yield ("?node", target, stat.S_IFREG | 0o644, 0, 0)
-        yield from _read_only_bind(source, target)
+        if step.get("writable"):
+            yield ("mount", source, target, "", MS_BIND | MS_REC, "")
+        else:
+            yield from _read_only_bind(source, target)
 
     def _tmpfs(self, step: Step, target: str) -> Iterator[Record]:
         yield ("directory", target, 0o755)
