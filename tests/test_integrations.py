@@ -46,7 +46,11 @@ def test_the_hooks_call_commands_that_there_are() -> None:
         ("k8s/web.yml", True),
         ("package.json", True),
         ("bin/entrypoint.sh", True),
+        ("web/yarn.lock", True),
+        ("requirements.txt", True),
+        ("src/server.mts", True),
         ("README.md", False),
+        ("notes.txt", False),
         ("logo.png", False),
     ],
 )

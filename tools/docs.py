@@ -3,6 +3,7 @@
 - docs/requirements.md: the catalogue, with what the drill does for each requirement
 - docs/report-json.md: the JSON report, from its schema
 - docs/drain.md: the diagram of the stop, from its table
+- docs/contract.md: the diagrams and tables of the contract
 - README.md, docs/check.md and docs/drill.md: the blocks of `--help`
 """
 
@@ -75,10 +76,19 @@ def drain() -> str:
     return str(drain_docs.page((ROOT / "docs/drain.md").read_text(encoding="utf-8")))
 
 
+def contract() -> str:
+    """The page of the contract, with the diagrams of its tables."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    import contract_docs
+
+    return str(contract_docs.page((ROOT / "docs/contract.md").read_text(encoding="utf-8")))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/requirements.md": requirements,
     "docs/report-json.md": report_json,
     "docs/drain.md": drain,
+    "docs/contract.md": contract,
     "docs/check.md": lambda: with_help("docs/check.md", "check"),
     "docs/drill.md": lambda: with_help("docs/drill.md", "drill"),
     "README.md": lambda: with_help("README.md"),

@@ -30,4 +30,11 @@ seatrial==*) [ "$(printf '%s\n' "$installed" | wc -l)" = 1 ] || { echo "wheel: i
 *) echo "wheel: it is not installed: $installed" >&2; exit 1 ;;
 esac
 cd "$OLDPWD"
+# The programs of the other architecture run, too, where an emulator is there (Debian: qemu-user-static).
+if [ "$here" = x86_64 ] && emulator=$(command -v qemu-aarch64-static); then
+    $python -m zipfile -e dist/*_aarch64.whl "$place/aarch64"
+    for program in "$place"/aarch64/*.data/scripts/seatrial-*; do
+        "$emulator" "$program" --version
+    done
+fi
 (cd dist && sha256sum -- *.whl)

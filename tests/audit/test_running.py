@@ -109,6 +109,22 @@ def test_check_joins_what_they_say_and_says_who_is_absent(
     assert "hunter2" not in said.out + said.err and "Traceback" not in said.err
 
 
+def test_what_a_comment_of_ours_ignores_is_not_told_by_another(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [{"code": "DL3025", "file": "Dockerfile", "line": 2, "message": "use JSON"}]
+    fake(tmp_path / "bin", "hadolint", f"print(json.dumps({found!r}))")
+    (project / "Dockerfile").write_text("FROM node:22.3.0-slim\nCMD node a.js\n")
+    dispatch(["check", "--audit=hadolint", "--select", "exec-form-command"])
+    assert capsys.readouterr().out.count("exec-form-command") == 1
+    ignored = "FROM node:22.3.0-slim\n# seatrial: ignore=exec-form-command it is meant\nCMD node a.js\n"
+    (project / "Dockerfile").write_text(ignored)
+    found[0]["line"] = 3
+    fake(tmp_path / "bin", "hadolint", f"print(json.dumps({found!r}))")
+    assert dispatch(["check", "--audit=hadolint", "--select", "exec-form-command"]) == 0
+    assert "DL3025" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("script", "line"),
     [

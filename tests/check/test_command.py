@@ -120,3 +120,25 @@ def test_a_report_goes_to_a_file(here: Path, capsys: pytest.CaptureFixture[str])
     assert check("--format", "sarif", "--output", "out.sarif") == 1
     assert json.loads((here / "out.sarif").read_text())["version"] == "2.1.0"
     assert capsys.readouterr().out == ""
+
+
+def test_a_dockerfile_of_two_projects_is_told_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "web").mkdir(exist_ok=True)
+    (here / "web/Dockerfile").write_text("FROM node:22-slim\nCMD node a.js\n")
+    for name in ("one", "two"):
+        (here / name).mkdir()
+        (here / name / "compose.yaml").write_text(f"services:\n  {name}:\n    build: ../web\n")
+    check("--no-cache", "--select", "exec-form-command")
+    assert capsys.readouterr().out.count("web/Dockerfile:2:5") == 1
+
+
+def test_a_file_far_above_its_project_is_named_from_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / ".github/workflows").mkdir(parents=True)
+    (here / ".github/workflows/ci.yml").write_text("jobs: {a: {steps: [{run: docker build services/web}]}}\n")
+    (here / "services/web").mkdir(parents=True)
+    (here / "services/web/Dockerfile").write_text("FROM node:22-slim\n")
+    (here / "services/web/package-lock.json").write_text("{}")
+    check("--no-cache", "--select", "dependencies-audited")
+    out = capsys.readouterr().out
+    assert out.startswith(".github/workflows/ci.yml:1:1 ")
+    assert "services/web/package-lock.json" in out

@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place, Sourced
+from seatrial.report import redact
 from seatrial.report.findings_values import FORMATS, FindingsReport, Page, TextStyle, render
+from tests.report.sarif_schema import SARIF
 
 DOCKERFILE = "FROM node:22-slim\nCMD npm start\n"
 COMPOSE = "services:\n\tweb:\n  environment: {API_TOKEN: abcdefgh12345}\n"
@@ -124,6 +127,23 @@ def test_sarif_has_rules_places_and_suppressions() -> None:
     assert run["results"][3]["suppressions"] == [{"kind": "inSource", "justification": "it is meant so"}]
 
 
+ODD = replace(NPM, place=Place("a b/Dockerf\u00efle", 0, 0), related=(), remedy="")
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        REPORT,
+        FindingsReport("seatrial", "1", ()),
+        replace(REPORT, findings=(ODD, ODD), pages={}, ignored=((NPM, ""),), problems=("a: can't be read",)),
+    ],
+    ids=["usual", "empty", "odd"],
+)
+def test_sarif_keeps_to_the_standard(report: FindingsReport) -> None:
+    jsonschema.Draft202012Validator.check_schema(SARIF)
+    jsonschema.Draft202012Validator(SARIF).validate(json.loads(shown("sarif", report)))
+
+
 def test_sarif_fingerprints_stay_when_lines_move() -> None:
     moved = replace(NPM, place=Place("Dockerfile", 4, 5, 4, 14))
     after = replace(REPORT, findings=(moved,), texts={"Dockerfile": DOCKERFILE.replace("CMD", "ENV A=b\n\nCMD")})
@@ -147,6 +167,49 @@ def test_no_format_shows_a_secret_or_a_control_character(form: str) -> None:
     text = shown(form, replace(REPORT, findings=(nasty, SECRET), problems=("TOKEN=hunter22",)))
     assert "hunter22" not in text and "abcdefgh12345" not in text
     assert "\x1b" not in text and "\x00" not in text
+
+
+MANIFEST = """\
+env:
+- name: DB_PASSWORD
+  value: planted-1
+- {name: DB_PASSWORD, value: planted-2}
+- {"name": "DB_PASSWORD", "value": "planted 3"}
+RUN echo "joe:planted4" | chpasswd
+RUN curl -fsS -u joe:planted5 https://h.org/a
+HEALTHCHECK CMD mysqladmin ping -pplanted6
+ENV PASSWORD planted7
+"""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("line", "column"), [(3, 10), (4, 31), (5, 35), (6, 1), (7, 5), (8, 17), (9, 5)])
+def test_no_format_shows_the_line_of_a_secret_as_it_is(form: str, line: int, column: int) -> None:
+    finding = replace(SECRET, place=Place("a", line, column, line, column + 8))
+    assert "planted" not in shown(form, FindingsReport("seatrial", "1", (finding,), {"a": MANIFEST}))
+
+
+@pytest.mark.parametrize("line", [4, 5, 6, 7, 8])
+def test_another_finding_at_such_a_line_shows_no_secret_either(line: int) -> None:
+    finding = replace(NPM, place=Place("a", line, 1, line, 4))
+    text = shown("text", FindingsReport("seatrial", "1", (finding,), {"a": MANIFEST}))
+    assert "planted" not in text
+    assert "[redacted]" in text
+
+
+def test_the_line_that_copies_a_key_file_is_shown() -> None:
+    finding = replace(SECRET, place=Place("a", 1, 6, 1, 12))
+    assert "COPY id_rsa /root/" in shown(
+        "text", FindingsReport("seatrial", "1", (finding,), {"a": "COPY id_rsa /root/"})
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["docker run -u 1000:1000 curlimages/curl a", "mysql -p 3306 -h db", "name: token, value: [a]", "mysql -p$PW"],
+)
+def test_what_is_no_password_is_shown(line: str) -> None:
+    assert redact.source_line(line) == line
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -42,6 +42,13 @@ def test_the_same_lack_of_several_services_is_told_once(tmp_path: Path) -> None:
     assert [(each.value, str(each.place)) for each in finding.related] == [("worker", "compose.yaml:5:3")]
 
 
+def test_several_faults_of_one_service_are_told_one_by_one(tmp_path: Path) -> None:
+    lines = "FROM node:22-slim\nENV A_PASSWORD=hunter22\nRUN echo 'root:hunter22' | chpasswd\n"
+    outcome = checked(tmp_path, Options(select=("no-secrets-in-image",)), Dockerfile=lines)
+    assert [finding.place.line for finding in outcome.findings] == [2, 3]
+    assert all("services" not in finding.message for finding in outcome.findings)
+
+
 def test_a_fault_of_a_shared_dockerfile_is_told_once(tmp_path: Path) -> None:
     outcome = checked(
         tmp_path,
@@ -105,6 +112,17 @@ def test_a_baseline_hides_what_it_knows_wherever_the_line_has_moved(tmp_path: Pa
     moved = text.replace("CMD", "ENV A=b\n\nCMD")
     after = checked(tmp_path / "b", Options(select=RULES, known=baseline.read(written, "b.json")), Dockerfile=moved)
     assert (told(after), after.in_baseline) == ([], 1)
+
+
+def test_a_baseline_holds_no_secret(tmp_path: Path) -> None:
+    lines = "FROM node:22-slim\nENV A_PASSWORD hunter22\nENV B_TOKEN=hunter22\n"
+    documents = documents_of(tmp_path, {"Dockerfile": lines})
+    options = Options(select=("no-secrets-in-image",))
+    text = baseline.write(run(documents, options).all_findings, documents.texts)
+    assert "hunter22" not in text
+    known = baseline.read(text, "b.json")
+    again = run(documents, Options(select=("no-secrets-in-image",), known=known))
+    assert (again.findings, again.in_baseline) == ((), 2)
 
 
 def test_a_baseline_hides_no_second_finding_of_the_same_line() -> None:

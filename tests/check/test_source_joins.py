@@ -84,6 +84,36 @@ def test_the_health_check_asks_the_port_that_the_source_listens_on(
     assert bool(findings) is told, findings
 
 
+PROBE = "        readinessProbe: {httpGet: {path: /, port: 8080}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (PROBE, True),
+        (PROBE.replace("8080", "3000"), False),
+        (PROBE + "        env: [{name: PORT, value: '8080'}]\n", False),
+        (PROBE + "        envFrom: [{configMapRef: {name: a}}]\n", False),
+        (PROBE + "        env: [{name: PORT, valueFrom: {configMapKeyRef: {name: a, key: b}}}]\n", False),
+        (PROBE + "        ports: [{containerPort: 8080}]\n", False),
+        (PROBE + "        args: [b.js]\n", False),
+        (PROBE + "      - name: proxy\n        image: a.org/proxy:1\n        ports: [{containerPort: 8080}]\n", False),
+    ],
+)
+def test_a_probe_asks_the_port_that_the_source_listens_on(tmp_path: Path, more: str, told: bool) -> None:
+    files = {
+        "web/Dockerfile": NODE,
+        "web/a.js": SERVER,
+        "compose.yaml": COMPOSE.replace(".", "web") + "    image: a.org/web\n",
+        "k8s/web.yaml": POD + more,
+    }
+    findings = found(tmp_path, files, "healthcheck-port")
+    assert bool(findings) is told, findings
+    if told:
+        assert [str(each.place) for each in findings] == ["k8s/web.yaml:11:51"]
+        assert [each.place.file for each in findings[0].related if each.place] == ["web/a.js"]
+
+
 def test_an_ignore_in_source_takes_the_finding_back(tmp_path: Path) -> None:
     told = SERVER.replace("server.listen", "// seatrial: ignore=handles-sigterm the proxy drains\nserver.listen")
     assert found(tmp_path / "a", {"Dockerfile": NODE, "a.js": told}, "handles-sigterm") == []

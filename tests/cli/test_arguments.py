@@ -24,7 +24,7 @@ from seatrial.model.catalogue import REQUIREMENTS, find
         ("drill --slow-path slow", "--slow-path: 'slow' does not begin with /: write '/slow'"),
         ("drill --path /a\tb", "--path: '/a\\tb' holds white space"),
         ("drill --only stop-in-time", "--only: 'stop-in-time' is unknown; did you mean stops-in-time"),
-        ("drill --skip memory-limit", "--skip: 'memory-limit' is not proved by running"),
+        ("drill --skip image-labels", "--skip: 'image-labels' is not proved by running"),
         ("drill --only ,", "--only: no name is given"),
         ("drill --engine docker", "--engine: invalid choice: 'docker'"),
         ("drill --fail-on maybe", "--fail-on: invalid choice: 'maybe'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,17 @@ def test_a_dockerfile_of_two_compose_files_is_mended_once(project: Path) -> None
     assert (project / "web/Dockerfile").read_text() == 'FROM node:22-slim\nCMD ["node", "a.js"]\n'
 
 
+def test_of_a_cause_and_its_consequence_the_cause_is_mended_and_nothing_is_left(project: Path) -> None:
+    (project / "compose.yaml").write_text(
+        "services:\n  web:\n    build: .\n    healthcheck:\n      test: [CMD, curl, 'http://localhost:3000/health']\n"
+    )
+    (project / "Dockerfile").write_text('FROM node:22-alpine\nEXPOSE 3000\nCMD ["node", "a.js"]\n')
+    select = ["--select", "healthcheck-tool-present,healthcheck-detects-failure", "--unsafe"]
+    assert dispatch(["fix", "--write", *select]) == 0
+    assert "curl" not in (project / "compose.yaml").read_text()
+    assert dispatch(["fix", *select]) == 0
+
+
 def test_bytes_that_are_not_utf_8_are_not_lost(project: Path) -> None:
     data = b"FROM node:22-slim\n# caf\xe9\nCMD node a.js\n"
     (project / "compose.yaml").unlink()
@@ -132,3 +144,36 @@ def test_no_file_is_written_where_one_cannot_be(project: Path, monkeypatch: pyte
     assert done
     assert [each.read_text() for each in sorted(project.rglob("compose.yaml"))] == [COMPOSE, COMPOSE]
     assert sorted(each.name for each in project.rglob("*") if each.is_file()) == ["compose.yaml", "compose.yaml"]
+
+
+def test_a_diff_that_quotes_a_credential_says_so(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "compose.yaml").unlink()
+    lines = "FROM node:22-slim\nENV A_TOKEN=hunter22\nCMD node a.js\n"
+    (project / "Dockerfile").write_text(lines)
+    assert dispatch(["fix", "--select", "exec-form-command"]) == 1
+    shown = capsys.readouterr()
+    assert " ENV A_TOKEN=hunter22\n" in shown.out  # a diff that says another thing than the file would not apply
+    assert "note: the diff quotes credentials of Dockerfile" in shown.err
+    assert "hunter22" not in shown.err
+    (project / "Dockerfile").write_text(lines.replace("A_TOKEN", "A_COLOUR"))
+    dispatch(["fix", "--select", "exec-form-command"])
+    assert "note" not in capsys.readouterr().err
+
+
+def test_a_read_only_file_is_left_alone_and_all_others_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dockerfile = project / "Dockerfile"
+    dockerfile.write_text("FROM node:22-slim\nCMD node a.js\n")
+    dockerfile.chmod(0o444)
+    (project / "compose.yaml").write_text("services:\n  web:\n    build: .\n")
+    assert dispatch(["fix", "--write"]) == 2
+    assert "Dockerfile: is read-only" in capsys.readouterr().err
+    assert dockerfile.read_text() == "FROM node:22-slim\nCMD node a.js\n"
+    assert (project / "compose.yaml").read_text() == "services:\n  web:\n    build: .\n"
+    assert sorted(each.name for each in project.iterdir() if each.is_file()) == ["Dockerfile", "compose.yaml"]
+
+
+def test_what_cannot_be_read_is_named_from_here(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "a").mkdir()
+    os.mkfifo(project / "a/compose.yaml")
+    dispatch(["fix"])
+    assert "error: a/compose.yaml: is not a regular file" in capsys.readouterr().err

@@ -36,6 +36,10 @@ WORKER = ("-k", "uvicorn_worker.UvicornWorker", "-w", "2")
 SERVERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "uvicorn": ((PYTHON, "-m", "uvicorn", *UVICORN), (PYTHON, "uvicorn_drained.py")),
     "uvicorn, unchanged command": ((PYTHON, "-m", "uvicorn", *UVICORN), (*DRAIN, "uvicorn", *UVICORN)),
+    "uvicorn --workers 2, unchanged command": (
+        (PYTHON, "-m", "uvicorn", *UVICORN, "--workers", "2"),
+        (*DRAIN, "uvicorn", *UVICORN, "--workers", "2"),
+    ),
     "hypercorn": ((PYTHON, "-m", "hypercorn", "asgi_app:app", *BIND), (PYTHON, "hypercorn_drained.py")),
     "granian": ((PYTHON, "granian_bare.py"), (PYTHON, "granian_drained.py")),
     "gunicorn sync": (

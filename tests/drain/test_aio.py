@@ -378,6 +378,17 @@ def test_a_program_that_returns_exits_with_0_after_its_hooks() -> None:
     assert told == ["main", "hook"]
 
 
+def test_a_code_that_the_program_asks_for_is_kept_and_the_hooks_run() -> None:
+    life, told = AsyncLife(), []
+    life.hook(lambda: told.append("hook"), name="hook")
+
+    async def main() -> None:
+        sys.exit(5)
+
+    assert exit_code(life, main()) == 5
+    assert told == ["hook"]
+
+
 def test_a_program_that_raises_is_logged_drained_and_exits_with_1(caplog: pytest.LogCaptureFixture) -> None:
     life, told = AsyncLife(), []
     life.hook(lambda: told.append("hook"), name="hook")

@@ -113,6 +113,7 @@ def test_health_is_answered_without_the_application() -> None:
         assert (start["status"], json.loads(body["body"])["status"]) == (503, "stopping")
         assert CLOSE in start["headers"]
         assert (await requested(app, scope("/health")))[0]["status"] == 200
+        assert (await requested(app, {**scope("/health"), "method": "HEAD"}))[1]["body"] == b""
         assert (await requested(app, scope("/")))[1]["body"] == b"hello"
 
     played(story)

@@ -299,7 +299,7 @@ def test_celery_with_the_recipe_loses_no_task_and_marks_what_is_done_again(
 ) -> None:
     require(missing_module("celery"))
     trial = CeleryTrial(address("rabbitmq", addresses), tmp_path)
-    total = 40
+    total = 30
     trial.put(total)
     for _ in range(20):
         seen = len(trial.lines("done"))

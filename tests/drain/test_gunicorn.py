@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -134,3 +135,29 @@ def test_a_kind_of_worker_that_is_not_drained_says_so() -> None:
 
     with pytest.raises(RuntimeError, match="GeventWorker is not drained\nhint: -k sync"):
         gunicorn.post_worker_init(GeventWorker())
+
+
+class Arbiter:
+    """As much of gunicorn's parent process as the hooks touch."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def signal(self, number: int, _: object) -> None:
+        self.told.append(f"{signal.Signals(number).name} for the arbiter")
+
+    def kill_workers(self, number: int) -> None:
+        self.told.append(f"{signal.Signals(number).name} for the workers")
+
+
+def test_the_arbiter_hands_a_second_signal_on_to_its_workers() -> None:
+    arbiter = Arbiter()
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        gunicorn.when_ready(arbiter)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+    assert arbiter.told == ["SIGTERM for the arbiter", "SIGTERM for the workers", "SIGTERM for the workers"]

@@ -177,6 +177,8 @@ def test_a_program_without_http_answers_from_a_thread() -> None:
             urllib.request.urlopen(f"{base}/health/ready?x", timeout=10)
         assert (caught.value.code, json.load(caught.value)["status"]) == (503, "stopping")
         caught.value.close()
+        with urllib.request.urlopen(urllib.request.Request(f"{base}/health", method="HEAD"), timeout=10) as response:
+            assert (response.status, response.read()) == (200, b"")
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(f"{base}/other", timeout=10)
         assert caught.value.code == 404

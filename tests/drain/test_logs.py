@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seatrial.drain import logs
 from seatrial.drain.logs import (
     AsgiCorrelation,
     JsonFormatter,
     LineHandler,
-    QueuedHandler,
     WsgiCorrelation,
     correlated,
     correlation,
@@ -98,11 +98,8 @@ class Broken:
     __repr__ = __str__
 
 
-@pytest.mark.parametrize("kind", [LineHandler, QueuedHandler])
-def test_an_argument_that_can_not_be_shown_raises_nothing_into_the_program(
-    kind: type[LineHandler], pipe: tuple[int, int]
-) -> None:
-    handler = kind(pipe[1])
+def test_an_argument_that_can_not_be_shown_raises_nothing_into_the_program(pipe: tuple[int, int]) -> None:
+    handler = LineHandler(pipe[1])
     handler.emit(logging.makeLogRecord({"msg": "user %s", "args": (Broken(),)}))
     handler.flush()
     assert json.loads(os.read(pipe[0], 4096))["message"].startswith("user %s <tuple without a repr")
@@ -176,27 +173,108 @@ def test_structlog_gives_the_same_fields() -> None:
     assert found == {"level": "info", "message": "hello", "logger": "structlog", "user": 1}
 
 
-def test_a_line_is_written_whole_through_a_full_non_blocking_pipe(pipe: tuple[int, int]) -> None:
-    reading, writing = pipe
-    os.set_blocking(writing, False)
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-    text = "x" * 20_000
-    writer = threading.Thread(target=LineHandler(writing).write, args=(text,))
-    writer.start()
+def emitted(handler: LineHandler, *messages: str) -> None:
+    for message in messages:
+        handler.emit(logging.makeLogRecord({"msg": message}))
+
+
+def small(pipe: tuple[int, int]) -> LineHandler:
+    """A handler that writes to a pipe with room for 4,096 bytes."""
+    fcntl.fcntl(pipe[1], fcntl.F_SETPIPE_SZ, 4096)
+    return LineHandler(pipe[1])
+
+
+def read_to(descriptor: int, last: str) -> list[str]:
+    """The messages of all lines up to this one."""
+    got = b""
+    while not got.endswith(b"\n") or json.loads(got.splitlines()[-1])["message"] != last:
+        got += os.read(descriptor, 65536)
+    return [json.loads(line)["message"] for line in got.splitlines()]
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_line_is_written_whole_through_a_full_pipe(blocking: bool, pipe: tuple[int, int]) -> None:
+    handler = small(pipe)
+    os.set_blocking(pipe[1], blocking)
+    handler.write(text := "x" * 20_000)
     got = b""
     while not got.endswith(b"\n"):
-        got += os.read(reading, 4096)
-    writer.join(10)
+        got += os.read(pipe[0], 4096)
     assert got == text.encode() + b"\n"
-
-
-def test_queued_lines_are_all_there_after_a_flush(pipe: tuple[int, int]) -> None:
-    handler = QueuedHandler(pipe[1])
-    for number in range(100):
-        handler.emit(logging.makeLogRecord({"msg": str(number)}))
     handler.flush()
-    lines = os.read(pipe[0], 65536).decode().splitlines()
-    assert [json.loads(line)["message"] for line in lines] == [str(number) for number in range(100)]
+
+
+def test_as_long_as_somebody_reads_there_is_no_thread_and_nothing_waits(pipe: tuple[int, int]) -> None:
+    handler = LineHandler(pipe[1])
+    for message in ("short", "x" * 20_000, "short again"):
+        emitted(handler, message)
+        assert json.loads(os.read(pipe[0], 65536))["message"] == message
+    assert "seatrial-logs" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_reader_that_stops_reading_does_not_stop_the_event_loop_and_gets_all_lines_later(
+    pipe: tuple[int, int],
+) -> None:
+    handler, names = small(pipe), [f"line {number}" for number in range(500)]
+    turns: list[int] = []
+
+    async def turn() -> None:
+        while len(turns) < 100:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        turning = asyncio.create_task(turn())
+        for name in names:  # ten times what the pipe takes: one that blocked would never come back
+            emitted(handler, name)
+            await asyncio.sleep(0)
+        await turning
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert len(turns) == 100
+    assert read_to(pipe[0], names[-1]) == names
+    handler.flush()
+    emitted(handler, "written at once again")
+    assert read_to(pipe[0], "written at once again") == ["written at once again"]
+
+
+def test_the_oldest_lines_are_given_up_when_nobody_reads_at_all_and_a_line_says_so(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LINES", 10)
+    handler, names = small(pipe), [f"line {number}" for number in range(200)]
+    emitted(handler, *names)
+    messages = read_to(pipe[0], names[-1])
+    told = [message for message in messages if "given up" in message]
+    messages = [message for message in messages if message not in told]
+    assert sum(int(message.split()[0]) for message in told) == len(names) - len(messages) > 0
+    assert messages[-10:] == names[-10:]
+    assert messages == sorted(messages, key=names.index)
+
+
+def test_a_flush_waits_no_longer_than_its_time(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.01)
+    handler = small(pipe)
+    emitted(handler, *(["x" * 1000] * 10), "last")
+    handler.flush()
+    assert handler._writing
+    assert read_to(pipe[0], "last")[-1] == "last"
+    monkeypatch.undo()
+    handler.flush()
+    assert not handler._writing
+
+
+def test_where_no_thread_begins_any_more_lines_are_written_all_the_same(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    handler = LineHandler(pipe[1])
+    monkeypatch.setattr(handler, "_has_room", lambda _: False)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    emitted(handler, "one", "two")
+    assert read_to(pipe[0], "two") == ["one", "two"]
 
 
 def test_a_lone_surrogate_does_not_lose_the_line(pipe: tuple[int, int]) -> None:
@@ -215,10 +293,41 @@ def test_no_line_is_lost_at_any_end(end: str) -> None:
     assert [json.loads(line)["message"] for line in done.stdout.splitlines()] == [f"line {n}" for n in range(500)]
 
 
+SLOWLY_READ = """
+import logging, os, sys
+from seatrial.drain import logs
+logs.configure()
+for number in range(2000): logging.info("line %d " + "x" * 100, number)
+print("logged", file=sys.stderr, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_lines_that_wait_for_a_slow_reader_are_there_after_the_exit() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOWLY_READ], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "logged\n"  # although nobody has read anything yet
+        out, _ = process.communicate(timeout=60)
+    assert [int(json.loads(line)["message"].split()[1]) for line in out.splitlines()] == list(range(2000))
+
+
+@pytest.mark.slow
+def test_a_reader_that_never_reads_does_not_keep_the_process() -> None:
+    reading, writing = os.pipe()
+    try:
+        done = subprocess.run([sys.executable, "-c", SLOWLY_READ], stdout=writing, timeout=60, check=False)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert done.returncode == 0
+
+
 @pytest.mark.slow
 def test_lines_of_several_processes_do_not_tear() -> None:
     code = (
-        "import logging, os\nfrom seatrial.drain import logs\nlogs.configure(queued=True)\n"
+        "import logging, os\nfrom seatrial.drain import logs\nlogs.configure()\n"
         "for _ in range(3): os.fork()\n"
         "for n in range(200): logging.info('x' * 2000)\nlogging.root.handlers[0].flush()\n"
     )

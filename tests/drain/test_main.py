@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.drain import __main__ as command
+from tests.requirements import missing_module, require
 
 PYTHON = sys.executable
 SERVING = """
@@ -60,6 +61,24 @@ def test_servers_are_known_by_their_command(argv: list[str], name: str) -> None:
 def test_other_programs_are_not_known() -> None:
     assert command.known(["node", "server.js"]) is None
     assert command.known(["python", "-m", "http.server"]) is None
+
+
+@pytest.mark.parametrize("argv", [["uvicorn", "--reload", "a:b"], ["uvicorn", "--workers", "2", "--reload", "a:b"]])
+def test_what_can_not_be_drained_is_refused_with_a_hint(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    require(missing_module("uvicorn"))
+    assert command.main(["--", *argv]) == 2
+    assert "--reload is not drained\nhint: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("server", ["hypercorn", "granian"])
+def test_a_server_whose_command_only_gets_the_lag_says_what_to_do(
+    server: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seatrial.drain.hold.run", len)
+        assert command.main(["--", str(tmp_path / server), "app:app"]) == 2
+    err = capsys.readouterr().err
+    assert f"{server}'s own command only gets the lag\nhint: seatrial.drain.serve.{server}(app)" in err
 
 
 @pytest.mark.parametrize("argument", ["-c", "--config=x.py", "-cx.py"])

@@ -65,26 +65,106 @@ async def main():
 life.run(main())
 """
 BLOCKED = """
-import asyncio, time
+import asyncio, sys, time
 from seatrial.drain.aio import Life
 life = Life(deadline=0.3)
+
+@life.hook
+async def hook():
+    time.sleep(60)
 
 async def main():
     life.enter("GET /stuck")
     await asyncio.sleep(0)
     print("ready", flush=True)
-    while not life.stopping:
+    while not life.stopping or sys.argv[1] == "hook":
         await asyncio.sleep(0.01)
     while True:
         time.sleep(0.05)
 
 life.run(main())
 """
+DEAF = """
+import asyncio, time
+from seatrial.drain.aio import Life
+life = Life(deadline=%s)
+
+async def main():
+    life.enter("GET /stuck")
+    print("ready", flush=True)
+    time.sleep(60)
+
+life.run(main())
+"""
+UNREAD = """
+import asyncio, logging, os, sys
+from seatrial.drain.aio import Life
+life = Life(deadline=0.3)
+
+async def main():
+    life.enter("GET /stuck")
+    print("ready", flush=True)
+    os.set_blocking(2, False)
+    try:
+        while True:
+            os.write(2, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(2, True)
+    sys.stdout.write("unflushed")
+    await asyncio.sleep(60)
+
+life.run(main())
+"""
+FORKED = """
+import os, signal, sys, time
+from seatrial.drain import aio, threads
+
+def work():
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, b"x")
+        time.sleep(60)
+        os._exit(9)
+    os.read(reading, 1)  # a signal in the middle of the fork is lost in any Python program
+    os.kill(child, signal.SIGTERM)
+    print("ready", flush=True)
+    code = os.waitpid(child, 0)[1]
+    print("child", os.waitstatus_to_exitcode(code), flush=True)
+
+async def main():
+    work()
+
+threads.Life().run(work) if sys.argv[1] == "threads" else aio.Life().run(main())
+"""
+EARLY = """
+import os, signal, sys, time
+from seatrial.drain import aio, threads
+life = {"threads": threads.Life, "aio": aio.Life}[sys.argv[1]](deadline=20)
+life.take_signals()
+print("ready", flush=True)
+os.kill(os.getpid(), signal.SIGTERM)  # while the rest of the program is imported, say
+
+@life.hook
+def close_pool():
+    print("pool closed", flush=True)
+
+def work():
+    while life.running:
+        time.sleep(0.01)
+
+async def main():
+    import asyncio
+    while life.running:
+        await asyncio.sleep(0.01)
+
+life.run(work) if sys.argv[1] == "threads" else life.run(main())
+"""
 STUBBORN_THREAD = """
 import threading, time
 from seatrial.drain import logs
 from seatrial.drain.threads import Life
-logs.configure(queued=True)
+logs.configure()
 life = Life(deadline=0.3)
 
 def main():
@@ -145,12 +225,52 @@ def test_a_job_that_takes_too_long_is_given_back_and_the_code_says_so(tmp_path: 
     assert [job.name for job in (tmp_path / "waiting").iterdir()] == ["0000"]
 
 
-def test_a_blocked_event_loop_is_ended_after_the_deadline() -> None:
-    process = start(BLOCKED)
+@pytest.mark.parametrize("where", ["main", "hook"])
+def test_a_blocked_event_loop_is_ended_after_the_deadline(where: str) -> None:
+    process = start(BLOCKED, where)
     process.send_signal(signal.SIGTERM)
     code, _, err = ended(process)
     assert code == 124
     assert "not done in time: GET /stuck" in err
+    assert "still running after the deadline: ending the process" in err
+
+
+def test_a_signal_that_a_blocked_event_loop_never_hears_ends_the_process_at_the_deadline() -> None:
+    process = start(DEAF % 0.3)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert code == 124
+    assert "not done in time: GET /stuck" in err
+
+
+def test_a_third_signal_ends_a_blocked_event_loop_too() -> None:
+    process = start(DEAF % 3600.0)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)  # two at once are one (signal(7))
+    assert ended(process)[0] == 130
+
+
+def test_a_stop_whose_lines_nobody_reads_ends_the_process_all_the_same() -> None:
+    process = start(UNREAD)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(30) == 124
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("kind", ["threads", "aio"])
+def test_a_forked_child_dies_of_its_signal_as_it_would_without_a_life(kind: str) -> None:
+    code, out, err = ended(start(FORKED, kind))
+    assert (code, out) == (0, "child -15\n"), err
+
+
+@pytest.mark.parametrize("kind", ["threads", "aio"])
+def test_a_signal_that_comes_before_the_program_runs_is_remembered(kind: str) -> None:
+    code, out, err = ended(start(EARLY, kind))
+    assert (code, out) == (0, "pool closed\n"), err
 
 
 def test_threads_that_do_not_end_do_not_hold_up_the_exit_and_the_last_lines_arrive() -> None:

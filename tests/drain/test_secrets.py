@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import logging
 import pickle
 import traceback
@@ -100,3 +102,41 @@ def test_secrets_compare_by_value() -> None:
     assert Secret("A", VALUE, "x") == Secret("B", VALUE, "y")
     assert Secret("A", VALUE, "x") != Secret("A", "other", "x")
     assert Secret("A", VALUE, "x") != VALUE
+
+
+@pytest.mark.parametrize("content", [b"s3cret", b"s3cret\xff", b"s3cret" * 200_000, None, b"twice"])
+def test_no_frame_of_an_error_has_the_value_among_its_variables(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "port").write_bytes(content)
+        monkeypatch.setenv("DB_PORT_FILE", str(tmp_path / "port"))
+    if content in (None, b"twice"):
+        monkeypatch.setenv("DB_PORT", "s3cret")
+    with pytest.raises(SecretError) as caught:
+        secret("DB_PORT", int, folder=str(tmp_path))
+    frames = [frame for frame in caught.traceback if frame.path.name == "secrets.py"]
+    assert frames
+    assert "s3cret" not in repr([frame.frame.f_locals for frame in frames])
+
+
+def test_copies_of_settings_keep_the_secret_closed(tmp_path: Path) -> None:
+    @dataclasses.dataclass
+    class Settings:
+        password: Secret[str]
+
+    settings = Settings(secret("DB_PASSWORD", folder=str(tmp_path), environ={"DB_PASSWORD": "s3cret"}))
+    for copied in (dataclasses.asdict(settings), copy.copy(settings), copy.deepcopy(settings)):
+        assert "s3cret" not in repr(copied)
+    assert dataclasses.asdict(settings)["password"].value == "s3cret"
+
+
+def test_a_folder_that_may_not_be_searched_is_an_error_and_not_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(SecretError, match="can't be read: Permission denied"):
+        secret("DB_PASSWORD", folder=str(tmp_path), environ={"DB_PASSWORD": "x"})

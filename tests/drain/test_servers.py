@@ -1,7 +1,8 @@
 """The proof: with drain no server loses a request, each exits with 0, and late connections are served during the lag.
 
-A drill that does not come out so is repeated, at most twice: on a busy machine one can be disturbed in ways that its
-own lateness does not show, and a real loss would come back. `bench/drain.py` prints the docs' table.
+A drill that does not come out so is repeated, at most three times, and a line says so: on a busy machine one can be
+disturbed in ways that its own lateness does not show, and a real loss would come back. How rare a loss is is not shown
+here but by `bench/drain.py`, which repeats nothing that lost something and prints the docs' table.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from seatrial.model.recording import Scenario
 from tests.drain.servers import SCENARIOS, SERVERS, missing, tried
 from tests.trials.conftest import require
 
-TRIES = 3
+TRIES = 4
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("lag", [0.0, 3.0], ids=["no lag", "3 s lag"])
 @pytest.mark.parametrize("name", list(SERVERS))
-def test_with_drain_nothing_is_lost_and_the_exit_code_is_0(name: str, lag: float) -> None:
+def test_with_drain_nothing_is_lost_and_the_exit_code_is_0(
+    name: str, lag: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     require(missing(name))
     _, argv = SERVERS[name]
     only = frozenset({Scenario.STOP}) if lag else SCENARIOS
@@ -27,8 +30,12 @@ def test_with_drain_nothing_is_lost_and_the_exit_code_is_0(name: str, lag: float
     for _ in range(TRIES):
         got = tried(argv, name, lag=lag, only=only)
         if not got.failed and got.lost == 0 and got.code == 0:
+            if told:
+                with capsys.disabled():
+                    print(f"\n{name}, lag {lag:g} s: well only after", *told, sep="\n    ")
             return
-        told += ["— a try —", f"lost {got.lost}, code {got.code}", *got.told]
+        told += [f"— a try: lost {got.lost}, code {got.code}, disturbed by {got.disturbed or 'nothing seen'} —"]
+        told += (line for line in got.told if ": pass: " not in line and ": not proved: " not in line)
     pytest.fail("\n".join(told))
 
 

@@ -7,11 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial.drain.core import deadline_from, describe, lag_from
+from seatrial.drain.health import ReadyFile
 from seatrial.drain.state import CODE_LATE, DEADLINE, Event, Phase
 from tests.drain.conftest import ThreadLife
 
@@ -72,6 +74,18 @@ def test_a_third_signal_ends_the_process_at_once() -> None:
     assert life.stopped() == 130
     until(lambda: bool(life.ends))
     assert life.ends == [130]
+
+
+def test_the_ready_file_is_gone_as_soon_as_the_stop_begins(tmp_path: Path) -> None:
+    life = ThreadLife(lag=60.0, deadline=90.0)
+    life.on_close(lambda: None)
+    life.on_unready(ReadyFile(tmp_path / "ready").remove)
+    assert (tmp_path / "ready").exists()
+    life.stop()
+    until(lambda: life.phase is Phase.LAG and not (tmp_path / "ready").exists())
+    for _ in range(3):
+        life._post(Event.SIGNAL, signal.SIGTERM)
+    life.stopped()
 
 
 def test_what_is_open_at_the_deadline_is_named_and_its_job_given_back(caplog: pytest.LogCaptureFixture) -> None:
@@ -204,15 +218,16 @@ def test_the_deadline_is_below_the_engines_grace_period(grace: str | None, deadl
     assert deadline_from(grace) == deadline
 
 
-@pytest.mark.parametrize("grace", ["soon", "0", "-3"])
+@pytest.mark.parametrize("grace", ["soon", "0", "-3", "nan", "inf"])
 def test_a_grace_period_that_is_none_is_refused(grace: str) -> None:
     with pytest.raises(ValueError, match="SEATRIAL_GRACE"):
         deadline_from(grace)
 
 
-def test_a_lag_that_is_no_number_is_refused() -> None:
+@pytest.mark.parametrize("lag", ["long", "-1", "nan", "inf"])
+def test_a_lag_that_is_none_is_refused(lag: str) -> None:
     with pytest.raises(ValueError, match="SEATRIAL_LAG"):
-        lag_from("long")
+        lag_from(lag)
 
 
 def test_times_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

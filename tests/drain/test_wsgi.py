@@ -94,6 +94,7 @@ def test_health_is_answered_without_the_application(life: ThreadLife) -> None:
     status, _, body = requested(app, "/health/ready")
     assert (status, json.loads(body)["status"]) == ("503 Service Unavailable", "stopping")
     assert requested(app, "/health")[0] == "200 OK"
+    assert list(app({"PATH_INFO": "/health", "REQUEST_METHOD": "HEAD"}, lambda *_: None)) == []
 
 
 def test_a_plain_http_server_finishes_what_is_in_flight_and_announces_the_close() -> None:

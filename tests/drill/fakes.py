@@ -47,6 +47,12 @@ class Behaviour:
     reaps: bool = True
     drains_for: float = 0.03
     load_failures: int = 0
+    behind: tuple[str, ...] = ()
+    """What stands at PID 1 in front of the program, which then is PID 2."""
+    restarts: bool = False
+    """What stands at PID 1 starts the program again."""
+    handles: tuple[int, ...] = (15,)
+    ends_on_error: int | None = 1
 
 
 class FakeInstance:
@@ -62,6 +68,8 @@ class FakeInstance:
         self.started = time.monotonic()
         self._end: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._orphan = False
+        self._stopped: set[int] = set()
+        self._program = 2
         behaviour = engine.behaviour
         options.on_output(Output(time.monotonic(), "stdout", behaviour.output))
         if behaviour.exit_at_start is not None:
@@ -82,6 +90,20 @@ class FakeInstance:
             loop.call_later(self._engine.behaviour.drains_for, self._finish, self._engine.behaviour.exits_on[number], 0)
         return time.monotonic()
 
+    def signal_one(self, state: ProcessState, number: int) -> bool:
+        """A signal that reaches one process from outside."""
+        self._engine.say(f"signal {signal.Signals(number).name} to {state.pid}")
+        behaviour = self._engine.behaviour
+        if number == signal.SIGSTOP:
+            self._stopped.add(state.pid)
+        elif number == signal.SIGPWR and behaviour.ends_on_error is not None:
+            self._finish(behaviour.ends_on_error, 0)
+        elif number == signal.SIGKILL and behaviour.restarts and state.pid != 1:
+            self._program += 1
+        elif number == signal.SIGKILL:
+            self._finish(137, 9)
+        return True
+
     async def wait(self) -> Ended:
         return await asyncio.shield(self._end)
 
@@ -91,9 +113,17 @@ class FakeInstance:
     def processes(self) -> tuple[ProcessState, ...]:
         if self._end.done():
             return ()
-        first = ProcessState(1, 0, 0, 1, "S", self._argv, 0, (15,), ())
+        behaviour = self._engine.behaviour
+        front = behaviour.behind or self._argv
+        first = ProcessState(1, 0, 0, 1, self._letter(1), front, 0, behaviour.handles, ())
+        if behaviour.behind:
+            pid = self._program
+            return (first, ProcessState(pid, 1, 0, pid, self._letter(pid), self._argv, 0, behaviour.handles, ()))
         zombie = ProcessState(12, 1, 0, 2, "Z", (), 0, (), ())
         return (first, zombie) if self._orphan and not self._engine.behaviour.reaps else (first,)
+
+    def _letter(self, pid: int) -> str:
+        return "T" if pid in self._stopped else "S"
 
     def listeners(self) -> tuple[Listener, ...]:
         return () if self._end.done() else self._engine.behaviour.listeners
@@ -109,6 +139,7 @@ class FakeInstance:
         return self._engine.behaviour.probe(argv)
 
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Any:
+        self._engine.beside.append(tuple(argv))
         return self._engine
 
     async def close(self) -> None:
@@ -129,6 +160,7 @@ class FakeEngine:
         self.story: list[str] = []
         self.open: set[FakeInstance] = set()
         self.started = 0
+        self.beside: list[tuple[str, ...]] = []
 
     def say(self, line: str) -> None:
         self.story.append(line)
@@ -178,6 +210,9 @@ class FakeLoad:
 
     async def signalled(self, when: float) -> None:
         self._engine.say("signalled")
+
+    async def stop_sending(self) -> None:
+        self._engine.say("stop sending")
 
     async def finish(self, within: float) -> Result:
         self._engine.say("finish")

@@ -15,10 +15,12 @@ from seatrial.model.recording import (
     EventKind,
     Exchange,
     Exit,
+    Health,
     LogLine,
     Machine,
     Outcome,
     Population,
+    Probe,
     ProcessSeen,
     Readiness,
     Recording,
@@ -26,6 +28,7 @@ from seatrial.model.recording import (
     Scenario,
     Subject,
     Target,
+    Usage,
 )
 
 SIGNAL = 2.0
@@ -229,6 +232,96 @@ def interrupt(**changes: Any) -> Run:
     return replace(STOP, scenario=Scenario.INTERRUPT, **{"signal": "SIGINT", **changes})
 
 
+HEALTH = Health(10.0, 2.0, 3, 0.0)
+
+
+def probe(situation: str, code: int | None, begun: float = 1.0, took: float = 0.1, said: str = "") -> Probe:
+    """One run of the health check in a situation."""
+    return Probe(situation, begun, begun + took, code, 2.0, said)
+
+
+def act(scenario: Scenario, **changes: Any) -> Run:
+    """The run of an act, in which nothing was asked to stop."""
+    values: dict[str, Any] = {"exit": None, "events": EVENTS[:3], "connections": (), "log": LOG[:1], **changes}
+    return replace(STOP, scenario=scenario, signal="", signalled=None, rate=0.0, **values)
+
+
+def freeze(*probes: Probe, **changes: Any) -> Run:
+    """A frozen service, with the probes of its health check: three that fail where none are given."""
+    asked = probes or tuple(probe("frozen", None, 1.0 + 0.25 * n, 2.0) for n in range(3))
+    frozen = (*EVENTS[:3], Event(1.0, K.FROZEN, "2"))
+    return act(Scenario.FREEZE, **{"probes": asked, "events": frozen, **changes})
+
+
+def stand_in(*probes: Probe, **changes: Any) -> Run:
+    """The health check without the service: it fails where none are given."""
+    return act(Scenario.STAND_IN, **{"probes": probes or (probe("refused", 7), probe("error", 22)), **changes})
+
+
+def killed(pid: int, time: float = 1.0, what: str = "program") -> Event:
+    """SIGKILL to a process."""
+    return Event(time, K.KILLED, what, "node server.js", pid)
+
+
+def crash(code: int | None = 137, *more: Event, **changes: Any) -> Run:
+    """The program was killed, and PID 1 ended with this code (None: it runs on)."""
+    ended = None if code is None else Exit(1.01, code)
+    return act(Scenario.CRASH, **{"exit": ended, "events": (*EVENTS[:3], *more, killed(1)), **changes})
+
+
+def recovery(back: float | None = 2.0, **changes: Any) -> Run:
+    """The program was killed at 1.0 and ready again at `back`."""
+    again = (Event(back, K.READY, "HTTP"),) if back is not None else ()
+    return act(Scenario.RECOVERY, **{"events": (*EVENTS[:3], killed(3), *again), **changes})
+
+
+def raised(scenario: Scenario, code: int | None = 1, said: str = "Error: raised by a drill", **changes: Any) -> Run:
+    """An error was raised at 1.0; the program ended with this code after it wrote this."""
+    ended = None if code is None else Exit(1.05, code)
+    log = (LOG[0], *((LogLine(1.02, "stderr", said),) if said else ()))
+    return act(
+        scenario, **{"exit": ended, "log": log, "events": (*EVENTS[:3], Event(1.0, K.RAISED, "", pid=1)), **changes}
+    )
+
+
+def taken(code: int | None = 1, said: str = "Error: listen EADDRINUSE", **changes: Any) -> Run:
+    """Its port was taken at 0.4; it ended with this code at 0.7."""
+    ended = None if code is None else Exit(0.7, code)
+    log = (LogLine(0.6, "stderr", said),) if said else ()
+    return act(Scenario.PORT_TAKEN, **{"exit": ended, "log": log, "events": EVENTS[:2], **changes})
+
+
+def unset(code: int | None = 1, said: str = "DB_URL is not set", ready: bool = False, **changes: Any) -> Run:
+    """It was started without its settings, and ended with this code."""
+    ended = None if code is None else Exit(0.3, code)
+    log = (LogLine(0.2, "stderr", said),) if said else ()
+    state = Readiness(ready, 0.5 if ready else None, "HTTP" if ready else "", 10.0, "")
+    return act(Scenario.NO_SETTINGS, **{"exit": ended, "log": log, "readiness": state, **changes})
+
+
+MIB = 1 << 20
+JSON_LINE = '{"level":"info","time":1,"message":"request","id":"%s"}'
+
+
+def load(log: Iterable[str] | None = None, requests: int = 20, memory: int = 50, **changes: Any) -> Run:
+    """Requests from 1.0 on, each with a line that has its id where no other log is given; memory in MiB."""
+    marks = [f"{number:032x}" for number in range(requests)]
+    told = [JSON_LINE % mark for mark in marks] if log is None else list(log)
+    values = {
+        "exit": Exit(3.0, 137, killed=True),
+        "rate": 40.0,
+        "log": tuple(LogLine(1.5, "stdout", text) for text in told),
+        "connections": tuple(new(1.0 + 0.02 * n, O.COMPLETE, mark=mark) for n, mark in enumerate(marks)),
+        "usage": (Usage(1.0, memory * MIB // 2, 20, 2), Usage(1.2, memory * MIB, 22, 2)),
+    }
+    return replace(STOP, scenario=Scenario.LOAD, signal="", signalled=None, events=EVENTS[:3], **{**values, **changes})
+
+
 def all_good(**subject: Any) -> Recording:
     """A trial in which everything is right."""
-    return recording(STOP, second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"), **subject)
+    stops = (STOP, second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
+    errors = (raised(Scenario.EXCEPTION), raised(Scenario.REJECTION))
+    acts = (freeze(), stand_in(), crash(), recovery(), *errors, taken(), unset(), load())
+    said = {"health": HEALTH, "restart": "always", "composed": True, "memory": 128 * MIB}
+    whole = recording(*stops, *acts, **{**said, **subject})
+    return replace(whole, machine=replace(MACHINE, enforcement=("memory 128 MiB: cgroup1",)))

@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 
 from seatrial.drill import archive
 from seatrial.model.errors import InputError
-from seatrial.model.recording import FORMAT, Recording
+from seatrial.model.recording import FORMAT, FileGrown, Recording, Scenario, Skipped
 
-from .recordings import STOP, recording
+from .recordings import STOP, all_good, load, recording
+
+GREW = load(files=(FileGrown("/var/log/app.log", None, 100, marked=True),))
+WHOLE = replace(all_good(), skipped=(Skipped(Scenario.FREEZE, "it has no health check"),))
+WHOLE = replace(WHOLE, runs=(*WHOLE.runs[:-1], GREW))
+"""With a value of each kind."""
 
 
 def test_a_recording_is_the_same_after_writing_and_reading() -> None:
-    told = recording(STOP)
-    assert archive.loads(archive.dumps(told)) == told
+    assert archive.loads(archive.dumps(WHOLE)) == WHOLE
 
 
 def test_a_saved_file_is_read_back(tmp_path: Path) -> None:

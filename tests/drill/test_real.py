@@ -22,7 +22,7 @@ from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Recording, Scenario
-from seatrial.model.service import Service
+from seatrial.model.service import Healthcheck, Service
 from seatrial.model.verdict import Ruling
 from tests.requirements import missing_program, require
 
@@ -94,9 +94,16 @@ def rulings(recording: Recording) -> dict[str, tuple[Ruling, str]]:
     return {verdict.requirement: (verdict.ruling, verdict.summary) for verdict in judge(recording)}
 
 
+ASKED = (
+    "fetch('http://127.0.0.1:3000/', { signal: AbortSignal.timeout(1000) })"
+    ".then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"
+)
+CHECKED = Healthcheck(Sourced(("CMD", "node", "-e", ASKED)), timeout=Sourced(2.0))
+
+
 def test_a_server_that_drains_passes_everything(tmp_path: Path) -> None:
     for _ in range(TRIES):
-        told = rulings(drilled(server(tmp_path, DRAINING)))
+        told = rulings(drilled(server(tmp_path, DRAINING, healthcheck=CHECKED)))
         others = {name: said for name, said in told.items() if said[0] is not Ruling.PASS}
         if not [said for said in others.values() if said[0] is Ruling.NOT_PROVED]:
             break  # only what a disturbed machine kept from being proved is tried again
@@ -137,7 +144,7 @@ from seatrial.drill.options import DrillOptions, Stage
 from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
-from seatrial.model.service import Service
+from seatrial.model.service import Healthcheck, Service
 
 def tell(step):
     if step.stage is Stage.SIGNALLED:

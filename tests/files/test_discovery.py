@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from seatrial.files.discovery import Candidates, candidates
+import pytest
+
+from seatrial.files.discovery import Candidates, candidates, is_dockerfile_name
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -28,6 +30,27 @@ def test_a_monorepo_gives_all_its_projects_and_nobody_elses(tmp_path: Path) -> N
     tree(tmp_path, "api/Dockerfile.md", "api/Dockerfile.prod.dockerignore", "venv/lib/Dockerfile")
     assert found(tmp_path) == [".", "api/compose.dev.yaml", "api/Dockerfile.prod", "web/Dockerfile"]
     assert [path.name for path in candidates(tmp_path).manifests] == ["app.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("Dockerfile", True),
+        ("Dockerfile.web", True),
+        ("dockerfile.alpine3.22", True),
+        ("web.Dockerfile", True),
+        ("go.dockerfile", True),
+        ("dockerfile.go", False),
+        ("dockerfile.py", False),
+        ("dockerfile.yaml", False),
+        ("Dockerfile.html", False),
+        ("dockerfile.ts", False),
+        ("Dockerfile.dockerignore", False),
+        ("Dockerfile.j2", False),
+    ],
+)
+def test_a_program_about_dockerfiles_is_none(name: str, is_one: bool) -> None:
+    assert is_dockerfile_name(name) is is_one
 
 
 def test_what_git_ignores_is_not_there_unless_it_is_named(tmp_path: Path) -> None:

@@ -86,6 +86,18 @@ def test_what_belongs_to_seatrial_is_read(tmp_path: Path) -> None:
     assert (read.on_unhealthy, read.probe) == ("restart", "http://127.0.0.1:3000/health")
 
 
+def test_the_restart_policy_of_deploy_wins_over_the_older_key(tmp_path: Path) -> None:
+    said = "    restart: always\n    deploy: {restart_policy: {condition: none}}\n"
+    assert web(tmp_path, said).restarting.policy == "no"
+
+
+def test_a_probe_without_a_command_keeps_the_times_of_the_health_check(tmp_path: Path) -> None:
+    said = "    x-seatrial: {probe: 'tcp://127.0.0.1:1'}\n    healthcheck: {interval: 2s, retries: 7}\n"
+    check = web(tmp_path, said).service.healthcheck
+    assert check is not None
+    assert (check.interval.value, check.retries.value) == (2.0, 7)
+
+
 def test_secrets_come_from_files_and_variables_and_are_missed_by_name(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("x")
     top = "secrets:\n  password: {file: ./password}\n  token: {environment: TOKEN}\n"

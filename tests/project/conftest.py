@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from seatrial.project.client import Client, NoSupervisorError
+
 SERVER = Path(__file__).parent / "server.py"
 
 
@@ -55,13 +57,30 @@ class Harness:
             assert process.returncode == code, f"seatrial {' '.join(words)}: {process.returncode}\n{out}\n{err}"
         return out
 
+    @property
+    def client(self) -> Client:
+        """The supervisor's own answers, without a command in between."""
+        return Client(next(self.state.glob("*.sock")))
+
+    def _asked(self, *parts: str) -> Any:
+        """What the supervisor says; a command brings one up where there is none."""
+        try:
+            return self.client.get(*parts)
+        except (NoSupervisorError, StopIteration):
+            self.run("ps")
+            return self.client.get(*parts)
+
     def rows(self) -> dict[str, dict[str, Any]]:
-        """What `ps -a` says, by service."""
-        return {row["Service"]: row for row in map(json.loads, self.run("ps", "-a", "--format", "json").splitlines())}
+        """All instances, by service."""
+        return {row["Service"]: row for row in self._asked("instances")}
 
     def inspect(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run("inspect", name))[0]
+        found: dict[str, Any] = self._asked("instances", name)[0]
         return found
+
+    def kept(self, name: str) -> Path:
+        """What the engine keeps of an instance."""
+        return next(self.state.glob(f"*/instances/{name}/kept"))
 
     def supervisor(self) -> int:
         """The process id of the project's supervisor: who holds its lock."""
@@ -77,6 +96,25 @@ class Harness:
         while not is_so():
             assert time.monotonic() < end, f"not within {within:g} s: {self.run('ps', '-a', code=None)}"
             time.sleep(0.05)
+
+
+def server(name: str, port: int, more: str = "") -> str:
+    """A service that answers on a port."""
+    own = json.dumps([sys.executable, "-S", str(SERVER)])
+    return (
+        f"  {name}:\n    image: python:3\n    x-seatrial: {{command: {own}, probe: 'tcp://127.0.0.1:{port}'}}\n"
+        f"    volumes: ['{SERVER.parent}:{SERVER.parent}:ro']\n"
+        f"    environment: {{PORT: '{port}'}}\n    healthcheck: {{interval: 100ms, retries: 50}}\n{more}"
+    )
+
+
+def shell(name: str, line: str, more: str = "") -> str:
+    """A service that is a line of shell, which as PID 1 ignores SIGTERM: it has one second."""
+    quoted = json.dumps(line.replace("$", "$$"))  # compose would take $i for a variable of its own
+    return (
+        f"  {name}:\n    image: busybox\n    x-seatrial: {{command: [sh, -c, {quoted}]}}\n"
+        + f"    stop_grace_period: 1s\n{more}"
+    )
 
 
 def free_port() -> int:

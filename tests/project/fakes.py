@@ -98,7 +98,9 @@ class FakeHarbour:
         self.deaf: set[str] = set()
         self.probe_codes: dict[str, list[int]] = {}
 
-    async def start(self, deployment: Deployment, berth: Berth) -> FakeInstance:
+    async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> FakeInstance:
+        if gate is not None:
+            await gate.wait()
         if berth.name in self.failing:
             raise StartError("execute", "no such file")
         self.journal.append(f"start {berth.name}")
@@ -113,6 +115,9 @@ class FakeHarbour:
 
     async def let_go(self, instance: Instance) -> None:
         self.journal.append("let go")
+
+    def log_files(self, deployment: Deployment, berth: Berth) -> int:
+        return 5
 
     async def remove(self, berth: Berth) -> None:
         self.journal.append(f"remove {berth.name}")

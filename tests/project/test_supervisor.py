@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.engine.contract import commands as c
 from seatrial.engine.contract.lifecycle import State
 from seatrial.model.deployment import Deployment, Fleet, Hook, Hooks, Restarting
 from seatrial.model.errors import InputError
@@ -268,6 +269,111 @@ async def test_the_next_supervisor_takes_over_what_runs(made: Ship) -> None:
     assert made.supervisor.replicas["shop-web-1"].machine.state is State.RUNNING
     instance.end(1)
     await eventually(lambda: made.journal.count("start shop-web-1") == 2)
+
+
+@story
+async def test_a_stop_under_way_is_carried_on_by_the_next_supervisor(made: Ship) -> None:
+    made.harbour.deaf.add("shop-web-1")
+    await made.up(deployment("web", grace=0.3))
+    stopping = asyncio.create_task(told(made.supervisor.stop([])))
+    await eventually(lambda: "signal shop-web-1 15" in made.journal)
+    instance = made.running("shop-web-1")
+    await made.supervisor.close()
+    stopping.cancel()
+    made.harbour.left["shop-web-1"] = Found(instance)
+    made.supervisor = made.another(made.supervisor.fleet)
+    await made.supervisor.adopt()
+    await eventually(lambda: "signal shop-web-1 9" in made.journal)
+    replica = made.supervisor.replicas["shop-web-1"]
+    await eventually(lambda: replica.machine.state is State.EXITED)
+    assert made.journal.count("signal shop-web-1 15") == 1
+
+
+@story
+async def test_a_restart_that_was_due_is_made_by_the_next_supervisor(made: Ship) -> None:
+    await made.up(deployment("web", restarting=Restarting("always", delay=0.2)))
+    made.running("shop-web-1").end(1)
+    replica = made.supervisor.replicas["shop-web-1"]
+    await eventually(lambda: replica.machine.state is State.RESTARTING)
+    await made.supervisor.close()
+    made.supervisor = made.another(made.supervisor.fleet)
+    await made.supervisor.adopt()
+    again = made.supervisor.replicas["shop-web-1"]
+    assert again.machine.state is State.RESTARTING
+    await eventually(lambda: made.journal.count("start shop-web-1") == 2)
+    assert again.machine.manager.count == 1
+
+
+@story
+async def test_a_clock_that_is_set_between_two_supervisors_changes_no_deadline(made: Ship) -> None:
+    await made.up(deployment("web", restarting=Restarting("always", delay=0.2)))
+    made.running("shop-web-1").end(1)
+    replica = made.supervisor.replicas["shop-web-1"]
+    await eventually(lambda: replica.machine.restart_at is not None)
+    due = replica.machine.restart_at
+    await made.supervisor.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seatrial.project.replica.time.time", lambda: 4e9)
+        made.supervisor = made.another(made.supervisor.fleet)
+        await made.supervisor.adopt()
+        again = made.supervisor.replicas["shop-web-1"].machine.restart_at
+    assert due is not None
+    assert again == pytest.approx(due, abs=0.001)
+
+
+@story
+async def test_a_state_that_can_not_be_read_is_removed_with_what_ran(made: Ship) -> None:
+    await made.up(deployment("web"))
+    instance = made.running("shop-web-1")
+    await made.supervisor.close()
+    made.harbour.left["shop-web-1"] = Found(instance)
+    (made.layout.instance("shop-web-1") / "state.json").write_text("{")
+    made.supervisor = made.another(made.supervisor.fleet)
+    await made.supervisor.adopt()
+    assert instance.closed
+    assert made.supervisor.replicas == {}
+    await made.up(deployment("web"))
+    assert made.journal.count("start shop-web-1") == 2
+
+
+@story
+async def test_a_paused_service_is_frozen_and_thawed_to_be_stopped(made: Ship) -> None:
+    await made.up(deployment("web"))
+    await told(made.supervisor.pause([]))
+    assert made.supervisor.replicas["shop-web-1"].machine.state is State.PAUSED
+    await told(made.supervisor.stop([]))
+    assert made.journal[1:] == ["freeze shop-web-1", "signal shop-web-1 15", "end shop-web-1 0", "thaw shop-web-1"]
+
+
+@story
+async def test_what_does_not_end_is_killed_whole(made: Ship) -> None:
+    await made.up(deployment("web"))
+    replica = made.supervisor.replicas["shop-web-1"]
+    replica._carry_out(c.Kill("too long", replica.machine.run, everything=True))
+    await replica.settle()
+    assert "kill all of shop-web-1" in made.journal
+
+
+@story
+async def test_a_rolling_restart_has_the_new_one_ready_before_the_old_one_ends(made: Ship) -> None:
+    await made.up(deployment("web", health=True, replicas=2))
+    made.journal.clear()
+    await told(made.supervisor.rolling(["web"]))
+    order = [line for line in made.journal if line.split()[0] in ("start", "signal", "remove")]
+    assert order == [
+        *("start shop-web-3", "signal shop-web-1 15", "remove shop-web-1"),
+        *("start shop-web-1", "signal shop-web-2 15", "remove shop-web-2"),
+    ]
+
+
+@story
+async def test_a_new_instance_that_does_not_come_up_leaves_the_old_one_alone(made: Ship) -> None:
+    await made.up(deployment("web", health=True))
+    made.harbour.probe_codes["shop-web-2"] = [1] * 100
+    with pytest.raises(ProjectError, match="shop-web-2 did not come up beside shop-web-1: it is unhealthy"):
+        await told(made.supervisor.rolling([]))
+    assert list(made.supervisor.replicas) == ["shop-web-1"]
+    assert not made.running("shop-web-1").is_over
 
 
 @story

@@ -12,23 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.conftest import SERVER, Harness, free_port
+from tests.project.conftest import Harness, free_port, server, shell
 
 pytestmark = pytest.mark.slow
-
-
-def server(name: str, port: int, more: str = "") -> str:
-    own = json.dumps([sys.executable, "-S", str(SERVER)])
-    return (
-        f"  {name}:\n    image: python:3\n    x-seatrial: {{command: {own}, probe: 'tcp://127.0.0.1:{port}'}}\n"
-        f"    volumes: ['{SERVER.parent}:{SERVER.parent}:ro']\n"
-        f"    environment: {{PORT: '{port}'}}\n    healthcheck: {{interval: 100ms, retries: 50}}\n{more}"
-    )
-
-
-def shell(name: str, line: str, more: str = "") -> str:
-    quoted = json.dumps(line.replace("$", "$$"))  # compose would take $i for a variable of its own
-    return f"  {name}:\n    image: busybox\n    x-seatrial: {{command: [sh, -c, {quoted}]}}\n{more}"
 
 
 def test_a_project_comes_up_in_order_is_seen_and_goes_down(project: Harness) -> None:
@@ -138,7 +124,8 @@ def test_one_service_runs_in_the_foreground_with_its_own_code(project: Harness) 
 
 
 def test_a_second_ctrl_c_kills(project: Harness) -> None:
-    deaf = "import signal,time\nsignal.signal(15, lambda *_: print('deaf', flush=True))\nprint('up', flush=True)\nwhile 1: time.sleep(9)"
+    deaf = "import signal, time\nsignal.signal(15, lambda *_: print('deaf', flush=True))\n"
+    deaf += "print('up', flush=True)\nwhile True: time.sleep(9)"
     with project.start("run", "--", sys.executable, "-c", deaf) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
@@ -168,9 +155,7 @@ def test_the_socket_is_for_its_owner_alone(project: Harness) -> None:
 def test_metrics_are_given_in_prometheuss_format(project: Harness) -> None:
     project.write("services:\n" + server("web", free_port()))
     project.run("up", "-d", "--wait")
-    from seatrial.project.client import Client
-
-    text = Client(project.state / "shop.sock").text("metrics")
+    text = project.client.text("metrics")
     assert 'seatrial_instance_up{project="shop",service="web",instance="shop-web-1"} 1' in text
     memory = next(line for line in text.splitlines() if line.startswith("seatrial_instance_memory_bytes{"))
     assert float(memory.split()[-1]) > 1_000_000

@@ -1,7 +1,8 @@
 """Baselines: findings that were there before and are not to be told again.
 
-A finding is recognised by what it says, not by its line number: requirement, file, service and the text of its line.
-Pure: text in, text out. A baseline that can't be read is an InputError of the caller's file.
+A finding is recognised by what it says, not by its line number: requirement, file, service and the text of its line,
+without secrets, since a baseline is committed. Pure: text in, text out. A baseline that can't be read is an InputError
+of the caller's file.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Iterable, Mapping
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
+from seatrial.model.redaction import source_line
 
 FORMAT = 1
+_SECRETS = "no-secrets-in-image"
 Key = tuple[str, str, str, str]
 
 
@@ -22,7 +25,9 @@ def key(finding: Finding, texts: Mapping[str, str]) -> Key:
     """What a finding is recognised by."""
     lines = texts.get(finding.place.file, "").split("\n")
     number = finding.place.line
-    text = " ".join(lines[number - 1].split()) if 0 < number <= len(lines) else ""
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    column = max(finding.place.column, 1) if finding.requirement == _SECRETS else 0
+    text = " ".join(source_line(line, column).split())
     return finding.requirement, finding.place.file, finding.service, text
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from seatrial.check import images, launch, services
 from seatrial.check.interface import Check, Context, Wrong, finding
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Documents, Instruction, ShellCommand, Stage, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.patterns import pattern
@@ -16,6 +17,7 @@ from seatrial.model.values import dataclass
 _VARIABLE = pattern(r"\$\{?([A-Za-z_]\w*)")
 _NAMED = pattern(r"\$\{?([A-Za-z_]\w*)(?::?-[^}]*)?\}?")
 _WHOLE = frozenset({".", "./", "/", "*", "./*", "./."})
+_BEFORE = frozenset({"sudo", "env", "time", "nice"})
 _COUNTED = pattern(r"v?(\d+(?:\.\d+)*)(?:-|$)")
 
 
@@ -65,23 +67,29 @@ def version(tag: str) -> str:
     return found.group(1) if found else ""
 
 
-def instructions(unit: Unit) -> Iterator[Instruction]:
+@remembered
+def instructions(unit: Unit) -> tuple[Instruction, ...]:
     """Those that make up the service's image, in the order in which they are carried out, without broken ones."""
-    for stage in reversed(unit.stages):
-        yield from (each for each in stage.instructions if not each.broken)
+    return tuple(each for stage in reversed(unit.stages) for each in stage.instructions if not each.broken)
 
 
-def runs(unit: Unit) -> Iterator[tuple[Instruction, ShellCommand]]:
+@remembered
+def runs(unit: Unit) -> tuple[tuple[Instruction, ShellCommand], ...]:
     """The commands that RUN runs for the service's image, `sudo` and the like taken off."""
-    for instruction in instructions(unit):
-        for command in run_commands(instruction):
-            yield instruction, command
+    return tuple((each, command) for each in instructions(unit) for command in run_commands(each))
 
 
-def run_commands(instruction: Instruction) -> Iterator[ShellCommand]:
-    """The commands of one RUN."""
-    if instruction.keyword != "RUN":
-        return
+def run_commands(instruction: Instruction) -> tuple[ShellCommand, ...]:
+    """The commands of one RUN, none of what isn't one."""
+    return _run_commands(instruction) if instruction.keyword == "RUN" else ()
+
+
+@remembered
+def _run_commands(instruction: Instruction) -> tuple[ShellCommand, ...]:
+    return tuple(_commands(instruction))
+
+
+def _commands(instruction: Instruction) -> Iterator[ShellCommand]:
     if instruction.json and instruction.words:
         words = tuple(word.value for word in instruction.words)
         if words[0].rpartition("/")[2] not in launch.SHELLS:
@@ -89,7 +97,10 @@ def run_commands(instruction: Instruction) -> Iterator[ShellCommand]:
         return
     for command in instruction.shell:
         words = command.words
-        while words and words[0] in ("sudo", "env", "time", "nice"):
+        if words and words[0] not in _BEFORE:
+            yield command
+            continue
+        while words and words[0] in _BEFORE:
             words = words[1:]
             while words and ("=" in words[0] or words[0].startswith("-")):
                 words = words[1:]
@@ -112,7 +123,8 @@ def _mount_kind(mount: str) -> str:
     return found.group(1) if found else "bind"
 
 
-def variables(unit: Unit) -> dict[str, str]:
+@remembered
+def variables(unit: Unit) -> Mapping[str, str]:
     """What ENV and ARG of the service's image set, without quotes, known variables filled in. A later one wins."""
     found: dict[str, str] = {}
     for instruction in instructions(unit):
@@ -137,6 +149,7 @@ def takes_whole_context(instruction: Instruction) -> bool:
     return any(source in _WHOLE for source in sources(instruction))
 
 
+@remembered
 def is_service(unit: Unit) -> bool:
     """Whether the Dockerfile itself says what runs, and that not for development."""
     argv = unit.service.argv

@@ -6,6 +6,7 @@ Nothing here gives a value back, and no caller may put one into a message: a rep
 from __future__ import annotations
 
 import re
+
 from seatrial.model.patterns import pattern
 
 _SHAPES = (

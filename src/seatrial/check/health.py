@@ -13,6 +13,7 @@ from seatrial.model.values import dataclass
 _ADDRESS = pattern(
     r"(https?)://(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\[::\])(?::([^/?#\s\"']*))?(?=[/?#\s\"']|$)", re.I
 )
+_WORD = pattern(r"[^\s\"'|&;)]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def asked(unit: Unit) -> Iterator[Asked]:
         for word in command.words[1:]:
             found = _ADDRESS.search(word)
             if found is not None:
-                yield Asked(found.group(), _port(found), command)
+                address = _WORD.match(word, found.start())
+                yield Asked(address.group() if address else found.group(), _port(found), command)
 
 
 def _port(found: re.Match[str]) -> int | None:

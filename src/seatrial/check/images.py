@@ -80,7 +80,12 @@ unit valkey varnish vault voidlinux websphere-liberty wordpress xwiki yourls znc
 
 def is_published(repository: str) -> bool:
     """Whether an image of this name, which has no slash, can be had from Docker Hub."""
-    return repository in _PUBLISHED.split()
+    return repository in _published()
+
+
+@cache
+def _published() -> frozenset[str]:
+    return frozenset(_PUBLISHED.split())
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from seatrial.check import images
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
 from seatrial.model.place import Place
 from seatrial.model.values import dataclass
@@ -37,6 +38,7 @@ class Link:
         return self.argv[0].rpartition("/")[2] if self.argv else ""
 
 
+@remembered
 def chain(unit: Unit) -> tuple[Link, ...]:
     """The links; empty where nothing says what runs."""
     service = unit.service
@@ -92,6 +94,7 @@ def is_fixture(unit: Unit) -> bool:
     return not _FIXTURES.isdisjoint(path) or "gitpod" in name
 
 
+@remembered
 def is_for_development(unit: Unit) -> bool:
     """Whether the service is plainly meant for a developer's machine or a test: by its file's name, its profiles, its
     stage, or because it runs sources that are mounted from the project."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from seatrial.check import builds
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.values import dataclass
 
 _NODE = {"npm": frozenset({"install", "i", "ci", "clean-install"}), "pnpm": frozenset({"install", "i"})}
+_PROGRAMS = frozenset({*_NODE, "yarn", "bun", "uv", "poetry", "pdm", "pipenv", "composer", "bundle", "corepack"})
+"""Those that `_install` knows, besides Python's and pip's of all versions."""
 _GLOBAL = frozenset({"-g", "--global", "--location=global", "global"})
 _TAKE_A_VALUE = frozenset(
     {"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links"}
@@ -38,22 +41,29 @@ class Install:
         return " ".join(self.words[:3])
 
 
-def installs(instructions: Iterator[Instruction]) -> Iterator[Install]:
+def installs(instructions: Iterable[Instruction]) -> Iterator[Install]:
     """Those of these instructions, in order."""
     for instruction in instructions:
-        for command in builds.run_commands(instruction):
-            found = _install(instruction, command)
-            if found is not None:
-                yield found
+        if instruction.keyword == "RUN":
+            yield from _installs(instruction)
 
 
-def of_image(unit: Unit) -> list[Install]:
+@remembered
+def _installs(instruction: Instruction) -> tuple[Install, ...]:
+    found = (_install(instruction, command) for command in builds.run_commands(instruction))
+    return tuple(each for each in found if each is not None)
+
+
+@remembered
+def of_image(unit: Unit) -> tuple[Install, ...]:
     """Those that fill the service's image."""
-    return list(installs(builds.instructions(unit)))
+    return tuple(installs(builds.instructions(unit)))
 
 
 def _install(instruction: Instruction, command: ShellCommand) -> Install | None:
     words, program = command.words, command.program
+    if program not in _PROGRAMS and not program.startswith(("python", "pip")):
+        return None
     if program.startswith("python") and words[1:2] == ("-m",):
         words = words[2:]
         program = words[0] if words else ""

@@ -23,6 +23,7 @@ RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 """0 for the worst."""
 _TAIL = 32
 """Characters at the end of a message, behind the names: they tell its kind where there is no remedy."""
+_SAY_MORE = ("syntax", "dependencies-audited")
 _MANY_ALIKE = 4
 """From so many findings of `syntax` with one remedy on, a file has them told as one."""
 
@@ -32,13 +33,22 @@ class Options:
     """What to look for. An empty `select` is everything; `known` is a baseline, from which what was met is taken.
 
     `prefix` ("web/", or "") is put before the files of all places: where the project lies from where the user stands.
+    `here` ("/home/me/shop/", or "") is taken from the front of files that are named by their whole path.
     """
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     known: Counter[baseline.Key] = field(default_factory=Counter)
     prefix: str = ""
+    here: str = ""
     today: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The requirements to look for."""
+        if not self.select and not self.ignore:
+            return NAMES
+        return tuple(name for name in NAMES if self.wants(name))
 
     def wants(self, name: str) -> bool:
         """Whether findings of this requirement are to be told."""
@@ -68,8 +78,8 @@ class Outcome:
 def run(documents: Documents, options: Options | None = None) -> Outcome:
     """Check one project."""
     options = options or Options()
-    rules = {rule.name: rule for rule in rules_for(documents, [name for name in NAMES if options.wants(name)])}
-    found = _once(_found(Context(documents, options.today), rules.values(), options.wants))
+    rules = {rule.name: rule for rule in rules_for(documents, options.names)}
+    found = once(_found(Context(documents, options.today), rules.values(), options.wants))
     ignores = read_ignores(documents)
     kept, ignored = [], []
     for finding in found:
@@ -77,31 +87,35 @@ def run(documents: Documents, options: Options | None = None) -> Outcome:
         if by is None:
             kept.append(finding)
         else:
-            ignored.append(Ignored(moved(finding, options.prefix), by.reason))
+            ignored.append(Ignored(moved(finding, options.prefix, options.here), by.reason))
     if options.wants("syntax"):
         kept += unknown_names(ignores, {*NAMES, "syntax"})
-    causes = tuple(moved(finding, options.prefix) for finding in kept)
-    texts = {moved_file(file, options.prefix): text for file, text in documents.texts.items()} if options.known else {}
+    causes = tuple(moved(finding, options.prefix, options.here) for finding in kept)
+    named = {moved_file(file, options.prefix, options.here): file for file in documents.texts if options.known}
+    texts = {name: documents.texts[file] for name, file in named.items()}
     fresh, known = baseline.without_known(causes, texts, options.known)
     shown, hidden = _without_consequences(fresh, causes, rules)
     return Outcome(tuple(sorted(_together(shown, rules), key=_order)), tuple(ignored), hidden, known, causes)
 
 
-def moved(finding: Finding, prefix: str) -> Finding:
-    """The finding with all its places below `prefix`."""
-    if not prefix:
+def moved(finding: Finding, prefix: str, here: str = "") -> Finding:
+    """The finding with all its places as they are seen from above its project."""
+    if not prefix and not here:
         return finding
-    related = tuple(Sourced(each.value, _moved_place(each.place, prefix)) for each in finding.related)
-    return replace(finding, place=replace(finding.place, file=moved_file(finding.place.file, prefix)), related=related)
+    related = tuple(Sourced(each.value, _moved_place(each.place, prefix, here)) for each in finding.related)
+    file = moved_file(finding.place.file, prefix, here)
+    return replace(finding, place=replace(finding.place, file=file), related=related)
 
 
-def moved_file(file: str, prefix: str) -> str:
+def moved_file(file: str, prefix: str, here: str = "") -> str:
     """A file's name seen from above its project."""
-    return file if not prefix or file.startswith("/") else posixpath.normpath(prefix + file)
+    if file.startswith("/"):
+        return file[len(here) :] if here and file.startswith(here) else file
+    return posixpath.normpath(prefix + file) if prefix else file
 
 
-def _moved_place(place: Place | None, prefix: str) -> Place | None:
-    return replace(place, file=moved_file(place.file, prefix)) if place else None
+def _moved_place(place: Place | None, prefix: str, here: str) -> Place | None:
+    return replace(place, file=moved_file(place.file, prefix, here)) if place else None
 
 
 def _found(context: Context, rules: Iterable[Rule], wants: Callable[[str], bool]) -> Iterator[Finding]:
@@ -110,11 +124,12 @@ def _found(context: Context, rules: Iterable[Rule], wants: Callable[[str], bool]
         yield from rule.check(context)
 
 
-def _once(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding of a requirement at a place: two services built from one Dockerfile have its faults in common."""
+def once(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding of a requirement at a place: two services (or projects) built from one Dockerfile have its faults in
+    common. What points at the beginning of a file may say several things there."""
     seen: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
-        message = finding.message if finding.requirement == "syntax" else ""
+        message = finding.message if finding.requirement in _SAY_MORE else ""
         seen.setdefault((finding.requirement, finding.place, message), finding)
     return list(seen.values())
 
@@ -147,7 +162,8 @@ def _together(findings: Iterable[Finding], rules: dict[str, Rule]) -> Iterator[F
         if group[0].requirement == "syntax":
             yield from group if len(group) < _MANY_ALIKE else [_first_of_many(group)]
         else:
-            yield group[0] if len(group) == 1 else _merged(group, rules[group[0].requirement])
+            is_one = len({finding.service for finding in group}) == 1
+            yield from group if is_one else [_merged(group, rules[group[0].requirement])]
 
 
 def _first_of_many(group: list[Finding]) -> Finding:
@@ -158,10 +174,10 @@ def _first_of_many(group: list[Finding]) -> Finding:
 
 def _merged(group: list[Finding], rule: Rule) -> Finding:
     group = sorted(group, key=_order)
-    names = [finding.service for finding in group]
+    names = list(dict.fromkeys(finding.service for finding in group))
     shown = ", ".join(names[:-1]) + " and " + names[-1]
     others = tuple(Sourced(finding.service, finding.place) for finding in group[1:])
-    message = rule.many.format(count=len(group), names=shown)
+    message = rule.many.format(count=len(names), names=shown)
     return replace(group[0], message=message, related=(*group[0].related, *others), service=", ".join(names))
 
 

@@ -7,8 +7,8 @@ with spaces between, "source" for the source of what a service runs, or "" for a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -92,7 +92,7 @@ def rule(name: str) -> Rule:
     return found
 
 
-def rules_for(documents: Documents, names: Collection[str] = NAMES) -> Iterator[Rule]:
+def rules_for(documents: Documents, names: Sequence[str] = NAMES) -> tuple[Rule, ...]:
     """The rules among `names` that these documents give anything to look at."""
     there = {""}
     if documents.dockerfiles:
@@ -103,6 +103,14 @@ def rules_for(documents: Documents, names: Collection[str] = NAMES) -> Iterator[
         there.add("kubernetes")
     if any(unit.has_source for unit in documents.units):
         there.add("source")
-    for entry in ENTRIES:
-        if entry.name in names and there.intersection(entry.needs.split() or ("",)):
-            yield rule(entry.name)
+    return _rules(frozenset(there), tuple(names))
+
+
+@lru_cache(maxsize=64)
+def _rules(there: frozenset[str], names: tuple[str, ...]) -> tuple[Rule, ...]:
+    """Asked for each of many projects, of which there are few kinds."""
+    return tuple(
+        rule(entry.name)
+        for entry in ENTRIES
+        if entry.name in names and there.intersection(entry.needs.split() or ("",))
+    )

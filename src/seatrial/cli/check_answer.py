@@ -44,7 +44,9 @@ def _audit(arguments: argparse.Namespace, options: Options, checked: Checked) ->
     """Have other people's auditors say what they know."""
     from seatrial.cli.check_audit import audited
 
-    known = [finding for each in checked.outcomes for finding in each.findings]
+    # Also what isn't told: for a comment that ignores it, a baseline, or the cause that it follows from.
+    known = [finding for each in checked.outcomes for finding in each.all_findings]
+    known += [ignored.finding for each in checked.outcomes for ignored in each.ignored]
     outcome, texts, talk = audited(arguments.audit, arguments.paths, known, options)
     checked.outcomes.append(outcome)
     checked.texts.update({file: text for file, text in texts.items() if file not in checked.texts})
@@ -88,7 +90,7 @@ def _report(checked: Checked, form: str) -> FindingsReport:
     return FindingsReport(
         "seatrial",
         __version__,
-        tuple(dict.fromkeys(findings)),
+        tuple(checking.once(findings)),
         checked.texts,
         _pages(names, everything=form == "junit") if form in ("sarif", "junit") else {},
         tuple((each.finding, each.reason) for outcome in outcomes for each in outcome.ignored),

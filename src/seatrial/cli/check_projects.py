@@ -87,23 +87,26 @@ def _check_all(projects: Sequence[Path], search: _Search, checked: Checked) -> N
         return
     from seatrial.cli import forks
 
-    for part, notes in forks.each(_elsewhere(search), projects, forks.workers_for(len(projects), WORTH_A_FORK)):
-        checked.add(part)
+    workers = forks.workers_for(len(projects), WORTH_A_FORK)
+    shares = forks.each(_elsewhere(search), [projects[number::workers] for number in range(workers)], workers)
+    for number in range(len(projects)):
+        parts, _ = shares[number % workers]
+        checked.add(parts[number // workers])
+    for _, notes in shares:
         disk.hear(notes)
 
 
-def _elsewhere(search: _Search) -> Callable[[Path], tuple[Checked, disk.Notes]]:
-    """What another process does with a project: checks it, and gives back what was asked of the disk, too."""
+def _elsewhere(search: _Search) -> Callable[[Sequence[Path]], tuple[list[Checked], disk.Notes]]:
+    """What another process does with its share: checks each, and gives back what was asked of the disk, too."""
 
-    def check(project: Path) -> tuple[Checked, disk.Notes]:
-        part = Checked()
-        notes = disk.listen()
-        try:
-            _check_one(project, search.options, part, search)
-        finally:
-            disk.stop_listening(notes)
-        part.neighbours.clear()
-        return part, notes
+    def check(share: Sequence[Path]) -> tuple[list[Checked], disk.Notes]:
+        parts = []
+        with disk.apart() as notes:
+            for project in share:
+                parts.append(part := Checked())
+                _check_one(project, search.options, part, search)
+                part.neighbours.clear()
+        return parts, notes
 
     return check
 
@@ -128,7 +131,7 @@ def _check_manifests(root: Path, manifests: Manifests, options: Options, checked
 
 def _check_one(path: Path, options: Options, checked: Checked, search: _Search | None = None) -> None:
     """`search` is None where the user named the file."""
-    origin = str(path.relative_to(search.root)) if search else ""
+    origin = _below(str(path), str(search.root)) if search else ""
     try:
         documents = read_documents(path, environment={}, origin=origin, manifests=search is None)
     except NothingFoundError:
@@ -137,13 +140,13 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
         file = error.place.file if error.place else str(path)
         checked.problems.append(f"{_found(file, path) if search else file}: {error.message}")
         return
-    checked.read.update(os.path.normpath(Path(documents.directory) / file) for file in documents.texts)
-    if search and Path(documents.directory) != search.root:
+    checked.read.update(os.path.normpath(f"{documents.directory}/{file}") for file in documents.texts)
+    if search and documents.directory != str(search.root):
         if any(_MISTAKEN.search(finding.message) for finding in documents.findings):
             return  # a part that is put over another file, or no compose file at all
         documents = replace(documents, findings=tuple(_of_any_context(documents.findings)))
     if search:
-        below = os.path.relpath(documents.directory, search.root)
+        below = _below(documents.directory, str(search.root))
         prefix = "" if below == "." else below + "/"
         checked.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
         documents = replace(documents, around=search.cluster, prefix=prefix)
@@ -151,19 +154,27 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
 
 
 def _run(documents: Documents, options: Options, checked: Checked) -> None:
-    prefix = _prefix(documents.directory)
-    outcome = checking.run(documents, replace(options, prefix=prefix))
+    prefix, here = _prefix(documents.directory), os.getcwd().rstrip("/") + "/"  # noqa: PTH109
+    outcome = checking.run(documents, replace(options, prefix=prefix, here=here))
     checked.outcomes.append(outcome)
-    checked.texts.update({checking.moved_file(file, prefix): text for file, text in documents.texts.items()})
+    checked.texts.update({checking.moved_file(file, prefix, here): text for file, text in documents.texts.items()})
     checked.services += len(documents.units) + (len(documents.cluster.workloads) if documents.cluster else 0)
 
 
 def _prefix(directory: str) -> str:
     """What stands before the files of this project, seen from the working directory."""
-    relative = os.path.relpath(directory)
+    relative = _below(directory, os.getcwd())  # noqa: PTH109
     if relative == ".":
         return ""
     return (directory if relative.startswith("../../..") else relative).rstrip("/") + "/"
+
+
+def _below(path: str, directory: str) -> str:
+    """The path as seen from the directory; both are absolute."""
+    within = directory.rstrip("/") + "/"
+    if path.startswith(within) and ".." not in path:
+        return path[len(within) :]
+    return os.path.relpath(path, directory)
 
 
 def _found(file: str, project: Path) -> str:

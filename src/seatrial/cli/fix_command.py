@@ -24,6 +24,7 @@ from seatrial.files.promises import are_kept
 from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit
 from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.redaction import source_line
 from seatrial.model.values import dataclass, field
 
 
@@ -87,7 +88,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _where(path: Path, error: InputError) -> str:
-    return error.place.file if error.place else str(path)
+    """The file as it is called here: what was found in a search is named from its project."""
+    file = error.place.file if error.place else str(path)
+    return _shown((path if path.is_dir() else path.parent) / file) if path.is_absolute() else file
+
+
+def _shown(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("../") else relative
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -108,8 +116,7 @@ def _file(name: str, documents: Documents, work: _Work) -> _File:
     path = Path(documents.directory) / name
     real = os.path.realpath(path)
     if real not in work.files:
-        shown = os.path.relpath(path)
-        work.files[real] = _File(str(path) if shown.startswith("../") else shown, path, documents.texts.get(name))
+        work.files[real] = _File(_shown(path), path, documents.texts.get(name))
     return work.files[real]
 
 
@@ -149,7 +156,10 @@ def _show(work: _Work) -> None:
     for change, _ in work.changes:
         mark = "\ufeff" if change.source.has_bom else ""
         name = change.shown.removeprefix("/")
-        emit(unified_diff(mark + change.source.text, mark + change.text, name, is_new=change.source.is_new))
+        diff = unified_diff(mark + change.source.text, mark + change.text, name, is_new=change.source.is_new)
+        emit(diff)
+        if any("$" not in line and source_line(line) != line for line in diff.split("\n")):
+            complain(f"note: the diff quotes credentials of {change.shown}, as it has to: keep it out of logs")
 
 
 def _tell(work: _Work, arguments: argparse.Namespace) -> None:

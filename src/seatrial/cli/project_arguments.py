@@ -48,7 +48,9 @@ def _up(parser: Parser) -> None:
     add("--force-recreate", action="store_true", help="make all instances anew")
     add("--no-recreate", action="store_true", help="keep instances although the files changed")
     add("--remove-orphans", action="store_true", help="remove instances of services that the files know no more")
+    add("-w", "--watch", action="store_true", help="restart services when their files change (develop.watch)")
     add("--no-start", action="store_true", help="make the instances, do not start them")
+    add("--docker-quirks", action="store_true", help="Docker's way also where it is a known bug (docs/contract.md)")
     ending = parser.add_argument_group("when to end")
     ending.add_argument("--abort-on-container-exit", action="store_true", help="stop all when one has ended")
     ending.add_argument("--abort-on-container-failure", action="store_true", help="stop all when one has failed")
@@ -67,6 +69,7 @@ def _down(parser: Parser) -> None:
     _services(parser)
     _timeout(parser)
     parser.add_argument("--remove-orphans", action="store_true", help="also what the files know no more")
+    parser.add_argument("-v", "--volumes", action="store_true", help="forget the named volumes, too")
     _which(parser)
 
 
@@ -85,6 +88,11 @@ def _stopping(parser: Parser) -> None:
     _services(parser)
     _timeout(parser)
     _which(parser)
+
+
+def _restart(parser: Parser) -> None:
+    parser.add_argument("--rolling", action="store_true", help="one by one, a new one first: nothing is lost")
+    _stopping(parser)
 
 
 def _start(parser: Parser) -> None:
@@ -168,6 +176,7 @@ def _run(parser: Parser) -> None:
     how.add_argument("--init", action="store_true", help="an init as PID 1")
     how.add_argument("--read-only", action="store_true", help="a root file system that can't be written to")
     how.add_argument("--restart", metavar="POLICY", default="", help="no, always, unless-stopped, on-failure[:N]")
+    how.add_argument("--docker-quirks", action="store_true", help="Docker's way also where it is a known bug")
     how.add_argument("--on-unhealthy", choices=("restart", "stop"), help="what to do when its health check fails")
     how.add_argument("-m", "--memory", metavar="SIZE", default="", help="memory limit, such as 512m")
     how.add_argument("--cpus", metavar="N", type=float, help="processor limit, in cores")
@@ -179,14 +188,15 @@ def _run(parser: Parser) -> None:
 ENTRIES = (
     Entry("run", "run one service in the foreground", "[SERVICE] [options] [-- COMMAND…]", "run_command", _run),
     Entry("up", "bring a compose project up, without an engine", "[SERVICE…] [options]", "up_command", _up),
+    Entry("resume", "bring projects back", "", "resume_command", lambda _parser: None),
     Entry("down", "stop and remove its services", "[SERVICE…] [options]", "project_command", _down),
     Entry("ps", "list its instances", "[SERVICE…] [options]", "project_command", _ps),
     Entry("logs", "show what services have written", "[SERVICE…] [options]", "project_command", _logs),
     Entry("stop", "stop services", "[SERVICE…] [-t SECONDS]", "project_command", _stopping),
     Entry("start", "start services that were stopped", "[SERVICE…]", "project_command", _start),
-    Entry("restart", "restart services", "[SERVICE…] [-t SECONDS]", "project_command", _stopping),
+    Entry("restart", "restart services", "[SERVICE…] [--rolling] [-t SECONDS]", "project_command", _restart),
     Entry("pause", "freeze services", "[SERVICE…]", "project_command", _start),
-    Entry("unpause", "let frozen services go on", "[SERVICE…]", "project_command", _start),
+    Entry("unpause", "thaw services", "[SERVICE…]", "project_command", _start),
     Entry("kill", "send a signal to services", "[SERVICE…] [-s SIGNAL]", "project_command", _kill),
     Entry("exec", "run a command inside a service", "SERVICE COMMAND…", "project_command", _exec),
     Entry("events", "follow what happens to services", "[SERVICE…] [--json]", "project_command", _events),

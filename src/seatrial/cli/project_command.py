@@ -13,7 +13,7 @@ from typing import Any
 
 from seatrial.cli import codes
 from seatrial.cli.project_client import ask, fleet_of, known, show_steps
-from seatrial.cli.streams import emit
+from seatrial.cli.streams import complain, emit
 from seatrial.model.deployment import Fleet
 from seatrial.model.errors import InputError
 from seatrial.model.service import signal_number
@@ -53,7 +53,7 @@ def _work(name: str, arguments: argparse.Namespace, **values: Any) -> int:
 def _down(arguments: argparse.Namespace) -> int:
     client = _client(arguments)
     values = {"names": arguments.services, "timeout": arguments.timeout, "remove_orphans": arguments.remove_orphans}
-    show_steps(client.post("down", values=values))
+    show_steps(client.post("down", values={**values, "volumes": arguments.volumes}))
     return codes.GOOD
 
 
@@ -93,9 +93,14 @@ def _logs(arguments: argparse.Namespace) -> int:
         # As `docker compose logs -f`: the end of one run is not the end while a restart is due.
         return lambda: all(row["State"] in ("exited", "dead") for row in client.get("instances") if row["Name"] == name)
 
+    rows = _rows(client, arguments)
+    for row in rows:
+        if not row["IsLogReadable"]:
+            complain(f"warning: {row['Name']}: configured logging driver does not support reading")
     sources = [
         LogSource(row["Name"], layout.log(row["Name"], row["ID"]), is_over(row["Name"]))
-        for row in _rows(client, arguments)
+        for row in rows
+        if row["IsLogReadable"]
     ]
     return show(sources, arguments)
 
@@ -205,7 +210,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "logs": _logs,
     "stop": lambda arguments: _work("stop", arguments, timeout=arguments.timeout),
     "start": lambda arguments: _work("start", arguments),
-    "restart": lambda arguments: _work("restart", arguments, timeout=arguments.timeout),
+    "restart": lambda arguments: _work("restart", arguments, timeout=arguments.timeout, rolling=arguments.rolling),
     "pause": lambda arguments: _work("pause", arguments),
     "unpause": lambda arguments: _work("unpause", arguments),
     "kill": _kill,

@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         complain(f"error: {text}")
 
     environment = dict(environment_of(arguments))
-    return asyncio.run(foreground.run(deployment, arguments.network, environment, say, fail))
+    quirks = arguments.docker_quirks
+    return asyncio.run(foreground.run(deployment, arguments.network, environment, say, fail, docker_quirks=quirks))
 
 
 def _with_options(service: Service, arguments: argparse.Namespace) -> Service:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from seatrial.cli import codes
@@ -30,7 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Bring it up; the exit code is 0, or what --exit-code-from says."""
     if arguments.force_recreate and arguments.no_recreate:
         raise InputError("--force-recreate and --no-recreate contradict each other", hint="leave one of them out")
+    if arguments.watch and (arguments.detach or arguments.wait):
+        raise InputError("--watch stays in the terminal", hint="leave -d and --wait out")
     fleet = selection.scaled(fleet_of(arguments), _numbers(arguments.scale))
+    fleet = replace(fleet, docker_quirks=arguments.docker_quirks)
     chosen = selection.select(fleet, arguments.services, with_dependencies=not arguments.no_deps)
     if arguments.exit_code_from and fleet.deployment(arguments.exit_code_from) is None:
         raise InputError(f"--exit-code-from: no such service: {arguments.exit_code_from}")
@@ -79,6 +83,10 @@ def _stay(client: Client, layout: Layout, services: Sequence[str], fleet: Fleet,
     shown = [row for row in rows if _is_attached(row["Service"], fleet, arguments)]
     printer = threading.Thread(target=_show_logs, args=(shown, layout, arguments, over), daemon=True)
     printer.start()
+    if arguments.watch:
+        from seatrial.cli.watching import watch
+
+        threading.Thread(target=watch, args=(fleet, services, client, over), daemon=True).start()
     try:
         code = _wait(client, services, arguments)
         if arguments.exit_code_from or arguments.abort_on_container_exit or arguments.abort_on_container_failure:
@@ -126,11 +134,11 @@ def _wait(client: Client, services: Sequence[str], arguments: argparse.Namespace
     events = client.follow("events")
     while True:
         rows = [row for row in client.get("instances") if row["Service"] in services]
-        ended = [row for row in rows if row["State"] == "exited"]
+        ended = [row for row in rows if row["State"] == "exited" and not row["IsPending"]]
         failed = [row for row in ended if row["ExitCode"]]
         if (ended and aborts) or (failed and arguments.abort_on_container_failure):
             return _code(ended, failed, arguments)
-        if all(row["State"] in _OVER for row in rows):
+        if all(row["State"] in _OVER and not row["IsPending"] for row in rows):
             return codes.GOOD
         while next(events)["Action"] not in ("die", "stop", "destroy"):
             pass

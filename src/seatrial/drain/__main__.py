@@ -32,24 +32,31 @@ def gunicorn(arguments: Sequence[str]) -> int:
 
 
 def uvicorn(arguments: Sequence[str]) -> int:
-    """Run uvicorn's own command in this process, with the application wrapped."""
+    """Run uvicorn's own command in this process, with the application wrapped; its workers, where it has some."""
     from importlib import import_module
 
+    from seatrial.drain import workers
     from seatrial.drain.serve import ignore_repeated_signals
 
     command: Any = import_module("uvicorn.main").main
     context = command.make_context("uvicorn", list(arguments))
-    if (context.params.get("workers") or 1) > 1 or context.params.get("reload"):
-        raise UsageError("uvicorn's own workers are not drained\nhint: gunicorn with -k uvicorn_worker.UvicornWorker")
+    if context.params.get("reload"):
+        raise UsageError("uvicorn's --reload is not drained\nhint: it is for development: run uvicorn alone")
     os.environ["SEATRIAL_APP"] = context.params["app"]
     if context.params.get("factory"):
         os.environ["SEATRIAL_FACTORY"], context.params["factory"] = "1", False
     context.params["app"] = "seatrial.drain.wrapped:app"
-    ignore_repeated_signals()
+    if workers.wanted(context.params) > 1:
+        return workers.run(context.params)
+    ignore_repeated_signals(lambda: _life() is not None)
     with context:
         command.invoke(context)
-    life = vars(sys.modules.get("seatrial.drain.wrapped", sys)).get("life")
-    return life.code if life is not None else 1
+    return 1 if (life := _life()) is None else life.code
+
+
+def _life() -> Any:
+    """The life of the application, when that is imported."""
+    return vars(sys.modules.get("seatrial.drain.wrapped", sys)).get("life")
 
 
 def waitress(arguments: Sequence[str]) -> int:
@@ -73,6 +80,12 @@ KNOWN: dict[str, Callable[[Sequence[str]], int]] = {
     "waitress-serve": waitress,
     "waitress": waitress,
 }
+
+HELD_ONLY = {
+    "hypercorn": "seatrial.drain.serve.hypercorn(app) also stops accepting without a loss",
+    "granian": "seatrial.drain.serve.granian(app) also announces the close",
+}
+"""Servers that lose something as any other program is run, and what to do about it."""
 
 
 def known(command: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], Sequence[str]] | None:
@@ -107,6 +120,8 @@ def main(arguments: Sequence[str]) -> int:
             return run(rest)
         from seatrial.drain import hold
 
+        if (name := PurePath(command[0]).name) in HELD_ONLY:
+            print(f"seatrial.drain: {name}'s own command only gets the lag\nhint: {HELD_ONLY[name]}", file=sys.stderr)
         return hold.run(command)
     except (UsageError, ValueError) as error:
         print(f"seatrial.drain: {error}", file=sys.stderr)

@@ -42,6 +42,7 @@ class Life(Core):
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._giving: asyncio.Task[None] | None = None
+        self._asked: Any = 0  # what the program gave to sys.exit
         self._early: list[tuple[Event, int]] = []
         self.closing: asyncio.Event
         """Set when it is time to stop accepting."""
@@ -78,10 +79,10 @@ class Life(Core):
             self.restore_signals()
         sys.exit(code)
 
-    async def _main(self, main: Coroutine[Any, Any, Any]) -> int:
+    async def _main(self, main: Coroutine[Any, Any, Any]) -> Any:
         self.attach(signals=False)
         asyncio.get_running_loop().set_exception_handler(self._loop_error)
-        task = asyncio.create_task(main, name="main")
+        task = asyncio.create_task(self._noting_exit(main), name="main")
         ended = asyncio.create_task(self.ended.wait())
         await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
         if task.done() and not task.cancelled() and (error := task.exception()):
@@ -92,7 +93,14 @@ class Life(Core):
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=1.0)
-        return self.code
+        return self.code or self._asked
+
+    async def _noting_exit(self, main: Coroutine[Any, Any, Any]) -> None:
+        """sys.exit in the program ends it as a return does; asyncio would let it through, past the stop."""
+        try:
+            await main
+        except SystemExit as leaving:
+            self._asked = leaving.code
 
     def _loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -60,7 +60,7 @@ class Middleware:
         life = self._life
         life.attach()  # for servers without a lifespan; it does nothing the second time
         if self._health is not None and (check := self._health.route(scope["path"], stopping=life.stopping)):
-            await _answer(check, self._health, life, send, announce=_may_announce(scope))
+            await _answer(check, self._health, life, send, scope)
             return
         key = self._enter(scope)
         try:
@@ -170,9 +170,9 @@ def _until(gone: asyncio.Event, receive: Receive, send: Send) -> Receive:
     return received
 
 
-async def _answer(check: str, health: Health, life: Life, send: Send, *, announce: bool) -> None:
+async def _answer(check: str, health: Health, life: Life, send: Send, scope: Message) -> None:
     status, body = await answer_async(health, check, ready=life.ready)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    headers += [(b"cache-control", b"no-store")] + ([CLOSE] if announce and life.stopping else [])
+    headers += [(b"cache-control", b"no-store")] + ([CLOSE] if life.stopping and _may_announce(scope) else [])
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

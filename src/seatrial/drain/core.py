@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import signal
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ from seatrial.drain.state import CODE_LATE, DEADLINE, FLUSH, Command, Event, Mac
 HANDLED = (signal.SIGTERM, signal.SIGINT)
 LAST_RESORT = 0.25
 """Seconds after the deadline and the logs' own time at which a process that still is there is ended."""
+LAST_WORDS = 0.25
+"""Seconds that the last lines and the streams have then: nobody may be reading them."""
 log = logging.getLogger("seatrial.drain")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,27 +41,32 @@ def deadline_from(grace: str | None) -> float:
         seconds = float(grace.removesuffix("s"))
     except ValueError:
         raise ValueError(f"SEATRIAL_GRACE is {grace!r}\nhint: seconds, as in SEATRIAL_GRACE=30") from None
-    if seconds <= 0:
-        raise ValueError(f"SEATRIAL_GRACE is {grace!r}: a grace period is longer than that")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"SEATRIAL_GRACE is {grace!r}: a grace period is more than nothing, and has an end")
     return seconds - min(1.0, seconds / 4)
 
 
 def lag_from(text: str | None) -> float:
     """The lag in seconds, as SEATRIAL_LAG gives it."""
     try:
-        return float((text or "0").removesuffix("s"))
+        seconds = float((text or "0").removesuffix("s"))
     except ValueError:
         raise ValueError(f"SEATRIAL_LAG is {text!r}\nhint: seconds, as in SEATRIAL_LAG=3") from None
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"SEATRIAL_LAG is {text!r}: a lag is 0 or more seconds, and has an end")
+    return seconds
 
 
-@dataclass(slots=True)
 class Worker:
     """A loop that takes jobs: what it has in hand, and how to give that back."""
 
-    name: str
-    job: Any = None
-    busy: bool = False
-    give_back: Callable[[Any], Any] | None = None
+    __slots__ = ("busy", "give_back", "job", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.job: Any = None
+        self.busy = False
+        self.give_back: Callable[[Any], Any] | None = None
 
 
 def describe(what: object) -> str:
@@ -96,6 +104,8 @@ class Core(ABC):
         self._handlers: dict[int, Any] = {}
         self._passing = False
         self._excepthook: Callable[..., Any] | None = None
+        self._home = 0
+        """The process that took the signals."""
         self._reset()
 
     def _reset(self) -> None:
@@ -103,6 +113,7 @@ class Core(ABC):
         self.machine = Machine(self.machine.plan)
         self.ready, self.stopping, self._taking = True, False, True
         self._skips_lag = self._awaits_requests = self._awaits_workers = False
+        self._signalled, self._heard = 0.0, 0
 
     # --- for the application ---
 
@@ -203,9 +214,10 @@ class Core(ABC):
 
     def _handle(self, event: Event, number: int = 0) -> None:
         """Take an event and do what follows from it. In the machine's own thread only."""
+        now = time.monotonic()
         if self.phase is Phase.SERVING:
             self._settle_plan()
-        now = time.monotonic()
+            now = self._signalled if event is Event.SIGNAL and self._signalled else now
         self._do(self.machine.receive(event, now, number), event, number)
 
     def _tick(self) -> None:
@@ -216,7 +228,7 @@ class Core(ABC):
         plan = self.machine.plan
         lag = plan.lag if self._serves and not self._skips_lag else 0.0
         reserve = min(longest(self.hooks), plan.deadline / 4, (plan.deadline - lag) / 2)
-        self.machine.plan = replace(plan, lag=lag, reserve=reserve)
+        self.machine.plan = plan._replace(lag=lag, reserve=reserve)
 
     def _do(self, commands: tuple[Command, ...], event: Event | None, number: int) -> None:
         for command in commands:
@@ -227,10 +239,11 @@ class Core(ABC):
 
     def _begin(self, event: Event | None, number: int) -> None:
         self.ready, self.stopping = False, True
-        plan = self.machine.plan
+        plan, state = self.machine.plan, self.machine.state
+        over = state.began + plan.deadline + FLUSH + LAST_RESORT
+        self._arm(max(0.0, over - time.monotonic()))  # first: the line may go to a pipe that nobody reads
         why = signal.Signals(number).name if number else event.value if event else "stop"
         log.info("stopping (%s): %d open, lag %g s, deadline %g s", why, len(self.open), plan.lag, plan.deadline)
-        self._arm(plan.deadline + FLUSH + LAST_RESORT)
         for callback in self._callbacks:
             self._guarded(callback, "at unready")
 
@@ -282,6 +295,7 @@ class Core(ABC):
             return False
         if self._handlers:
             return True
+        self._home = os.getpid()
         for number in HANDLED:
             self._handlers[number] = signal.signal(number, self._on_signal)
         if pass_on and callable(self._handlers[signal.SIGTERM]) and ("server", self._stop_server) not in self._closers:
@@ -295,12 +309,32 @@ class Core(ABC):
         self._handlers.clear()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Post, and nothing else: what it interrupts may hold any lock."""
-        if self._passing:
+        """Post, and nothing that takes a lock: what it interrupts may hold it."""
+        if os.getpid() != self._home:  # forked, by multiprocessing say: this stop is the parent's
+            self.restore_signals()
+            os.kill(os.getpid(), number)
+        elif self._passing:
             self._passing = False
             self._handlers[number](number, frame)
         else:
+            self._heard += 1
+            if self._heard in (1, 3):
+                self._signalled = self._signalled or time.monotonic()
+                start_new_thread(self._watch, (self._heard, number))  # a threading.Thread would take a lock
             self._post(Event.SIGNAL, number)
+
+    def _watch(self, heard: int, number: int) -> None:
+        """End the process if the first signal has not even begun the stop by its deadline, or the third has not ended
+        it: an event loop that is blocked hears of neither."""
+        signalled = self._signalled
+        time.sleep(FLUSH + LAST_RESORT + (self.machine.plan.deadline if heard == 1 else 0.0))
+        if not self._handlers or self._signalled != signalled:
+            return  # this life is over, and the process lives on
+        if heard == 1 and self.phase is Phase.SERVING:
+            self._last_resort()
+        elif heard == 3 and self.phase is not Phase.ENDED:  # the third signal
+            _within(LAST_WORDS, self._last_words)
+            self._end(128 + number)
 
     def _stop_server(self) -> Any:
         """Have the server in this process stop; may be awaitable."""
@@ -333,14 +367,17 @@ class Core(ABC):
             self.restore_signals()
 
     def _last_resort(self) -> None:
+        _within(LAST_WORDS, self._last_words)
+        self._end(self.code or CODE_LATE)
+
+    def _last_words(self) -> None:
         self._name_open()
         log.critical("still running after the deadline: ending the process")
-        self._end(self.code or CODE_LATE)
+        flush_logs()
 
     def _end(self, code: int) -> None:
         """End the process at once, with what was written so far."""
-        for stream in (sys.stdout, sys.stderr):
-            self._guarded(stream.flush, "flushing")
+        _within(LAST_WORDS, flush_streams)
         os._exit(code)
 
     def catch_thread_errors(self) -> None:
@@ -361,12 +398,35 @@ class Core(ABC):
         self.fail(error.with_traceback(traceback), f"thread {args.thread.name if args.thread else '?'}")
 
 
+def _within(seconds: float, call: Callable[[], Any]) -> None:
+    """Call something that may hang, and don't wait longer than this: a full pipe, a lock of whoever is stuck."""
+    done = threading.Lock()
+    done.acquire()
+
+    def work() -> None:
+        try:
+            call()
+        finally:
+            done.release()
+
+    start_new_thread(work, ())
+    done.acquire(timeout=seconds)
+
+
 def flush_logs() -> None:
     """Flush every handler of the standard logging, and both streams."""
     loggers = [logging.root, *(x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger))]
-    handlers = {handler for logger in loggers for handler in logger.handlers}
-    streams = (stream for stream in (sys.stdout, sys.stderr) if stream is not None and not stream.closed)
-    for flush in (*(handler.flush for handler in handlers), *(stream.flush for stream in streams)):
+    _flush_all(handler.flush for handler in {handler for logger in loggers for handler in logger.handlers})
+    flush_streams()
+
+
+def flush_streams() -> None:
+    """Flush stdout and stderr."""
+    _flush_all(stream.flush for stream in (sys.stdout, sys.stderr) if stream is not None and not stream.closed)
+
+
+def _flush_all(calls: Iterable[Callable[[], Any]]) -> None:
+    for flush in calls:
         try:
             flush()
         except Exception as error:  # a handler of somebody's: the others are flushed all the same

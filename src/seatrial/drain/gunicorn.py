@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from seatrial.drain.core import deadline_from
+from seatrial.drain.core import HANDLED, deadline_from
 from seatrial.drain.listeners import Silence
 from seatrial.drain.wrapped import health_from_environment
 
@@ -38,8 +38,19 @@ UNSENT = 1.0
 
 
 def when_ready(server: Any) -> None:
-    """SIGINT like SIGTERM in the arbiter: gunicorn would drop what is in flight."""
-    signal.signal(signal.SIGINT, lambda _, frame: server.signal(signal.SIGTERM, frame))
+    """SIGINT like SIGTERM in the arbiter: gunicorn would drop what is in flight. A second and third one go on to the
+    workers: gunicorn waits for these by then, and hears nothing."""
+    heard: list[int] = []
+
+    def told(number: int, frame: Any) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            server.signal(signal.SIGTERM, frame)
+        else:
+            server.kill_workers(signal.SIGTERM)
+
+    for number in HANDLED:
+        signal.signal(number, told)
 
 
 def post_worker_init(worker: Any) -> None:

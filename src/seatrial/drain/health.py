@@ -23,10 +23,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from seatrial.drain.background import awaited, start
 
@@ -48,8 +47,7 @@ class Status(Enum):
     STOPPING = "stopping"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One named check. `critical`: without it nothing can be served."""
 
     name: str
@@ -58,8 +56,7 @@ class Check:
     critical: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What a check came to. `detail` is for the log, and for the answer only where it was asked for."""
 
     name: str
@@ -238,6 +235,9 @@ def serve_in_thread(
     class Handler(BaseHTTPRequestHandler):
         timeout = 10.0  # of a client that sends nothing
 
+        def do_HEAD(self) -> None:
+            self.do_GET()  # what `wget --spider` asks
+
         def do_GET(self) -> None:
             check = health.route(self.path.partition("?")[0])
             status, body = answer(health, check, ready=is_ready()) if check else (404, b'{"status": "not found"}\n')
@@ -245,7 +245,7 @@ def serve_in_thread(
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(b"" if self.command == "HEAD" else body)
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name is the base class's
             """Probes are no news."""

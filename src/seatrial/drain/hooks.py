@@ -7,8 +7,7 @@ that hook alone. Hooks that do not wait for one another run side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 TIMEOUT = 2.0
 """Seconds that a hook has by default."""
@@ -18,8 +17,7 @@ class HookOrderError(ValueError):
     """Hooks that can't be put in an order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(NamedTuple):
     """Something to do after the last request and the last job. `after` is resolved: names alone."""
 
     name: str

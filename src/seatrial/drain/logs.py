@@ -3,24 +3,26 @@
     configure(level="INFO")
 
 A line is one write(2): processes that share a pipe do not tear each other's lines as long as these are at most 4,096
-bytes (pipe(7)); longer ones are written whole, but another process may come between. Nothing is buffered, so nothing is
-lost when the process ends, however it ends. `queued=True` hands the lines to a thread, for event loops behind a slow
-pipe; these are flushed by the stop and at exit, and only SIGKILL loses the last ones.
+bytes (pipe(7)); longer ones are written whole, but another process may come between. Nothing is buffered as long as the
+pipe is read, so nothing is lost when the process ends, however it ends. When it is not read, an event loop must not
+stand still for that: the lines that find no room wait for a thread, and the exit for them, a little.
 """
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import contextvars
 import json
 import logging
 import os
-import queue
 import re
+import select
+import stat
 import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +35,10 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 FLUSH_SECONDS = 2.0
+LINES = 10_000
+"""How many lines may wait."""
+FULL = 0.005
+"""Seconds between two looks at a full pipe that can't be waited for."""
 
 
 def correlated(traceparent: str | None, request_id: str | None) -> dict[str, str]:
@@ -104,12 +110,30 @@ def timestamp(seconds: float) -> str:
 
 
 class LineHandler(logging.Handler):
-    """Writes each line by one write(2) to a descriptor; goes on after a short write, or when a pipe is full."""
+    """Writes each line by one write(2) to a descriptor, at once where that can't block: nothing can lose it any more.
+
+    Where it could, for a pipe is full that is read slowly, a thread writes it and those after it, and the program goes
+    on. The stop and the exit wait for these, 2 s at most. When 10,000 wait, the oldest are given up; a line says so.
+    """
 
     def __init__(self, descriptor: int = 1) -> None:
         super().__init__()
-        self._descriptor = descriptor
         self.setFormatter(JsonFormatter())
+        self._descriptor = descriptor
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lines: deque[bytes] = deque(maxlen=LINES)
+        self._given_up = 0
+        self._writing = False  # whether a thread is at it, and lines have to queue
+        self._changed = threading.Condition()
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLOUT)
+        try:
+            self._mode = os.fstat(self._descriptor).st_mode
+        except OSError:  # closed: writing will say so
+            self._mode = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -118,58 +142,97 @@ class LineHandler(logging.Handler):
             self.handleError(record)
 
     def write(self, line: str) -> None:
-        """Write a line whole."""
-        rest = memoryview(line.encode(errors="backslashreplace") + b"\n")
+        """Write a line, or have it written."""
+        if os.getpid() != self._process:  # threads do not survive a fork, and what waits is the parent's to write
+            self._begin()
+        content = line.encode(errors="backslashreplace") + b"\n"
+        with self._changed:
+            rest = content if self._writing else self._written(content)
+            if not rest:
+                return
+            self._given_up += len(self._lines) == LINES
+            self._lines.append(rest)
+            if not self._writing:
+                self._begin_to_write()
+
+    def _begin_to_write(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="seatrial-logs", daemon=True).start()
+        except RuntimeError:  # the interpreter is ending, and begins no thread any more
+            while self._lines:
+                self._write_whole(self._lines.popleft())
+        else:
+            self._writing = True  # the thread waits for this lock
+
+    def _written(self, content: bytes) -> bytes:
+        """Write now, if that can't block; what is left to be written."""
+        if not self._has_room(len(content)):
+            return content
+        try:
+            return content[os.write(self._descriptor, content) :]
+        except BlockingIOError:  # someone made the pipe non-blocking, and another process was faster
+            return content
+
+    def _has_room(self, size: int) -> bool:
+        if stat.S_ISREG(self._mode):
+            return True
+        if not self._poll.poll(0):
+            return False
+        return size <= select.PIPE_BUF or not stat.S_ISFIFO(self._mode) or _is_empty(self._descriptor, size)
+
+    def _work(self) -> None:
+        """Write what waits, then end."""
+        while content := self._next():
+            try:
+                self._write_whole(content)
+            except OSError as error:
+                with contextlib.suppress(OSError, ValueError):
+                    print(f"seatrial.drain: a log line could not be written: {error}", file=sys.stderr)
+
+    def _write_whole(self, rest: bytes) -> None:
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # someone made the pipe non-blocking (node does, for instance): wait for room
-                time.sleep(0.001)
+            except BlockingIOError:  # a pipe that someone made non-blocking, node for instance
+                time.sleep(FULL)
 
-
-class QueuedHandler(LineHandler):
-    """Hands lines to a thread, so that a slow pipe does not hold up an event loop. Full at 10,000 lines: then it waits,
-    for losing lines is worse."""
-
-    def __init__(self, descriptor: int = 1) -> None:
-        super().__init__(descriptor)
-        self._start()
-        atexit.register(self.flush)
-        os.register_at_fork(after_in_child=self._start)
-
-    def _start(self) -> None:
-        """Threads do not survive a fork, and lines of the parent are the parent's."""
-        self._lines: queue.Queue[str] = queue.Queue(10_000)
-        self._thread = threading.Thread(target=self._work, args=(self._lines,), name="seatrial-logs", daemon=True)
-        self._thread.start()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._lines.put(self.format(record))
-        except Exception:
-            self.handleError(record)
-
-    def _work(self, lines: queue.Queue[str]) -> None:
-        while True:
-            line = lines.get()
-            try:
-                self.write(line)
-            except OSError as error:
-                print(f"seatrial.drain: a log line could not be written: {error}", file=sys.stderr)
-            finally:
-                lines.task_done()
+    def _next(self) -> bytes:
+        with self._changed:
+            if self._given_up:
+                number, self._given_up = self._given_up, 0
+                return as_line(_own(f"{number} lines were given up: nobody read them")).encode() + b"\n"
+            if self._lines:
+                return self._lines.popleft()
+            self._writing = False
+            self._changed.notify_all()
+            return b""
 
     def flush(self) -> None:
-        """Wait until all is written, 2 s at most."""
+        """Wait until all is written, 2 s at most. At exit `logging.shutdown` calls it."""
+        if os.getpid() != self._process:
+            return
         until = time.monotonic() + FLUSH_SECONDS
-        with self._lines.all_tasks_done:
-            while self._lines.unfinished_tasks and (left := until - time.monotonic()) > 0:
-                self._lines.all_tasks_done.wait(left)
+        with self._changed:
+            while self._writing and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
 
 
-def configure(level: int | str = "INFO", *, descriptor: int = 1, queued: bool = False) -> LineHandler:
+def _is_empty(pipe: int, size: int) -> bool:
+    """Whether a pipe has nothing in it, and takes this much."""
+    import fcntl
+    import termios
+
+    filled = int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+    return filled == 0 and size <= fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+
+def _own(message: str) -> dict[str, Any]:
+    return {"time": timestamp(time.time()), "level": "warning", "message": message, "logger": __name__}
+
+
+def configure(level: int | str = "INFO", *, descriptor: int = 1) -> LineHandler:
     """Send the root logger's records as JSON lines to stdout, in place of the handlers that it had; warnings too."""
-    handler = QueuedHandler(descriptor) if queued else LineHandler(descriptor)
+    handler = LineHandler(descriptor)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
     logging.captureWarnings(True)

@@ -51,6 +51,12 @@ class Secret(Generic[T]):
 
     __hash__ = None  # type: ignore[assignment]  # a hash would tell something of the value
 
+    def __copy__(self) -> Secret[T]:
+        return self
+
+    def __deepcopy__(self, _: object) -> Secret[T]:
+        return self  # settings are copied, by dataclasses.asdict for instance: it stays as closed as it is
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{self!r} can't be pickled: hand over .value on purpose")
 
@@ -82,8 +88,7 @@ def secret(
 
     Raises SecretError: missing (without a `default`), given as both NAME and NAME_FILE, empty, unreadable, no `kind`.
     """
-    variables = os.environ if environ is None else environ
-    found = _found(name, variables, Path(folder) / name.lower())
+    found = _found(name, environ, Path(folder) / name.lower())
     if found is None:
         if default is _MISSING:
             raise SecretError(
@@ -98,30 +103,46 @@ def secret(
         return Secret(name, kind(text), source)
     except Exception:  # whatever it is, it may quote the value
         wanted = getattr(kind, "__name__", "value")
+        del found, text  # tools that report errors show the variables of each frame
     raise SecretError(f"secret {name} is no {wanted} ({source})")  # outside of the handler: its error quotes the value
 
 
-def _found(name: str, variables: Mapping[str, str], mounted: Path) -> tuple[str, str] | None:
+def _variable(name: str, environ: Mapping[str, str] | None) -> str | None:
+    """A variable. No other function here has all of the environment in its frame, for error reports to show."""
+    return (os.environ if environ is None else environ).get(name)
+
+
+def _found(name: str, environ: Mapping[str, str] | None, mounted: Path) -> tuple[str, str] | None:
     """The text and where it is from."""
-    path = variables.get(f"{name}_FILE")
-    if path and variables.get(name) is not None:
+    path = _variable(f"{name}_FILE", environ)
+    if path and _variable(name, environ) is not None:
         raise SecretError(f"secret {name} is given twice: {name} and {name}_FILE are set\nhint: unset {name}")
     if path:
         return _read(name, Path(path)), path
-    if mounted.is_file():
+    if _is_there(name, mounted):
         return _read(name, mounted), str(mounted)
-    value = variables.get(name)
+    value = _variable(name, environ)
     return None if value is None else (value.strip(), "environment")
+
+
+def _is_there(name: str, path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a folder that may not be searched
+        raise SecretError(f"secret {name}: {path} can't be read: {error.strerror}") from None
 
 
 def _read(name: str, path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise SecretError(f"secret {name}: {path} is larger than {LARGEST >> 20} MiB")
-        return content.decode().strip()
     except OSError as error:
         raise SecretError(f"secret {name}: {path} can't be read: {error.strerror}") from None
+    if len(content) > LARGEST:
+        del content
+        raise SecretError(f"secret {name}: {path} is larger than {LARGEST >> 20} MiB")
+    try:
+        return content.decode().strip()
     except UnicodeDecodeError:
-        raise SecretError(f"secret {name}: {path} is not UTF-8 text") from None
+        del content
+    raise SecretError(f"secret {name}: {path} is not UTF-8 text")  # outside of the handler: its error has the bytes

@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -39,26 +40,34 @@ CHECK_EVERY = 0.02
 BACKLOG = 128
 UNFINISHED = 1.0
 """Seconds that a request of which a part has come has for the rest, when accepting has ended."""
+UVICORN_WORKERS = "python -m seatrial.drain -- uvicorn module:app --workers 4"
+ONE_PROCESS = "one container for each process, or python -m seatrial.drain -- uvicorn module:app --workers 4"
 
 
 def uvicorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
     """Run an ASGI application under uvicorn, in one process. `options` are those of `uvicorn.Config`."""
     server = import_module("uvicorn")
     if options.get("workers") not in (None, 1) or options.get("reload"):
-        raise ValueError("uvicorn's own workers are not drained\nhint: gunicorn -c python:seatrial.drain.gunicorn")
+        raise ValueError(f"serve.uvicorn runs one process, and neither workers nor reload\nhint: {UVICORN_WORKERS}")
     life = life or aio.Life()
     running = server.Server(server.Config(asgi.Middleware(app, life, health=health), **options))
-    ignore_repeated_signals()
+    ignore_repeated_signals(lambda: running.started)
     life.catch_thread_errors()
     running.run()
     life.release_thread_errors()
     sys.exit(life.code if running.started else 3)
 
 
-def ignore_repeated_signals() -> None:
-    """uvicorn sends itself the signal once more at its end, to die of it: the exit code would be 143, not 0."""
+def ignore_repeated_signals(has_begun: Callable[[], bool]) -> None:
+    """uvicorn sends itself the signal once more at its end, to die of it: the exit code would be 143, not 0. One that
+    comes before it has begun ends the program as without drain, also as PID 1."""
+
+    def again(number: int, _: object) -> None:
+        if not has_begun():
+            sys.exit(128 + number)
+
     for number in HANDLED:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, again)
 
 
 def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None = None, config: Any = None) -> NoReturn:
@@ -66,6 +75,8 @@ def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None =
     serve_worker = import_module("hypercorn.asyncio.run").worker_serve
     life = life or aio.Life()
     config = config or import_module("hypercorn.config").Config()
+    if config.workers > 1:
+        raise ValueError(f"serve.hypercorn runs one process, and no workers\nhint: {ONE_PROCESS}")
     config.graceful_timeout = max(config.graceful_timeout, life.machine.plan.deadline)
     sockets = config.create_sockets()  # ours: hypercorn resets what is in their queue when it closes them
     wrapped = import_module("hypercorn.utils").wrap_app(
@@ -88,6 +99,8 @@ def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None =
 
 def granian(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:
     """Run an ASGI application under granian's embedded server. `options` are those of `granian.server.embed.Server`."""
+    if options.pop("workers", 1) != 1:
+        raise ValueError(f"serve.granian runs one process, and no workers\nhint: {ONE_PROCESS}")
     embedded = import_module("granian.server.embed").Server
     interface = import_module("granian.constants").Interfaces.ASGI
     life = life or aio.Life()

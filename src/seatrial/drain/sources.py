@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 PAUSE = 0.2
 """Seconds between two looks at a queue that can't be waited for."""
@@ -21,8 +20,7 @@ WAIT = 0.5
 """Seconds that a take waits for a job: below the time that the stop has for a take under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One job. `handle` is what its source knows it by."""
 
     body: Any

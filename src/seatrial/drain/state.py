@@ -14,10 +14,11 @@ again; the drivers (`aio.py`, `threads.py`) do what the commands say and decide 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
 
 FLUSH = 0.5
 """Seconds that flushing the logs may take, at most."""
@@ -154,26 +155,26 @@ _CUT_BY = (E.LATE, E.OVERDUE, E.THIRD_SIGNAL)
 """Events that end a phase before its work is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """How long the stop may take, in seconds from its beginning. `reserve` is the end of it, kept for the hooks."""
 
     lag: float = 0.0
     deadline: float = DEADLINE
     reserve: float = 0.0
 
-    def __post_init__(self) -> None:
-        if self.lag < 0 or self.reserve < 0 or self.deadline <= 0:
-            raise ValueError(f"a stop can't have negative times: {self}")
+    def checked(self) -> Plan:
+        """Itself. Raises ValueError if it is no plan: negative times, or a lag that leaves no time."""
+        if not (self.lag >= 0 and self.reserve >= 0 and 0 < self.deadline < math.inf):  # nor NaN
+            raise ValueError(f"a stop can't have negative or endless times: {self}")
         if self.lag + self.reserve >= self.deadline:
             raise ValueError(
                 f"a lag of {self.lag:g} s and {self.reserve:g} s for the hooks leave no time in a deadline of "
                 f"{self.deadline:g} s\nhint: raise the engine's grace period (SEATRIAL_GRACE), or lower the lag"
             )
+        return self
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that the machine remembers. `began` is when the stop began, `flushing` when the logs did."""
 
     phase: Phase = Phase.SERVING
@@ -204,7 +205,7 @@ _SIGNALS = (E.SIGNAL, E.SECOND_SIGNAL, E.THIRD_SIGNAL)
 def step(state: State, event: Event, now: float, number: int = 0) -> tuple[State, tuple[Command, ...]]:
     """The state after an event, and what to do. A signal is reported as SIGNAL with its number, and counted here."""
     if event is E.SIGNAL:
-        state = replace(state, signals=state.signals + 1, signal=number)
+        state = state._replace(signals=state.signals + 1, signal=number)
         event = _SIGNALS[min(state.signals, 3) - 1]
     move = TABLE[state.phase][event]
     if move is IMPOSSIBLE:
@@ -215,22 +216,22 @@ def step(state: State, event: Event, now: float, number: int = 0) -> tuple[State
     if not isinstance(move, Phase):
         return state, ()
     if state.phase is P.SERVING:
-        state = replace(state, began=now)
+        state = state._replace(began=now)
     if move is P.LOGS:
-        state = replace(state, flushing=now)
+        state = state._replace(flushing=now)
     cut = _CUT if event in _CUT_BY and move is not P.ENDED else ()
-    return replace(state, phase=move), cut + ENTRY[move]
+    return state._replace(phase=move), cut + ENTRY[move]
 
 
 def _noted(state: State, event: Event) -> State:
     """The state with what an event means for the exit code."""
     if event is E.FAILURE:
-        return replace(state, failed=True)
+        return state._replace(failed=True)
     if event is E.HOOK_FAILED:
-        return replace(state, hook_failed=True)
+        return state._replace(hook_failed=True)
     if event in (E.LATE, E.OVERDUE):
-        return replace(state, late=True)
-    return replace(state, forced=True) if event is E.THIRD_SIGNAL else state
+        return state._replace(late=True)
+    return state._replace(forced=True) if event is E.THIRD_SIGNAL else state
 
 
 def timers(state: State, plan: Plan) -> tuple[tuple[float, Event], ...]:
@@ -252,7 +253,7 @@ class Machine:
     __slots__ = ("plan", "state")
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan = plan.checked()
         self.state = State()
 
     def receive(self, event: Event, now: float, number: int = 0) -> tuple[Command, ...]:

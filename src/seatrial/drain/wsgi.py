@@ -42,7 +42,8 @@ class Middleware:
         if self._health is not None and (
             check := self._health.route(environ.get("PATH_INFO", ""), stopping=life.stopping)
         ):
-            return self._checked(check, start_response)
+            body = self._checked(check, start_response)
+            return [] if environ.get("REQUEST_METHOD") == "HEAD" else body
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             if life.stopping and self._announce:

@@ -29,11 +29,14 @@ from seatrial.model.recording import (
     EventKind,
     Exchange,
     Exit,
+    FileGrown,
+    Probe,
     ProcessSeen,
     Readiness,
     Run,
     Scenario,
     Target,
+    Usage,
 )
 from seatrial.model.service import Service, signal_name, signal_number
 
@@ -44,10 +47,13 @@ LOAD_LIMIT = 1.0
 LAG_LIMIT = 0.3
 """A load generator this late measured the machine and not the service."""
 CLIENT_LIMIT = 30.0
+CALM_AFTER = 1.0
+"""Seconds after the last signal in which most is decided: who reacts, what is refused, what is cut."""
 
 
 class Exercise:
-    """Drives one instance. `prepare`, then `make_orphan` and/or `stop`, then `record`; `close` at any time."""
+    """Drives one instance. `prepare`, then `make_orphan` and/or `stop`, or an act (`drill/acts`), then `record`;
+    `close` at any time. An act adds to `events` and `probes`, whose times are absolute."""
 
     def __init__(
         self,
@@ -65,17 +71,21 @@ class Exercise:
         self.ended: Ended | None = None
         self.disturbed = ""
         self.orphan: tuple[Event | None, str] | None = None
-        self._options = options
+        self.options = options
         self._progress = progress
         environment = {name: value.value for name, value in service.environment.items()} | dict(options.environment)
         self._redactor = Redactor(environment)
         self._book = LogBook(self._redactor)
-        self._watcher: Watcher | None = None
+        self.watcher: Watcher | None = None
         self._orphaning: asyncio.Task[tuple[Event | None, str]] | None = None
         self._waiting_end: asyncio.Task[Ended] | None = None
-        self._events: list[Event] = []
+        self.events: list[Event] = []
+        self.probes: list[Probe] = []
+        self.files: tuple[FileGrown, ...] = ()
+        self.usage: list[Usage] = []
         self._signals: list[float] = []
         self._killed = False
+        self._waits_for_end = False
         self._loaded = False
         self._rate = 0.0
         self._result = Result((), 0.0)
@@ -89,54 +99,103 @@ class Exercise:
     @property
     def grace(self) -> float:
         """Seconds from the signal to SIGKILL."""
-        return self.service.effective_grace if self._options.grace is None else self._options.grace
+        return self.service.effective_grace if self.options.grace is None else self.options.grace
 
     @property
     def is_over(self) -> bool:
         """Whether PID 1 ended."""
         return self._waiting_end is not None and self._waiting_end.done()
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing is measured on it any more that another instance's start could disturb: it has ended, was
+        never ready or never asked to stop, or has had its last signal a while ago."""
+        if self.is_over or not self.readiness.ready or self.scenario is Scenario.ORPHAN:
+            return True
+        return self._waits_for_end and time.monotonic() - self._signals[-1] > CALM_AFTER
+
+    def argvs(self) -> frozenset[tuple[str, ...]]:
+        """The commands of the processes that were seen so far."""
+        return self.watcher.argvs() if self.watcher is not None else frozenset()
+
     def _tell(self, stage: Stage, text: str = "") -> None:
         self._progress(Progress(time.monotonic(), self.scenario, stage, text))
 
     # --- the steps ---
 
-    async def prepare(self, engine: Engine) -> None:
-        """Start the instance and its load generator; wait until the service is ready, has ended or takes too long."""
+    async def prepare(self, engine: Engine, *, waits: bool = True) -> None:
+        """Start the instance and its load generator; wait until the service is ready, has ended or takes too long.
+        Where nothing is waited for, there is no load generator either."""
         self._tell(Stage.STARTING)
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        start = StartOptions(environment=self._options.environment, on_output=self._book.feed)
+        start = StartOptions(environment=self.options.environment, on_output=self._book.feed)
         self.instance = await engine.start(self.service, start)
         self._waiting_end = asyncio.create_task(self.instance.wait())
-        self._watcher = Watcher(self.instance, self.clean)
-        self._watcher.start()
+        self.watcher = Watcher(self.instance, self.clean)
+        self.watcher.start()
+        if not waits:
+            self.readiness = Readiness(True, 0.0, "not waited for", detail="the service itself was not started")
+            return
         with contextlib.suppress(ProcessLookupError):
             self.load = Load(await self.instance.spawn_beside(WORKER))
         self._tell(Stage.WAITING)
         if self.load is not None:
             await self._wait_ready(self.load)
         if self.is_over or not self.readiness.ready:
-            await self._note_end()
+            await self.note_end()
 
-    async def _wait_ready(self, load: Load) -> None:
-        assert self.instance is not None and self._watcher is not None
-        waiting = Waiting(
+    def _waiting(self, load: Load, limit: float) -> Waiting:
+        assert self.instance is not None and self.watcher is not None
+        return Waiting(
             service=self.service,
             instance=self.instance,
-            watcher=self._watcher,
+            watcher=self.watcher,
             load=load,
-            limit=self._options.ready_timeout,
-            options=self._options,
+            limit=limit,
+            options=self.options,
             is_over=lambda: self.is_over,
         )
+
+    async def _wait_ready(self, load: Load) -> None:
         try:
-            self.readiness, self.target = await wait_ready(waiting)
+            self.readiness, self.target = await wait_ready(self._waiting(load, self.options.ready_timeout))
         except (LoadError, OSError, ProcessLookupError) as error:
-            if not await self._ends_within(OUTPUT_LIMIT):
+            if not await self.ends_within(OUTPUT_LIMIT):
                 raise
             self.readiness = replace(self.readiness, detail=f"it ended while it was asked: {error}")
         if self.readiness.ready:
             self._tell(Stage.READY, f"after {self.readiness.time:.2f} s by {self.readiness.by}")
+
+    async def wait_again(self, limit: float) -> bool:
+        """Wait until the service is ready once more, by a READY event, within this many seconds from now."""
+        assert self.instance is not None and self.load is not None
+        age = time.monotonic() - self.instance.started
+        with contextlib.suppress(LoadError, OSError, ProcessLookupError):  # it ended meanwhile: not ready
+            found, _ = await wait_ready(self._waiting(self.load, age + limit))
+            return found.ready
+        return False
+
+    def done(self) -> None:
+        """Tell that nothing more is done to this instance."""
+        self._tell(Stage.DONE)
+
+    async def serve(self, target: Target, rate: float, seconds: float) -> frozenset[str]:
+        """Have it answer requests at this rate for a while; the ids of the requests that were sent. What became of each
+        is in the recording."""
+        if self.load is None:
+            return frozenset()
+        self.target, self._rate = target, rate
+        recipe = Recipe(part=1.0, idle=0, lead=seconds)
+        try:
+            await self.load.begin(plan(recipe, target, rate, CLIENT_LIMIT))
+            self._tell(Stage.LOADING)
+            await self.load.aim()
+            await self.load.stop_sending()
+            self._result = await self.load.finish(LOAD_LIMIT)
+        except LoadError as error:
+            self.disturbed = f"the load generator failed: {error.message.splitlines()[0]}"
+        sent = (exchange for connection in self._result.connections for exchange in connection.exchanges)
+        return frozenset(exchange.mark for exchange in sent if exchange.mark)
 
     def begin_orphan(self) -> None:
         """Begin to make an orphan under PID 1, while others are still getting ready."""
@@ -158,20 +217,20 @@ class Exercise:
         except LoadError as error:
             # Without its load the run shows nothing: no signal counts as sent, so that nothing is judged by it.
             self.disturbed = f"the load generator failed: {error.message.splitlines()[0]}"
-            await self._kill()
+            await self.kill()
             self._signals.clear()
-        await self._note_end()
-        self._tell(Stage.DONE)
+        await self.note_end()
+        self.done()
 
     async def _begin_load(self, recipe: Recipe) -> None:
         if self.load is None or self.target is None or self.is_over:
             return
-        self._rate = self._options.rate * recipe.part
+        self._rate = self.options.rate * recipe.part
         self._loaded = True
-        await self.load.begin(plan(recipe, self.target, self._options.rate, max(CLIENT_LIMIT, self.grace + 5.0)))
-        self._events.append(Event(time.monotonic(), EventKind.LOAD, "begun"))
+        await self.load.begin(plan(recipe, self.target, self.options.rate, max(CLIENT_LIMIT, self.grace + 5.0)))
+        self.events.append(Event(time.monotonic(), EventKind.LOAD, "begun"))
         self._tell(Stage.LOADING)
-        self._events.append(Event(await self.load.aim(), EventKind.LOAD, "aimed"))
+        self.events.append(Event(await self.load.aim(), EventKind.LOAD, "aimed"))
 
     async def _signal_and_wait(self, recipe: Recipe) -> None:
         number = signal_number(recipe.signal or self.service.effective_stop_signal)
@@ -180,16 +239,17 @@ class Exercise:
             # With two signals a held request stays open until the second was sent: it has to be in flight then.
             if load is not None and not recipe.again:
                 await load.signalled(self._signals[0])
-            if recipe.again and not await self._ends_within(SECOND_AFTER):
+            if recipe.again and not await self.ends_within(SECOND_AFTER):
                 await self._send(number)
             if load is not None and recipe.again:
                 await load.signalled(self._signals[0])
+            self._waits_for_end = True
             left = self._signals[0] + self.grace - time.monotonic()
-            if not await self._ends_within(max(0.0, left)):
-                await self._kill()
+            if not await self.ends_within(max(0.0, left)):
+                await self.kill()
         if load is not None:
             self._result = await load.finish(LOAD_LIMIT)
-            self._events.append(Event(time.monotonic(), EventKind.LOAD, "ended"))
+            self.events.append(Event(time.monotonic(), EventKind.LOAD, "ended"))
 
     async def _send(self, number: int) -> bool:
         """Send a signal to PID 1; False if it has ended."""
@@ -199,11 +259,11 @@ class Exercise:
         except ProcessLookupError:
             return False
         self._signals.append(moment)
-        self._events.append(Event(moment, EventKind.SIGNAL, signal_name(number)))
+        self.events.append(Event(moment, EventKind.SIGNAL, signal_name(number)))
         self._tell(Stage.SIGNALLED, signal_name(number))
         return True
 
-    async def _kill(self) -> None:
+    async def kill(self) -> None:
         """SIGKILL, at the end of the grace period or of our patience, and the end that follows."""
         assert self.instance is not None
         if self.is_over:
@@ -211,16 +271,16 @@ class Exercise:
         with contextlib.suppress(ProcessLookupError):
             moment = await self.instance.signal(signal.SIGKILL)
             self._killed = True
-            self._events.append(Event(moment, EventKind.SIGNAL, "SIGKILL"))
+            self.events.append(Event(moment, EventKind.SIGNAL, "SIGKILL"))
             self._tell(Stage.KILLED)
-        await self._ends_within(KILL_LIMIT)
+        await self.ends_within(KILL_LIMIT)
 
-    async def _ends_within(self, seconds: float) -> bool:
+    async def ends_within(self, seconds: float) -> bool:
         assert self._waiting_end is not None
         await asyncio.wait({self._waiting_end}, timeout=seconds)
         return self._waiting_end.done()
 
-    async def _note_end(self) -> None:
+    async def note_end(self) -> None:
         """Take down how it ended, if it did, and the rest of its output."""
         assert self.instance is not None and self._waiting_end is not None
         if not self._waiting_end.done():
@@ -232,8 +292,8 @@ class Exercise:
 
     async def close(self) -> None:
         """End everything that belongs to this instance. Idempotent."""
-        if self._watcher is not None:
-            await self._watcher.stop()
+        if self.watcher is not None:
+            await self.watcher.stop()
         for task in (self._orphaning, self._waiting_end):
             if task is not None and not task.done():
                 task.cancel()
@@ -250,7 +310,7 @@ class Exercise:
         zero = self.instance.started if self.instance is not None else time.monotonic()
         log = self._book.lines(zero)
         recipe = RECIPES.get(self.scenario)
-        name = (recipe.signal if recipe else "") or signal_name(signal_number(self.service.effective_stop_signal))
+        name = (recipe.signal or signal_name(signal_number(self.service.effective_stop_signal))) if recipe else ""
         lag = self._result.lag
         late = f"the load generator was {lag:.2f} s late" if lag > LAG_LIMIT else ""
         if self._result.skipped:
@@ -275,7 +335,15 @@ class Exercise:
             rate=self._rate,
             load_lag=lag,
             disturbed=self.disturbed or late,
+            probes=tuple(self._probe(probe, zero) for probe in self.probes),
+            files=self.files,
+            usage=tuple(replace(used, time=round(used.time - zero, 6)) for used in self.usage),
         )
+
+    def _probe(self, probe: Probe, zero: float) -> Probe:
+        """A probe with its times counted from `zero`, and without secrets."""
+        said = self.clean(probe.output).strip().replace("\n", " | ")[:300]
+        return replace(probe, begun=round(probe.begun - zero, 6), ended=round(probe.ended - zero, 6), output=said)
 
     def orphan_run(self) -> Run:
         """The ORPHAN run, where it shared the instance of another scenario."""
@@ -301,7 +369,7 @@ class Exercise:
 
     def _processes(self, zero: float) -> tuple[ProcessSeen, ...]:
         """All that were seen. A PID 1 that ended before it was seen with its arguments has those of the command."""
-        seen = self._watcher.record(zero, self.ended) if self._watcher else ()
+        seen = self.watcher.record(zero, self.ended) if self.watcher else ()
         command = self.service.argv.value if self.service.argv else ()
         init = self.instance.init if self.instance is not None else ""
         argv = tuple(self.clean(word) for word in ((init, "--", *command) if init else command))
@@ -317,11 +385,11 @@ class Exercise:
 
     def _all_events(self, zero: float) -> tuple[Event, ...]:
         """Everything that happened, in order. What vanished together with PID 1 is its end, and no event of its own."""
-        watched = self._watcher.events if self._watcher else []
+        watched = self.watcher.events if self.watcher else []
         end = self.ended.time if self.ended else float("inf")
         kept = [e for e in watched if not (e.kind is EventKind.NOT_LISTENING and e.time >= end)]
-        found = [replace(e, time=round(e.time - zero, 6)) for e in (*kept, *self._events)]
-        found += self._watcher.end_events(zero, self.ended) if self._watcher else []
+        found = [replace(e, time=round(e.time - zero, 6)) for e in (*kept, *self.events)]
+        found += self.watcher.end_events(zero, self.ended) if self.watcher else []
         found += [Event(round(t - zero, 6), EventKind.OUTPUT_ENDED, stream) for stream, t in self._book.ended.items()]
         if self.ended is not None:
             moment = round(self.ended.time - zero, 6)

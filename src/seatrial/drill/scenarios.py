@@ -47,6 +47,26 @@ RECIPES: Mapping[Scenario, Recipe] = MappingProxyType(
 )
 """ORPHAN has none: it needs no load and no stop."""
 
+PROVED_BY: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
+    {
+        "second-signal-safe": (Scenario.SECOND_SIGNAL,),
+        "slow-clients-bounded": (Scenario.SLOW_CLIENTS,),
+        "handles-sigint": (Scenario.INTERRUPT,),
+        "init-reaps-orphans": (Scenario.ORPHAN,),
+        "healthcheck-detects-failure": (Scenario.FREEZE, Scenario.STAND_IN),
+        "exit-code-honest": (Scenario.CRASH, Scenario.EXCEPTION, Scenario.REJECTION),
+        "dies-on-fatal-error": (Scenario.EXCEPTION, Scenario.REJECTION),
+        "recovers-from-crash": (Scenario.RECOVERY, Scenario.CRASH),
+        "no-crash-loop": (Scenario.PORT_TAKEN, Scenario.NO_SETTINGS),
+        "logs-to-stdout": (Scenario.LOAD,),
+        "logs-structured": (Scenario.LOAD,),
+        "logs-carry-correlation": (Scenario.LOAD,),
+        "memory-limit": (Scenario.LOAD,),
+        "survives-memory-limit": (Scenario.LOAD,),
+    }
+)
+"""The runs that prove a requirement, where it is not the stop."""
+
 
 def plan(recipe: Recipe, target: Target, rate: float, timeout: float) -> Plan:
     """The load of a recipe on a target."""

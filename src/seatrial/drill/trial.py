@@ -13,6 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from seatrial.drill.acts.health import check_of
+from seatrial.drill.acts.interface import Known
+from seatrial.drill.acts.table import ACTS
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.judge.signal_judges import second_signal_safe
 from seatrial.drill.judge.traffic_judges import in_flight_finish
@@ -24,12 +27,14 @@ from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
 from seatrial.model.errors import InputError
 from seatrial.model.recording import (
+    Health,
     Machine,
     Outcome,
     Population,
     Recording,
     Run,
     Scenario,
+    Skipped,
     Subject,
     Target,
 )
@@ -39,6 +44,9 @@ from seatrial.model.verdict import Ruling
 
 RETRIES = 2
 """How often a run is repeated whose load generator was too late."""
+LEAST_PLACES = 3
+"""Acts that run at once at least: most of the time an instance waits."""
+CALM_LOOK = 0.05
 TRIAL_LIMIT = 10.0
 STATUS_LIMIT = 5.0
 """Seconds for which the slow path's answer is waited for before its instance is told to stop."""
@@ -116,17 +124,80 @@ class _Trial:
         self._slow_status = 0
         self._init = ""
         self._runs: dict[Scenario, Run] = {}
+        self._skipped: list[Skipped] = []
+        self._now: Sequence[Exercise] = ()
+        self._calm = asyncio.Event()
 
     async def run(self) -> Recording:
         recorded_at = datetime.now(UTC).isoformat(timespec="seconds")
         scenarios = self._options.scenarios()
-        for group in _groups(scenarios, self._options.parallel):
+        stops = [scenario for scenario in scenarios if scenario not in ACTS]
+        acts = [scenario for scenario in scenarios if scenario in ACTS]
+        *groups, last = _groups(stops, self._options.parallel) or [[]]
+        for group in groups:
             await self._run_group(group, orphan=Scenario.ORPHAN in scenarios)
-            if not all(run.readiness.ready for run in self._runs.values()):
+            if self._failed():
+                last = []
                 break
+        await together([self._run_group(last, orphan=Scenario.ORPHAN in scenarios), self._act(acts)])
         await self._repeat()
-        self._fill_in(scenarios)
+        self._fill_in(stops)
         return _without_secrets(self._recording(recorded_at))
+
+    def _failed(self) -> bool:
+        """Whether some instance of the service as it is never got ready."""
+        return not all(run.readiness.ready for run in self._runs.values() if run.scenario not in ACTS)
+
+    async def _act(self, scenarios: Sequence[Scenario]) -> None:
+        """Run the acts that apply, once the stops can't be disturbed by them any more: with no more processes at work
+        than there are cores for."""
+        await self._calm.wait()
+        if self._failed() or not all(exercise.readiness.ready for exercise in self._now):
+            self._skipped += [Skipped(scenario, "the service was never ready") for scenario in scenarios]
+            return
+        known = self._known()
+        reasons = {scenario: ACTS[scenario].why_not(self._service, known) for scenario in scenarios}
+        self._skipped += [Skipped(scenario, why) for scenario, why in reasons.items() if why]
+        left = sorted((each for each in scenarios if not reasons[each]), key=lambda each: not ACTS[each].waits)
+        places = asyncio.Semaphore(self._options.parallel or max(LEAST_PLACES, self._machine.cores))
+        if self._paths is None and left:  # the first one finds the paths for the others, as no stop has
+            await self._act_alone(left.pop(0), places)
+        await together([self._act_alone(scenario, places) for scenario in left])
+
+    async def _act_alone(self, scenario: Scenario, places: asyncio.Semaphore) -> None:
+        act = ACTS[scenario]
+        async with places:
+            exercise = self._actor(scenario, self._known())
+            try:
+                await self._prepare([exercise], None)
+                if act.waits and exercise.readiness.ready:
+                    self._learn([exercise])
+                if exercise.readiness.ready:
+                    await act.perform(exercise, self._known())
+                exercise.done()
+            finally:
+                await _undisturbed(self._close([exercise]))
+            self._runs[scenario] = exercise.record()
+
+    def _actor(self, scenario: Scenario, known: Known) -> Exercise:
+        act = ACTS[scenario]
+        limit = act.limit(known) if act.limit is not None else self._options.ready_timeout
+        environment = act.environment(self._options.environment)
+        options = replace(self._options, environment=environment, ready_timeout=limit)
+        return Exercise(act.changed(self._service, known), options, scenario, self._progress)
+
+    def _known(self) -> Known:
+        ready = [exercise for exercise in self._now if exercise.readiness.ready]
+        runs = [run for run in self._runs.values() if run.readiness.ready and run.scenario not in ACTS]
+        started = [*(exercise.readiness for exercise in ready), *(run.readiness for run in runs)]
+        times = [readiness.time or 0.0 for readiness in started]
+        argvs = {argv for exercise in ready for argv in exercise.argvs()}
+        argvs |= {process.argv for run in runs for process in run.processes}
+        known = Known(ready_seconds=max(times, default=0.0), argvs=frozenset(argvs))
+        found = self._paths
+        if found is None:
+            return known
+        return replace(known, target=found.target, is_http=any(trial.status() for trial in found.trials))
 
     def _fill_in(self, scenarios: Sequence[Scenario]) -> None:
         """A scenario that was left out because the service never got ready says so, instead of missing."""
@@ -139,11 +210,13 @@ class _Trial:
         exercises = [Exercise(self._service, self._options, scenario, self._progress) for scenario in group]
         # The scout is first: what it finds out is ready when the others are.
         exercises.sort(key=lambda exercise: exercise.scenario is not Scenario.SLOW_CLIENTS)
-        host = _host_of_orphan(exercises) if orphan and Scenario.ORPHAN not in self._runs else None
+        host = _host_of_orphan(exercises) if orphan and exercises and Scenario.ORPHAN not in self._runs else None
+        self._now = exercises
         try:
             await self._prepare(exercises, host)
             self._learn(exercises)
-            await together([self._exercise(exercise) for exercise in exercises if exercise.readiness.ready])
+            ready = [exercise for exercise in exercises if exercise.readiness.ready]
+            await together([self._watch_for_calm(exercises), *(self._exercise(exercise) for exercise in ready)])
         finally:
             await _undisturbed(self._close(exercises))
         for exercise in exercises:
@@ -151,11 +224,18 @@ class _Trial:
             if exercise is host and (exercise.orphan is not None or exercise.readiness.ready):
                 self._runs[Scenario.ORPHAN] = exercise.orphan_run()
 
+    async def _watch_for_calm(self, exercises: Sequence[Exercise]) -> None:
+        """Tell when all have had their signals and the time in which most is decided."""
+        while not all(exercise.is_calm for exercise in exercises):
+            await asyncio.sleep(CALM_LOOK)
+        self._calm.set()
+
     async def _prepare(self, exercises: Sequence[Exercise], host: Exercise | None) -> None:
         """Make all instances ready. The first one tries paths as soon as it is, the orphan's host begins with that."""
 
         async def prepare(exercise: Exercise) -> None:
-            await exercise.prepare(self._engine)
+            act = ACTS.get(exercise.scenario)
+            await exercise.prepare(self._engine, waits=act is None or act.waits)
             if not exercise.readiness.ready:
                 return
             if exercise is host:
@@ -222,7 +302,8 @@ class _Trial:
 
     def _recording(self, recorded_at: str) -> Recording:
         runs = tuple(_with_slow(self._runs[s], self._paths, self._slow_status) for s in Scenario if s in self._runs)
-        return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs)
+        skipped = tuple(self._skipped)
+        return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs, skipped=skipped)
 
     def _subject(self) -> Subject:
         service, options = self._service, self._options
@@ -246,7 +327,16 @@ class _Trial:
             lag=options.lag,
             accepted_codes=options.accepted_codes,
             made=service.made,
+            health=_health(service),
+            restart=service.restart.value if service.restart else "",
+            memory=service.limits.memory.value if service.limits.memory else 0,
+            composed=service.compose_file is not None,
         )
+
+
+def _health(service: Service) -> Health | None:
+    check = check_of(service)
+    return Health(check.interval, check.timeout, check.retries, check.start_period) if check is not None else None
 
 
 def _without_secrets(recording: Recording) -> Recording:
@@ -278,7 +368,7 @@ def spoiled_runs(recording: Recording) -> list[tuple[Scenario, str]]:
 def _groups(scenarios: Sequence[Scenario], parallel: int) -> list[list[Scenario]]:
     """Scenarios that run side by side. An orphan needs no instance of its own where another one runs anyway."""
     own: list[Scenario] = [scenario for scenario in scenarios if scenario is not Scenario.ORPHAN] or list(scenarios)
-    size = parallel if parallel > 0 else len(own)
+    size = parallel if parallel > 0 else max(1, len(own))
     return [own[index : index + size] for index in range(0, len(own), size)]
 
 

@@ -136,6 +136,10 @@ class Watcher:
     def _title(self, argv: tuple[str, ...]) -> str:
         return self.clean(" ".join(argv))[:200]
 
+    def argvs(self) -> frozenset[tuple[str, ...]]:
+        """The commands of the service's processes that were seen so far."""
+        return frozenset(track.argv for track in self._tracks.values() if not track.ours and track.argv)
+
     def record(self, zero: float, exit_: Ended | None) -> tuple[ProcessSeen, ...]:
         """All processes of the service, relative to `zero`. Called after `stop`."""
         return tuple(self._seen(track, zero, exit_) for track in self._tracks.values() if not track.ours)

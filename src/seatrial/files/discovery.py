@@ -23,6 +23,66 @@ _NOT_ENTERED = frozenset(
     {"node_modules", "bower_components", "venv", "virtualenv", "__pycache__", "site-packages", "vendor", "third_party"}
 )
 
+_OTHER_KINDS = frozenset(
+    {
+        "dockerignore",
+        "md",
+        "rst",
+        "txt",
+        "html",
+        "j2",
+        "jinja",
+        "jinja2",
+        "tmpl",
+        "template",
+        "tpl",
+        "erb",
+        "in",
+        "mustache",
+    }
+    | {
+        "sh",
+        "bash",
+        "ps1",
+        "py",
+        "pyc",
+        "go",
+        "js",
+        "mjs",
+        "cjs",
+        "ts",
+        "tsx",
+        "jsx",
+        "java",
+        "kt",
+        "rb",
+        "rs",
+        "php",
+        "cs",
+    }
+    | {
+        "c",
+        "h",
+        "cpp",
+        "lua",
+        "vim",
+        "json",
+        "yaml",
+        "yml",
+        "toml",
+        "xml",
+        "lock",
+        "svg",
+        "png",
+        "diff",
+        "patch",
+        "orig",
+        "rej",
+    }
+    | {"bak", "swp"}
+)
+"""Endings behind `Dockerfile.` that say what else the file is: a program about Dockerfiles, a page, a template."""
+
 
 class Candidates(NamedTuple):
     """What to read, in this order: directories with a compose file, then the Dockerfiles that no compose file uses, and
@@ -68,9 +128,9 @@ def is_dockerfile_name(name: str) -> bool:
     if name in DOCKERFILE_NAMES:
         return True
     lower = name.lower()
-    if lower.endswith((".dockerignore", ".md", ".j2", ".tmpl", ".template", ".tpl", ".erb", ".in", ".sh", ".txt")):
-        return False
-    return lower.startswith(("dockerfile.", "containerfile.")) or lower.endswith((".dockerfile", ".containerfile"))
+    if lower.startswith(("dockerfile.", "containerfile.")):
+        return lower.rpartition(".")[2] not in _OTHER_KINDS
+    return lower.endswith((".dockerfile", ".containerfile"))
 
 
 def _is_wanted(name: str) -> bool:

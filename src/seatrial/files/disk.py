@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 Question = tuple[str, str]
@@ -23,6 +24,10 @@ _listening: list[Notes] = []
 _known: dict[str, tuple[Entries, str]] = {}
 """What directories held when they were first asked for, while somebody listens, and how notes say it."""
 MAX_KNOWN = 2000
+_contents: dict[tuple[str, str], bytes] = {}
+"""What the small files held that were read last, while somebody listens: several readers look at one file."""
+MAX_CONTENTS = 16
+MAX_CONTENT_BYTES = 64 * 1024
 
 
 def listen() -> Notes:
@@ -32,17 +37,34 @@ def listen() -> Notes:
     return notes
 
 
+@contextmanager
+def apart() -> Iterator[Notes]:
+    """Listen alone for a while. Whoever listened before gets to know of it by `hear`."""
+    others, notes = _listening[:], Notes()
+    _listening[:] = [notes]
+    try:
+        yield notes
+    finally:
+        _listening[:] = others
+
+
 def stop_listening(notes: Notes) -> None:
     """The end of it."""
     _listening[:] = [each for each in _listening if each is not notes]
     if not _listening:
         _known.clear()
+        _contents.clear()
 
 
 def note(kind: str, path: str | Path, answer: str) -> None:
     """Note an answer, if somebody listens."""
+    if _listening:
+        _note((kind, os.fspath(path)), answer)
+
+
+def _note(question: Question, answer: str) -> None:
     for notes in _listening:
-        if notes.setdefault((kind, os.fspath(path)), answer) != answer:
+        if notes.setdefault(question, answer) != answer:
             notes[_CHANGED] = "yes"
 
 
@@ -74,12 +96,12 @@ def kind_of(path: str | Path) -> str:
 
 def is_regular(path: str | Path) -> bool:
     """Whether there is a regular file (or a link to one) here."""
-    return kind_of(path) == "file"
+    return _ask("kind", path) == "file"
 
 
 def is_directory(path: str | Path) -> bool:
     """Whether there is a directory (or a link to one) here."""
-    return kind_of(path) == "directory"
+    return _ask("kind", path) == "directory"
 
 
 def is_executable(path: str | Path) -> bool:
@@ -108,6 +130,22 @@ def entries(directory: str | Path) -> Entries:
     return known[0]
 
 
+def remembered(kind: str, path: str) -> bytes | None:
+    """What this file held when it was read a moment ago; None where that isn't known, or nobody listens."""
+    return _contents.get((kind, path))
+
+
+def note_content(kind: str, path: str, data: bytes) -> None:
+    """Note what a file holds, if somebody listens."""
+    if not _listening:
+        return
+    note(kind, path, digest(data))
+    if len(data) <= MAX_CONTENT_BYTES:
+        if len(_contents) >= MAX_CONTENTS:
+            _contents.clear()
+        _contents[kind, path] = data
+
+
 def digest(data: bytes) -> str:
     """What stands for a file's content in notes."""
     try:
@@ -123,10 +161,13 @@ def _ask(kind: str, given: str | Path) -> str:
     path = os.fspath(given)
     if not _listening:
         return QUESTIONS[kind](path)
-    answer = _listening[0].get((kind, path))
+    question = kind, path
+    answer = _listening[0].get(question)
     if answer is None:
         answer = QUESTIONS[kind](path)
-    note(kind, path, answer)
+    elif len(_listening) == 1:
+        return answer
+    _note(question, answer)
     return answer
 
 

@@ -108,10 +108,10 @@ def read_dockerignore(text: str, file: str = ".dockerignore") -> Dockerignore:
 
 def dockerignore_file(context: Path, dockerfile: Path | None) -> Path | None:
     """The file that counts: `<Dockerfile>.dockerignore` beside the Dockerfile, else the context's own."""
-    candidates = [context / ".dockerignore"]
+    candidates = [f"{context}/.dockerignore"]
     if dockerfile is not None:
-        candidates.insert(0, dockerfile.with_name(dockerfile.name + ".dockerignore"))
-    return next((path for path in candidates if disk.is_regular(path)), None)
+        candidates.insert(0, f"{dockerfile}.dockerignore")
+    return next((Path(path) for path in candidates if disk.is_regular(path)), None)
 
 
 def context_files(directory: Path, ignore: Dockerignore, *, limit: int = MAX_FILES) -> Iterator[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,10 @@ from seatrial.files.dockerignore import (
 )
 from seatrial.files.instructions import neutral
 from seatrial.files.join.building import shown_path
-from seatrial.files.join.locate import locate
+from seatrial.files.join.locate import Located, locate
 from seatrial.files.json_positions import JsonError, Lines, Node, parse
 from seatrial.files.pipelines import read_pipelines, repository
-from seatrial.files.project import read_project
+from seatrial.files.project import read_located
 from seatrial.files.reading import read_bytes, read_text
 from seatrial.files.scripts.tree import Tree
 from seatrial.files.shell_commands import shell_commands
@@ -44,6 +43,7 @@ from seatrial.model.documents import (
 )
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.once import once
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 from seatrial.model.project import Project
@@ -114,15 +114,15 @@ def read_documents(
 
 
 def _read_documents(path: Path, environment: Mapping[str, str], origin: str) -> Documents:
-    project = read_project(path, environment=environment, profiles=_ALL_PROFILES)
-    documents = _Reader(Path(project.directory), project, origin).read(_compose_entries(path, environment))
+    located = locate(path, (), environment)
+    project = read_located(located, environment=environment, profiles=_ALL_PROFILES)
+    documents = _Reader(Path(project.directory), project, origin).read(_compose_entries(located, environment))
     is_fixture = not _FIXTURES.isdisjoint(origin.lower().split("/"))
     told = (each for each in _of_the_files(documents) if not is_fixture or each.requirement != "syntax")
     return replace(documents, findings=tuple(told))
 
 
-def _compose_entries(path: Path, environment: Mapping[str, str]) -> Mapping[str, ComposeEntry]:
-    located = locate(path, (), environment)
+def _compose_entries(located: Located, environment: Mapping[str, str]) -> Mapping[str, ComposeEntry]:
     if not located.compose_files:
         return {}
     from seatrial.files.compose import read_compose
@@ -197,14 +197,14 @@ class _Reader:
 
     def read(self, entries: Mapping[str, ComposeEntry]) -> Documents:
         for file in self.project.files:
-            self._text(self.directory / file, file)
+            self._text(f"{self.directory}/{file}", file)
         # A Dockerfile that no service builds may have the name of one: it is no part of the compose file.
         units = tuple(
             self._unit(each, entries.get(each.name) if each.compose_file else None) for each in self.project.services
         )
         root = repository(self.directory)
 
-        @cache
+        @once
         def pipelines() -> dict[str, str]:
             return read_pipelines(root, self.directory, self._text)
 
@@ -221,7 +221,7 @@ class _Reader:
             pipelines,
         )
 
-    def _text(self, path: Path, shown: str, limit: int = 4 * 1024 * 1024) -> str | None:
+    def _text(self, path: Path | str, shown: str, limit: int = 4 * 1024 * 1024) -> str | None:
         if shown not in self.texts:
             try:
                 self.texts[shown] = read_text(path, shown, limit=limit).removeprefix("\ufeff")
@@ -238,7 +238,7 @@ class _Reader:
         manifests = self._manifests_of(service)
         start = _source_start(service, tree)
 
-        @cache
+        @once
         def program() -> Program | None:
             return self._program(start, tree) if start else None
 
@@ -270,28 +270,32 @@ class _Reader:
         if not shown or shown == service.compose_file or shown.endswith((".yml", ".yaml")):
             return None  # an inline Dockerfile has no file of its own
         if shown not in self.dockerfiles:
-            text = self._text(self.directory / shown, shown)
+            file = self.directory / shown
+            text = self._text(file, shown)
             if text is None:
                 return None
-            context = self._context(Path(service.context), self.directory / shown)
+            context = self._context(self._context_of(service), file)
             self.dockerfiles[shown] = neutral(read_dockerfile(text, shown), context)
         return self.dockerfiles[shown]
+
+    def _context_of(self, service: Service) -> Path:
+        return self.directory if service.context == str(self.directory) else Path(service.context)
 
     def _context(self, directory: Path, dockerfile: Path) -> BuildContext:
         ignore_file = dockerignore_file(directory, dockerfile)
 
-        @cache
+        @once
         def ignore() -> Dockerignore:
             try:
                 return read_dockerignore(read_text(ignore_file) if ignore_file else "")
             except InputError:
                 return Dockerignore()
 
-        @cache
+        @once
         def list_files() -> tuple[str, ...]:
             return tuple(context_files(directory, ignore()))
 
-        @cache
+        @once
         def list_entries() -> tuple[str, ...]:
             return tuple(context_entries(directory, ignore()))
 
@@ -299,7 +303,7 @@ class _Reader:
         return BuildContext(str(directory), list_files, shown, list_entries, lambda path: ignore().excludes(path))
 
     def _tree(self, service: Service) -> Tree:
-        context = Path(service.context)
+        context = self._context_of(service)
         below = shown_path(context, self.directory)
         return Tree(context, service.workdir.value, service.copies, "" if below == "." else below + "/")
 
@@ -325,7 +329,7 @@ class _Reader:
         return self.scripts[shown, path]
 
     def _manifests_of(self, service: Service) -> tuple[Manifest, ...]:
-        context = Path(service.context)
+        context = self._context_of(service)
         below = shown_path(context, self.directory)
         prefix = "" if below == "." else below + "/"
         if prefix not in self._listed:
@@ -405,7 +409,7 @@ def _candidates(path: str, tree: Tree) -> Iterator[str]:
 def _script(file: Path, shown: str, path: str, text: str) -> Script:
     first = text.partition("\n")[0]
 
-    @cache
+    @once
     def read_commands() -> tuple[ShellCommand, ...]:
         return shell_commands(text, Lines(text, shown).place)
 

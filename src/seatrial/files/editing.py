@@ -25,6 +25,7 @@ from seatrial.model.place import Place
 from seatrial.model.values import dataclass, replace
 
 _BOM = "\ufeff"
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _LONE_CR = pattern(r"\r(?!\n)")
 
 IsKept = Callable[[str, str, Sequence[Edit]], bool]
@@ -249,6 +250,9 @@ def _prepared(change: Change) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())
         else:
             status = source.path.stat()
+            if not status.st_mode & _WRITABLE:
+                # A rename would not ask: the directory alone decides, and root may anyway.
+                raise InputError("is read-only", place=Place(change.shown, 1), hint="make it writable first: chmod u+w")
             temporary.chmod(stat.S_IMODE(status.st_mode))
             with contextlib.suppress(PermissionError):
                 os.chown(temporary, status.st_uid, status.st_gid)

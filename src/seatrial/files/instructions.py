@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from functools import cache
 
 from seatrial.files.dockerfile import Dockerfile, Instruction, Stage
 from seatrial.files.dockerfile.expansion import ExpansionError, Options, expand
 from seatrial.files.json_positions import Lines
 from seatrial.files.shell_commands import shell_commands
 from seatrial.model import documents
+from seatrial.model.once import once
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 _SHELL_KEYWORDS = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
 _REFERENCE = pattern(r"\$(?:\{(\w+)(:?-)?|(\w+))", re.ASCII)
 _GAPS = {
-    escape: pattern(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
+    escape: pattern(rf"{re.escape(escape)}(?<!{re.escape(escape * 2)})[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
     for escape in "\\`"
 }
 """A continuation, and the comments and empty lines after it: what reading takes out of an instruction."""
@@ -79,10 +79,6 @@ def _stage(
 
 
 def _instruction(read: Instruction, lines: Lines, escape: str) -> documents.Instruction:
-    @cache
-    def read_shell() -> tuple[documents.ShellCommand, ...]:
-        return _shell(read, lines, escape)
-
     has_shell = read.keyword in _SHELL_KEYWORDS and not read.json
     return documents.Instruction(
         read.keyword,
@@ -98,7 +94,7 @@ def _instruction(read: Instruction, lines: Lines, escape: str) -> documents.Inst
         ),
         tuple(Sourced(heredoc.content, heredoc.place) for heredoc in read.heredocs),
         read.broken,
-        read_shell if has_shell else tuple,
+        once(lambda: _shell(read, lines, escape)) if has_shell else tuple,
         tuple(flag.value for flag in read.flags if flag.name == "mount" and flag.value),
     )
 

@@ -6,6 +6,7 @@ directory alone. Texts only, nothing is interpreted here. It must never raise.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,16 +53,23 @@ def read_pipelines(root: Path, directory: Path, read: ReadText) -> dict[str, str
 
 def repository(directory: Path) -> Path:
     """The directory of the repository around a project, the project's own where there is none."""
-    for parent in (directory, *directory.parents[:MAX_DEPTH]):
-        if disk.exists(parent / ".git"):
-            return parent
+    above = str(directory)
+    for _ in range(MAX_DEPTH + 1):
+        if disk.exists(f"{above}/.git"):
+            return Path(above)
+        if above == "/":
+            break
+        above = os.path.dirname(above)  # noqa: PTH120 — a path object for each step is slow
     return directory
 
 
 def _files(root: Path) -> Iterator[Path]:
+    there = {name for name, _ in disk.entries(root)}
     for name in _SINGLE:
-        if disk.is_regular(root / name):
+        if name.partition("/")[0] in there and disk.is_regular(root / name):
             yield root / name
     for folder in _FOLDERS:
+        if folder.partition("/")[0] not in there:
+            continue
         names = [name for name, _ in disk.entries(root / folder)]
         yield from (root / folder / name for name in names[:MAX_FILES] if name.endswith((".yml", ".yaml")))

@@ -7,14 +7,17 @@ imported only where there is a compose file.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.files.join.locate import Located, locate
 from seatrial.model.finding import Finding
+from seatrial.model.patterns import pattern
 from seatrial.model.project import Project
 from seatrial.model.service import Service
+
+
+_NOT_IN_NAMES = pattern(r"[^a-z0-9_-]")
 
 
 def read_project(
@@ -31,7 +34,15 @@ def read_project(
     `environment` is what compose interpolates from and build arguments without a value are taken from; nothing of it
     gets into a service otherwise.
     """
-    located = locate(path, compose_files, environment)
+    return read_located(
+        locate(path, compose_files, environment), environment=environment, target=target, profiles=profiles
+    )
+
+
+def read_located(
+    located: Located, *, environment: Mapping[str, str], target: str | None = None, profiles: Sequence[str] = ()
+) -> Project:
+    """The same for what was located already."""
     services: tuple[Service, ...] = ()
     findings: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()
@@ -63,4 +74,4 @@ def _dockerfile_service(
 
 def service_name(directory: Path) -> str:
     """A service's name from its directory's, by compose's rule for project names."""
-    return re.sub(r"[^a-z0-9_-]", "", directory.name.lower()).lstrip("_-") or "service"
+    return _NOT_IN_NAMES.sub("", directory.name.lower()).lstrip("_-") or "service"

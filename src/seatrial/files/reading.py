@@ -21,7 +21,7 @@ _CONTENT = "content up to "
 _READABLE = "readable"
 
 
-def read_text(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> str:
+def read_text(path: Path | str, shown: str = "", *, limit: int = MAX_BYTES) -> str:
     """The text of a regular file, as UTF-8; bytes that are none become U+FFFD.
 
     `shown` is how messages call it. Raises InputError, with the file as its place, when it is missing, unreadable,
@@ -30,19 +30,22 @@ def read_text(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> str:
     return read_bytes(path, shown, limit=limit).decode("utf-8", "replace")
 
 
-def read_bytes(path: Path, shown: str = "", *, limit: int = MAX_BYTES) -> bytes:
+def read_bytes(path: Path | str, shown: str = "", *, limit: int = MAX_BYTES) -> bytes:
     """Like `read_text`, before decoding."""
+    question = f"{_CONTENT}{limit}"
+    known = disk.remembered(question, str(path))
+    if known is not None:
+        return known
     try:
         data = _read_bytes(path, shown, limit)
     except InputError as error:
-        disk.note(f"{_CONTENT}{limit}", path, error.message)
+        disk.note(question, path, error.message)
         raise
-    if disk.is_listening():
-        disk.note(f"{_CONTENT}{limit}", path, disk.digest(data))
+    disk.note_content(question, str(path), data)
     return data
 
 
-def _read_bytes(path: Path, shown: str, limit: int) -> bytes:
+def _read_bytes(path: Path | str, shown: str, limit: int) -> bytes:
     place = Place(shown or str(path), 1)
     # Looked at before opening, too: opening a device can act (a watchdog), reading /proc/kmsg takes from others.
     _refuse_unreadable(path, place)
@@ -85,9 +88,11 @@ def answer(kind: str, path: str) -> str:
     return disk.QUESTIONS[kind](path)
 
 
-def _refuse_unreadable(path: Path, place: Place) -> None:
+def _refuse_unreadable(path: Path | str, place: Place) -> None:
     try:
-        status, real_path = os.stat(path), os.path.realpath(path)  # noqa: PTH116 — in a path's own class it is slower
+        status = os.stat(path)  # noqa: PTH116 — in a path's own class it is slower
+        # What takes room on a disk lies neither in /proc nor in /sys, and links are slow to follow one by one.
+        real_path = "" if status.st_blocks else os.path.realpath(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {_reason(error)}", place=place) from error
     _refuse_special(status, real_path, place)
@@ -99,12 +104,17 @@ def is_regular(path: Path) -> bool:
 
 
 def _read_bounded(descriptor: int, place: Place, limit: int) -> bytes:
-    _refuse_special(os.fstat(descriptor), "", place)
+    status = os.fstat(descriptor)
+    _refuse_special(status, "", place)
     parts: list[bytes] = []
     left = limit + 1
-    while left > 0 and (part := os.read(descriptor, min(left, 1 << 20))):
+    # One byte more than there should be: what is read then ends before it, or the file has grown.
+    size = min(left, max(status.st_size + 1, 4096))
+    while left > 0 and (part := os.read(descriptor, min(left, size))):
         parts.append(part)
         left -= len(part)
+        if len(part) < size:
+            break
     if left <= 0:
         raise InputError(f"is larger than {limit // 1024} KiB", place=place)
     return b"".join(parts)

@@ -24,13 +24,13 @@ _EMPTY: dict[str, str] = {}
 def shell_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
     """The simple commands of `text`, in order. An unfinished quote ends the reading."""
     # Same length, so that offsets stay: a continued line is one line, and a heredoc's body is no command.
-    plain = _without_heredocs(_CONTINUATION.sub(lambda found: " " * len(found.group()), text))
+    plain = text
+    if "\\" in text:
+        plain = _CONTINUATION.sub(lambda found: " " * len(found.group()), text)
+    plain = _without_heredocs(plain)
     found = commands(plain, _EMPTY)
-    return tuple(_placed(plain, command, _after(found, index), to_place) for index, command in enumerate(found))
-
-
-def _after(found: list[Command], index: int) -> str:
-    return found[index + 1].before if index + 1 < len(found) else ""
+    after = [*(command.before for command in found[1:]), ""]
+    return tuple(_placed(plain, command, follows, to_place) for command, follows in zip(found, after, strict=False))
 
 
 def _placed(text: str, command: Command, after: str, to_place: ToPlace) -> ShellCommand:

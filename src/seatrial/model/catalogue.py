@@ -168,6 +168,108 @@ _DRILLED = (
         "Close connections without a whole request when the drain begins, and set header and request time-outs.",
     ),
     Requirement(
+        "exit-code-honest",
+        PROCESS,
+        "D",
+        "a crash does not exit 0",
+        "A crash is told from a clean end by the exit code of PID 1: an engine with `restart: on-failure`, and whoever "
+        "reads its log, must see a code that is not 0. `|| true`, `; exit 0` and a shell that waits for something else "
+        "hide it.",
+        "In a run of its own the program is killed with SIGKILL, behind whatever stands at PID 1, and the exit code is "
+        "read. In node programs an exception that nobody catches and a rejected promise are raised as well, by a "
+        "signal that a preloaded line listens to.",
+        "Start the program itself, or with `exec`; let handlers of fatal errors end with 1.",
+    ),
+    Requirement(
+        "dies-on-fatal-error",
+        PROCESS,
+        "S+D",
+        "a fatal error is logged and ends the program with 1",
+        "An error that nobody catches is logged and ends the program with an error. One that lives on is in a state "
+        "that nobody knows; one that ends without a word leaves nobody the reason.",
+        "In node programs an exception that nobody catches is raised in one instance, a rejected promise in another. "
+        "What it then writes, whether it ends, and with what are recorded. No way is known for other programs.",
+        "Leave handlers of uncaughtException and unhandledRejection out, or let them log the error and exit with 1.",
+    ),
+    Requirement(
+        "recovers-from-crash",
+        LIMITS,
+        "D",
+        "killed, it comes back healthy by its policy",
+        "Killed with SIGKILL, the service is started again by its restart policy and is healthy again, on the files "
+        "that it left behind. A worker that dies is replaced by its master, or takes the whole service with it.",
+        "In a run of its own the program is killed and its command started again after the first wait of the contract, "
+        "on the same files; the time until it is ready again is measured. What the restart policy makes of the exit "
+        "code is decided by the contract. In the crash run a worker is killed before the program, where there is one.",
+        "Write `restart: unless-stopped`; take away stale pid, lock and socket files at the start.",
+    ),
+    Requirement(
+        "no-crash-loop",
+        LIMITS,
+        "D",
+        "a bad configuration gives a clear message and non-zero exit",
+        "Where it can't work, the service says why and ends with an error: not with 0, not without a word, not in a "
+        "silent hang that an engine takes for running.",
+        "It is started with its port taken by something else, and without the environment variables that its files "
+        "set (coming up with defaults of its own is fine), and watched for ten seconds, or three times its own start.",
+        "Check what it needs before it serves, say on stderr what is missing, exit with 1; give each wait a limit.",
+    ),
+    Requirement(
+        "logs-to-stdout",
+        LIMITS,
+        "S+D",
+        "logs go to stdout, not into files of the container",
+        "The log goes to stdout and stderr. A log file inside the container is lost with it, no log driver sees it, "
+        "and nothing rotates it.",
+        "Under load the sizes of files are compared before and after: those that the processes have open for writing, "
+        "and those below the working directory, /var/log, /tmp and the volumes. A file is a log by its name, or by ids "
+        "of the drill's requests in what was added; a database that grows is none.",
+        "Log to stdout and stderr, or link the file there: `ln -sf /dev/stdout /var/log/app.log`.",
+    ),
+    Requirement(
+        "logs-structured",
+        LIMITS,
+        "S+D",
+        "one JSON object a line",
+        "Each line is one JSON object with level, time and message, so that a collector can tell them apart.",
+        "Every line of a run under load is parsed; nine of ten have to be such objects (a runtime's own banner is "
+        "forgiven). The share is reported.",
+        "Use a logger that writes JSON: pino in node, structlog or python-json-logger in Python.",
+    ),
+    Requirement(
+        "logs-carry-correlation",
+        LIMITS,
+        "D",
+        "the id sent in X-Request-ID shows up in the log",
+        "The id that a request brings in X-Request-ID is in the lines about it, so that one request can be followed "
+        "through several services.",
+        "Each request under load has an id of its own; the ids of those that were answered are looked for in the log. "
+        "How many lines and bytes are written for a request is reported as well.",
+        "Log the id with each line about a request, and make one where none came.",
+    ),
+    Requirement(
+        "memory-limit",
+        LIMITS,
+        "S+D F",
+        "a memory limit that fits the measured peak",
+        "There is a memory limit, with swap equal to it, and it leaves room above what the service uses under load.",
+        "Under load the memory of all processes is measured: what is their own, and shared pages once. The limit has "
+        "to be a fifth above the highest value; half as much again is proposed. The drill's load is light: a limit that "
+        "fits it may still be too small for yours.",
+        "Set `mem_limit` and `memswap_limit` to the same value, above the peak of your own load, and size heaps and "
+        "workers by it (`--max-old-space-size`, the number of workers).",
+    ),
+    Requirement(
+        "survives-memory-limit",
+        LIMITS,
+        "D",
+        "it is not killed for memory under load",
+        "At its declared limit the service is not killed for memory under load.",
+        "All runs have the declared limit in force. The kernel's own counter tells its kills from a SIGKILL of anybody "
+        "else: both give exit code 137.",
+        "Raise the limit above the peak, or bound what the program keeps.",
+    ),
+    Requirement(
         "healthcheck-detects-failure",
         HEALTH,
         "S+D F",
@@ -225,8 +327,6 @@ _STATIC_AND_LATER = (
     (PROCESS, "dev-runner-in-production", "S F", "no nodemon, --watch, --reload, pm2 in the production command"),
     (PROCESS, "one-init", "S F", "not two inits"),
     (PROCESS, "stop-signal-handled", "S+D F", "the STOPSIGNAL in force is the one that the program handles"),
-    (PROCESS, "exit-code-honest", "D", "a crash does not exit 0"),
-    (PROCESS, "dies-on-fatal-error", "S+D", "a fatal error is logged and ends the program with 1"),
     (TRAFFIC, "keep-alive-outlives-lb", "S", "its keep-alive time-out is longer than the load balancer's"),
     (TRAFFIC, "rollout-drops-nothing", "D", "replacing the instance under load loses no request"),
     (TRAFFIC, "work-finished-or-returned", "D", "a queue worker finishes or gives back its job"),
@@ -239,17 +339,10 @@ _STATIC_AND_LATER = (
     (HEALTH, "readiness-flips-first", "D", "on the stop signal readiness fails before the listener closes"),
     (HEALTH, "waits-for-dependencies", "S F", "depends_on waits for service_healthy"),
     (LIMITS, "restart-policy", "S F", "a restart policy that fits the engine"),
-    (LIMITS, "recovers-from-crash", "D", "killed, it comes back healthy by its policy"),
-    (LIMITS, "no-crash-loop", "D", "a bad configuration gives a clear message and non-zero exit"),
-    (LIMITS, "memory-limit", "S+D F", "a memory limit that fits the measured peak"),
-    (LIMITS, "survives-memory-limit", "D", "it is not killed for memory under load"),
     (LIMITS, "cpu-limit", "S F", "a CPU limit or reservation"),
     (LIMITS, "pids-limit", "S F", "a limit of processes"),
     (LIMITS, "nofile-limit", "S+D F", "the limit of open files fits the connections"),
     (LIMITS, "log-rotation", "S F", "log files rotate"),
-    (LIMITS, "logs-to-stdout", "S+D", "logs go to stdout, not into files of the container"),
-    (LIMITS, "logs-structured", "S+D", "one JSON object a line"),
-    (LIMITS, "logs-carry-correlation", "D", "the id sent in X-Request-ID shows up in the log"),
     (LIMITS, "log-driver-readable", "S", "a log driver that `docker logs` can read"),
     (IMAGE, "base-image-pinned", "S", "an exact version of the base image"),
     (IMAGE, "base-image-supported", "S", "the base image is not past its end of life"),

@@ -103,7 +103,7 @@ class Deployment:
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """A whole project: its name, directory (absolute) and enabled services in file order; `off` are the services that
-    profiles switch off."""
+    profiles switch off. `docker_quirks`: Docker's way also where it is a known bug."""
 
     name: str
     directory: str
@@ -111,6 +111,7 @@ class Fleet:
     off: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()
+    docker_quirks: bool = False
 
     def deployment(self, name: str) -> Deployment | None:
         """The enabled service of that name."""

@@ -132,7 +132,9 @@ class EventKind(Enum):
     FROZEN = "frozen"
     """All processes were stopped by SIGSTOP; `name` is how many."""
     KILLED = "process killed"
-    """One process was sent SIGKILL, to see what becomes of the service; `name` is its command."""
+    """One process was sent SIGKILL, to see what becomes of the service; `name` is "program" or "worker"."""
+    RAISED = "error raised"
+    """An error that nobody catches was raised in the program; `name` is "exception" or "rejection"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,28 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class FileGrown:
+    """A file inside the instance that grew while requests were answered. Bytes; `before` is None for a new one.
+    `marked`: what was added holds ids of the requests that were sent."""
+
+    path: str
+    before: int | None
+    after: int
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What all processes of the instance used at one moment: bytes of memory (their own, and shared pages once), open
+    descriptors, processes."""
+
+    time: float
+    memory: int
+    descriptors: int
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The health check by the contract, with Docker's defaults where nothing was said. Seconds."""
 
@@ -274,6 +298,18 @@ class Scenario(Enum):
     FREEZE = "freeze"
     STAND_IN = "stand-in"
     """Not the service: its health check, with nothing in its place, and then something that answers 500."""
+    CRASH = "crash"
+    """SIGKILL to a worker, then to the program itself; PID 1 may be something in front of it."""
+    RECOVERY = "recovery"
+    """SIGKILL to the program, and the same command again on the files that it left behind."""
+    EXCEPTION = "exception"
+    REJECTION = "rejection"
+    PORT_TAKEN = "port-taken"
+    """Something else listens on the port already."""
+    NO_SETTINGS = "no-settings"
+    """The service's own environment variables are taken away."""
+    LOAD = "load"
+    """Requests for a while, and nothing wrong: what it logs, writes and uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +348,8 @@ class Run:
     load_lag: float = 0.0
     disturbed: str = ""
     probes: tuple[Probe, ...] = ()
+    files: tuple[FileGrown, ...] = ()
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +376,12 @@ class Subject:
     made: tuple[str, ...] = ()
     """Where the image would have files of other stages or images (COPY --from), which were not built."""
     health: Health | None = None
+    restart: str = ""
+    """The restart policy as written ("unless-stopped"); empty where none is."""
+    memory: int = 0
+    """The memory limit in bytes, 0 where none is said."""
+    composed: bool = False
+    """A compose file describes it, which could have said a restart policy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,20 @@ _URL = pattern(
 )
 _URL_TOKEN = pattern(r"\b([a-z][a-z0-9+.\-]{1,20}://)[\w\-.~%]{16,200}@(?=[\w\[])", re.IGNORECASE)
 _BEARER = pattern(r"\b(bearer|basic)(\s+)(?=\S*(?-i:[0-9A-Z=]))([A-Za-z0-9._~+/\-]{8,}=*)", re.IGNORECASE)
+# Kubernetes' pairs on one line: {name: DB_PASSWORD, value: x}
+_PAIR = pattern(
+    rf"""(\bname["']?\s*:\s*["']?[\w.\-]{{0,200}}(?:{_KEYWORD})[_-]?\d*["']?\s*,\s*["']?value["']?\s*:\s*)"""
+    r"""("(?:\\.|[^"\\])*"|'[^']*'|[^\s,}"'\[][^,}]*)""",
+    re.IGNORECASE,
+)
+# Programs that take a password in a way of their own: echo user:password | chpasswd, curl -u user:password, mysql -pX
+_ACCOUNT = pattern(r"([\w.\-]{1,100}:)(?!\$)([^\s\"'|]+)(?=[\"']?\s*\|\s*(?:sudo\s+)?[\w/]{0,40}chpasswd)")
+_CURL = pattern(
+    r"(\bcurl\b[^|;&\n]{0,500}?\s(?:-u|--user)(?:\s+|=)[\"']?[^\s:\"'$]{1,100}:)(?!\$|\[redacted)([^\s\"']+)"
+)
+_MYSQL = pattern(
+    r"(\b(?:mysql|mariadb)\w{0,20}[^|;&\n]{0,500}?\s-p)(?!\$|\[redacted|\d+(?::\d+)?(?:\s|$))([^\s\"'|;&]+)"
+)
 _FORMS = pattern(
     r"\beyJ[\w-]{5,}\.[\w-]{4,}\.[\w-]*"  # JWT
     r"|\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}\b"  # AWS key ids
@@ -73,6 +87,7 @@ _BASE64 = pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
 _HINTS = (
     *("pass", "pwd", "secret", "token", "credential", "key", "authorization", "cookie", "sess", "signature", "dsn"),
     *("connection", "salt", "otp", "sas", "://", "bearer", "basic", *(start.casefold() for start in _FORM_STARTS)),
+    *("curl", "mysql", "mariadb"),
 )
 """One of these is in everything that is taken out, in whatever case."""
 _SHORTEST_WORD = 6
@@ -109,13 +124,39 @@ def text(line: str) -> str:
         line = _BEARER.sub(rf"\1\2{REDACTED}", line)
     if ":" in line or "=" in line:
         line = _ASSIGNMENT.sub(_assigned, line)
+    if "value" in folded:
+        line = _PAIR.sub(rf"\1{REDACTED}", line)
     if "-" in line:
         line = _OPTION.sub(rf"\1{REDACTED}", line)
+    line = _of_programs(line)
     return _FORMS.sub(REDACTED, line) if _has_any(line, _FORM_STARTS) else line
 
 
+def _of_programs(line: str) -> str:
+    """Without the passwords that some programs take in a way of their own."""
+    if "chpasswd" in line:
+        line = _ACCOUNT.sub(rf"\1{REDACTED}", line)
+    if "curl" in line:
+        line = _CURL.sub(rf"\1{REDACTED}", line)
+    if "mysql" in line or "mariadb" in line:
+        line = _MYSQL.sub(rf"\1{REDACTED}", line)
+    return line
+
+
+def source_line(line: str, column: int = 0) -> str:
+    """A line of a file without what looks like a secret. Where it is known that one begins at `column` (from 1) and
+    nothing of the line gives it away (`value: x` below the name), all from there on is taken out."""
+    shown = text(line)
+    if not column or shown != line or line.lstrip()[:4].upper() in ("COPY", "ADD "):
+        return shown
+    return line[: column - 1] + REDACTED
+
+
 def _has_any(line: str, words: tuple[str, ...]) -> bool:
-    return any(word in line for word in words)
+    for word in words:  # noqa: SIM110 — asked for each line that is shown, and `any` takes twice as long
+        if word in line:
+            return True
+    return False
 
 
 def _assigned(match: re.Match[str]) -> str:

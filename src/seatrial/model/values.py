@@ -38,10 +38,8 @@ else:
     def replace(value, /, **changes):
         """The same value with other fields."""
         cls = value.__class__
-        for name in cls.__match_args__:
-            if name not in changes:
-                changes[name] = getattr(value, name)
-        return cls(**changes)
+        names = cls.__match_args__
+        return cls(**dict(zip(names, cls.__values__(value), strict=True)) | changes)
 
 
 class _Field:
@@ -70,13 +68,14 @@ def _made(cls: type, *, frozen: bool, slots: bool, comparable: bool, order: bool
         body["__setstate__"] = _set_state
     body["__qualname__"] = cls.__qualname__
     body["__match_args__"] = names
+    body["__values__"] = values = staticmethod(_values_getter(names))
     body["__dataclass_fields__"] = _Fields(fields)
     body.setdefault("__repr__", _shown)
     if frozen:
         body["__setattr__"] = _refuse_setting
         body["__delattr__"] = _refuse_deleting
     if comparable:
-        body |= _comparing(names, frozen=frozen, order=order)
+        body |= _comparing(values, frozen=frozen, order=order)
     new = type(cls)(cls.__name__, cls.__bases__, body)
     _write_when_used(new, fields)
     return new
@@ -139,9 +138,8 @@ def _written_init(cls: Any, fields: Mapping[str, _Field]) -> Init:
     return init
 
 
-def _comparing(names: tuple[str, ...], *, frozen: bool, order: bool) -> dict[str, Any]:
+def _comparing(values: Callable[[Any], Any], *, frozen: bool, order: bool) -> dict[str, Any]:
     """`__eq__` and what goes with it: values of one class are compared by their fields."""
-    values = _values_getter(names)
 
     def comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
         def compared(self: Any, other: Any) -> Any:

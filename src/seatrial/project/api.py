@@ -6,8 +6,9 @@
     GET  /v1/stats                     what each instance uses now
     GET  /v1/metrics                   the same for Prometheus
     POST /v1/up                        {"fleet": …, "names": […], "wait": …, …}
-    POST /v1/{stop,down,restart}       {"names": […], "timeout": SECONDS}
+    POST /v1/{stop,down,restart}       {"names": […], "timeout": SECONDS}; restart: also "rolling": true
     POST /v1/{start,pause,unpause}     {"names": […]}
+         down also                    "remove_orphans": true, "volumes": true
     POST /v1/kill                      {"names": […], "signal": NUMBER}
     POST /v1/shutdown                  end the supervisor; what runs goes on
 
@@ -45,10 +46,15 @@ class Api:
             "up": self._up,
             "stop": lambda values: supervisor.stop(_names(values), _timeout(values)),
             "down": lambda values: supervisor.down(
-                _names(values), _timeout(values), remove_orphans=bool(values.get("remove_orphans"))
+                _names(values),
+                _timeout(values),
+                remove_orphans=bool(values.get("remove_orphans")),
+                volumes=bool(values.get("volumes")),
             ),
             "start": lambda values: supervisor.start(_names(values)),
-            "restart": lambda values: supervisor.restart(_names(values), _timeout(values)),
+            "restart": lambda values: (supervisor.rolling if values.get("rolling") else supervisor.restart)(
+                _names(values), _timeout(values)
+            ),
             "pause": lambda values: supervisor.pause(_names(values)),
             "unpause": lambda values: supervisor.unpause(_names(values)),
             "kill": lambda values: supervisor.kill(_names(values), _whole(values, "signal", 9)),

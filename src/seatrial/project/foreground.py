@@ -36,9 +36,11 @@ class _Quay:
         self._network = network
         self._environment = environment
 
-    async def start(self, deployment: Deployment, berth: Berth) -> Instance:
+    async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> Instance:
+        if gate is not None:
+            await gate.wait()
         service = with_files(deployment, berth.directory / "files")
-        options = StartOptions(self._environment, network=self._network, on_output=_pass_on)
+        options = StartOptions(self._environment, network=self._network, on_output=_pass_on, lasting=True)
         instance = await self._engine.start(service, options)
         if instance.is_over and (ended := await instance.wait()).error:
             await instance.close()
@@ -50,6 +52,9 @@ class _Quay:
 
     async def let_go(self, instance: Instance) -> None:
         await instance.close()
+
+    def log_files(self, _deployment: Deployment, _berth: Berth) -> int:
+        return 0
 
     async def remove(self, _berth: Berth) -> None:
         """The directory is removed by `run`."""
@@ -63,7 +68,15 @@ def _pass_on(output: Output) -> None:
             rest = rest[os.write(1 if output.stream == "stdout" else 2, rest) :]
 
 
-async def run(deployment: Deployment, network: str, environment: dict[str, str], say: Say, complain: Say) -> int:
+async def run(
+    deployment: Deployment,
+    network: str,
+    environment: dict[str, str],
+    say: Say,
+    complain: Say,
+    *,
+    docker_quirks: bool = False,
+) -> int:
     """Run one instance until its policy restarts it no more; gives its exit code. `say` takes what people may want to
     know, `complain` what they must."""
     with tempfile.TemporaryDirectory(prefix="seatrial-") as directory:
@@ -78,7 +91,7 @@ async def run(deployment: Deployment, network: str, environment: dict[str, str],
             elif action.startswith(("health_status", "oom")):
                 say(f"{deployment.name}: {action}")
 
-        replica = Replica(deployment, berth, quay, emit)
+        replica = Replica(deployment, berth, quay, emit, docker_quirks=docker_quirks)
         handled = _on_signals(replica)
         try:
             replica.create()

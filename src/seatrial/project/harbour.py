@@ -5,6 +5,7 @@ The instances outlive their supervisor. Translates a `Deployment` into what the 
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -26,13 +27,21 @@ _FILES = "files"
 class NativeHarbour:
     """Starts instances by the native engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, volumes: Path) -> None:
         self._engine = NativeEngine()
+        self._volumes = volumes
 
-    async def start(self, deployment: Deployment, berth: Berth) -> Instance:
+    async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> Instance:
         """Start one. Raises StartError, InputError and UnsupportedError."""
-        service = with_files(deployment, berth.directory / _FILES)
-        options = StartOptions(environment=berth.environment, network="host", hosts=berth.hosts)
+        service = with_volumes(with_files(deployment, berth.directory / _FILES), self._volumes)
+        options = StartOptions(
+            environment=berth.environment,
+            network="own" if berth.own_network else "host",
+            hosts=berth.hosts,
+            inherited=berth.inherited,
+            lasting=True,
+            gate=gate,
+        )
         instance = await self._engine.start(service, options, keeping(deployment, berth))
         if instance.is_over and (ended := await instance.wait()).error:
             await instance.close()
@@ -57,6 +66,10 @@ class NativeHarbour:
         assert isinstance(instance, NativeInstance)
         await instance.release()
 
+    def log_files(self, deployment: Deployment, berth: Berth) -> int:
+        """How many files its log has at most."""
+        return plan_logging(logging_of(deployment), subject_of(deployment, berth)).max_file
+
     async def remove(self, berth: Berth) -> None:
         """Remove the whole directory: the log, too. Raises OSError."""
         if berth.directory.exists():
@@ -65,13 +78,14 @@ class NativeHarbour:
 
 def keeping(deployment: Deployment, berth: Berth) -> Keeping:
     """Where the engine keeps it, and how its log is written: bounded, unless the files say otherwise."""
-    planned = plan_logging(_logging(deployment), subject_of(deployment, berth))
+    planned = plan_logging(logging_of(deployment), subject_of(deployment, berth))
     log = Log(planned.max_size, planned.max_file, planned.compress, planned.attributes, berth.log.name)
-    return Keeping(str(berth.directory / KEPT), log, stay=True)
+    return Keeping(str(berth.directory / KEPT), log if planned.is_kept else None, stay=True)
 
 
-def _logging(deployment: Deployment) -> Logging | None:
-    return deployment.service.logging.value if deployment.service.logging else None
+def logging_of(deployment: Deployment) -> Sourced[Logging] | None:
+    """What the files say of its log."""
+    return deployment.service.logging
 
 
 def subject_of(deployment: Deployment, berth: Berth) -> Subject:
@@ -85,6 +99,26 @@ def subject_of(deployment: Deployment, berth: Berth) -> Subject:
         environment={name: value.value for name, value in service.environment.items()},
         labels=deployment.labels,
     )
+
+
+def with_volumes(service: Service, directory: Path) -> Service:
+    """The service with its named volumes as directories of ours, which are made; so are the missing sources of binds,
+    as the engine does."""
+    return replace(service, mounts=tuple(Sourced(_lasting(each.value, service, directory)) for each in service.mounts))
+
+
+def _lasting(mount: Mount, service: Service, directory: Path) -> Mount:
+    if mount.kind == "volume" and mount.source:
+        path = directory / mount.source.replace("/", "_")
+        if not path.is_dir():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o777)  # for whatever user the service has; the directory above lets nobody else in
+        return replace(mount, kind="bind", source=str(path))
+    if mount.kind == "bind":
+        path = Path(service.context) / Path(mount.source).expanduser()
+        if not path.exists() and not path.is_symlink():
+            path.mkdir(parents=True)
+    return mount
 
 
 def with_files(deployment: Deployment, directory: Path) -> Service:

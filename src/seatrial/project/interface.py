@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,8 @@ class Berth:
     """Where one instance belongs: its name and number, and the directory that outlives it.
 
     `hosts` are names that it finds beside those of the machine, with their addresses; `environment` is added to the
-    service's own; `inherited` are listening descriptors that it gets (LISTEN_FDS).
+    service's own; `inherited` are listening descriptors that it gets (LISTEN_FDS); `own_network`: a loopback that it
+    alone has, instead of the machine's network.
     """
 
     identity: str
@@ -34,6 +36,7 @@ class Berth:
     hosts: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     inherited: tuple[int, ...] = ()
+    own_network: bool = False
 
     @property
     def log(self) -> Path:
@@ -68,14 +71,18 @@ class Found:
 class Harbour(Protocol):
     """Starts instances that outlive the supervisor, and finds them again."""
 
-    async def start(self, deployment: Deployment, berth: Berth) -> Instance:
-        """Start one. Raises StartError (`code` by the contract), InputError and UnsupportedError."""
+    async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> Instance:
+        """Start one; with a gate all but the last step is done before that is set. Raises StartError (`code` by the
+        contract), InputError and UnsupportedError."""
 
     async def find(self, berth: Berth) -> Found:
         """What became of the instance that was last started in this directory."""
 
     async def let_go(self, instance: Instance) -> None:
         """Close what names it here; it runs on."""
+
+    def log_files(self, deployment: Deployment, berth: Berth) -> int:
+        """How many files its log has at most."""
 
     async def remove(self, berth: Berth) -> None:
         """Remove what the engine keeps in the directory. Raises OSError."""

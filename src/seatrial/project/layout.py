@@ -5,8 +5,10 @@
       lock                    held by the supervisor while it lives
       supervisor.log          what the supervisor had to say after it left the terminal
       events.jsonl            the last events, one JSON object a line
+      volumes/NAME/           one named volume
       instances/NAME/         one instance: state.json, its log, and what the engine keeps
     RUN/PROJECT.sock          the control socket (a Unix socket's path is short: 107 bytes)
+    RUN/PROJECT.relay         that of the relay before the services, where one is needed
 
 STATE is /var/lib/seatrial for root, else $XDG_STATE_HOME/seatrial (~/.local/state/seatrial); RUN is /run/seatrial, else
 $XDG_RUNTIME_DIR/seatrial, else STATE. `SEATRIAL_STATE` replaces both. Directories belong to their user alone: one that
@@ -52,6 +54,16 @@ class Layout:
     def supervisor_log(self) -> Path:
         """The output of a supervisor that has no terminal."""
         return self.directory / "supervisor.log"
+
+    @property
+    def volumes(self) -> Path:
+        """The named volumes, a directory each."""
+        return self.directory / "volumes"
+
+    @property
+    def relay(self) -> Path:
+        """The socket on which the relay before the services is told what to do."""
+        return self.socket.with_suffix(".relay")
 
     def instance(self, name: str) -> Path:
         """The directory of one instance."""
@@ -99,7 +111,7 @@ def layout_of(project: str, environment: Mapping[str, str]) -> Layout:
     """The layout of a project of that name. Raises UnsupportedError where the socket's path would be too long."""
     state, run = _roots(environment)
     socket = run / f"{project}.sock"
-    if len(os.fsencode(socket)) > LONGEST_SOCKET:
+    if len(os.fsencode(socket.with_suffix(".relay"))) > LONGEST_SOCKET:
         raise UnsupportedError(
             f"the control socket's path has more than {LONGEST_SOCKET} bytes: {socket}",
             hint="SEATRIAL_STATE=/tmp/seatrial, or a shorter project name (-p)",

@@ -29,6 +29,7 @@ def usage(replica: Replica) -> dict[str, Any]:
         "MemoryLimit": limit.value if limit else None,
         "CPUSeconds": None,
         "PIDs": None,
+        "LogLinesDropped": replica.shipped.dropped if replica.shipped else 0,
     }
     if replica.instance is None or not replica.machine.is_running:
         return base
@@ -63,6 +64,7 @@ _GAUGES = (
     ("seatrial_instance_memory_bytes", "Resident memory of its processes."),
     ("seatrial_instance_cpu_seconds_total", "Processor time of its processes."),
     ("seatrial_instance_processes", "Its processes."),
+    ("seatrial_instance_log_lines_dropped_total", "Lines that the log driver's buffer had no place for."),
     ("seatrial_instance_exit_code", "How it ended, while it doesn't run."),
 )
 
@@ -91,6 +93,7 @@ def _values(replica: Replica) -> dict[str, float | None]:
         used["Memory"],
         used["CPUSeconds"],
         used["PIDs"],
+        used["LogLinesDropped"],
         None if machine.is_running or not machine.run else float(machine.exit_code),
     )
     return {name: figure for (name, _), figure in zip(_GAUGES, figures, strict=True)}

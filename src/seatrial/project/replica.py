@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import signal as signals
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial.engine.contract import commands as c
 from seatrial.engine.contract import exit_codes, record
@@ -32,10 +32,33 @@ from seatrial.project.interface import Berth, Found, Harbour, Instance
 from seatrial.project.layout import read_json, write_json
 from seatrial.project.memory import Remembered
 
+if TYPE_CHECKING:
+    from seatrial.engine.logs.pump import PumpState
+
 Emit = Callable[["Replica", str, dict[str, str]], None]
+Moor = Callable[[Deployment, Berth], Awaitable[Berth]]
+"""Gives a berth what one start needs: a port, sockets."""
 REPORT = "report"
 """What stands for an event's action where people are told something that is no event."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+LEAD = 0.5
+"""Seconds before a restart is due at which it is prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A start under way: its command is executed when the gate is set."""
+
+    gate: asyncio.Event
+    task: asyncio.Task[Instance]
+
+
+def _look(task: asyncio.Task[Instance]) -> None:
+    """An error is raised where the run begins; nobody shall complain before."""
+    if not task.cancelled():
+        task.exception()
 
 
 class StateError(SeatrialError):
@@ -46,17 +69,29 @@ class Replica:
     """One instance. `changed` is set anew at each turn: wait for it to see the next one."""
 
     def __init__(
-        self, deployment: Deployment, berth: Berth, harbour: Harbour, emit: Emit, *, docker_quirks: bool = False
+        self,
+        deployment: Deployment,
+        berth: Berth,
+        harbour: Harbour,
+        emit: Emit,
+        *,
+        moor: Moor | None = None,
+        docker_quirks: bool = False,
     ) -> None:
         self.deployment = deployment
         self.berth = berth
         self.instance: Instance | None = None
         self.problems: list[str] = []
+        self.shipped: PumpState | None = None
+        """How its log gets elsewhere, where it does."""
         self._harbour = harbour
         self._emit = emit
+        self._moor = moor
         self._tasks: set[asyncio.Task[None]] = set()
         self._probe: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._preparing: asyncio.TimerHandle | None = None
+        self._prepared: Prepared | None = None
         self._changed = asyncio.Event()
         self._terms = memory.terms_of(deployment, docker_quirks=docker_quirks)
         saved = memory.read(read_json(self._file))
@@ -104,6 +139,10 @@ class Replica:
         """Wait until a turn makes it so."""
         while not is_so():
             await self._changed.wait()
+
+    async def next_turn(self) -> None:
+        """Wait for the next turn."""
+        await self._changed.wait()
 
     async def settle(self) -> None:
         """Wait until it is neither running nor between runs."""
@@ -160,7 +199,7 @@ class Replica:
         try:
             write_json(self._file, memory.plain(known, saved), durable=is_durable)
         except OSError as error:
-            self._report(f"its state can't be written: {error.strerror}")
+            self.report(f"its state can't be written: {error.strerror}")
 
     def _carry_out(self, command: c.Command) -> None:
         match command:
@@ -170,21 +209,27 @@ class Replica:
                 self._spawn(self._signal(command.run, command.number))
             case c.Kill():
                 self._spawn(self._kill(command.run, everything=command.everything))
-            case c.Freeze() | c.Thaw():
-                self._freeze(is_frozen=isinstance(command, c.Freeze))
             case c.Probe():
                 self._probe = self._spawn(self._run_probe(command))
+            case c.Emit():
+                self._emit(self, command.action, dict(command.attributes))
+            case c.Report():
+                self.report(command.cause)
+            case _:
+                self._carry_out_rarer(command)
+
+    def _carry_out_rarer(self, command: c.Command) -> None:
+        match command:
+            case c.Freeze() | c.Thaw():
+                self._spawn(self._freeze(is_frozen=isinstance(command, c.Freeze)))
             case c.EndProbe():
                 if self._probe is not None:
                     self._probe.cancel()
             case c.Remove():
                 self._spawn(self._remove())
-            case c.Emit():
-                self._emit(self, command.action, dict(command.attributes))
-            case c.Report():
-                self._report(command.cause)
 
-    def _report(self, problem: str) -> None:
+    def report(self, problem: str) -> None:
+        """Tell people of a problem that is no event."""
         self.problems = [*self.problems[-9:], problem]
         self._emit(self, REPORT, {"message": problem})
 
@@ -193,10 +238,18 @@ class Replica:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        loop, now = asyncio.get_running_loop(), time.monotonic()
         moment = wake_at(self.machine)
         if moment is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, moment - time.monotonic()), self.tell, c.Tick())
+            self._timer = loop.call_later(max(0.0, moment - now), self.tell, c.Tick())
+        if self._preparing is not None:
+            self._preparing.cancel()
+            self._preparing = None
+        if self.machine.restart_at is not None:
+            early = max(0.0, self.machine.restart_at - LEAD - now)
+            self._preparing = loop.call_later(early, self._prepare_restart)
+        elif self._prepared is not None and not self.machine.is_starting:
+            self._spawn(self._drop_prepared())
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(job)
@@ -205,11 +258,10 @@ class Replica:
         return task
 
     async def _start(self, run: int) -> None:
-        if self.instance is not None:
-            await self.instance.close()
-            self.instance = None
+        prepared, self._prepared = self._prepared or self._prepare(), None
+        prepared.gate.set()
         try:
-            instance = await self._harbour.start(self.deployment, self.berth)
+            instance = await prepared.task
         except (SeatrialError, OSError) as error:
             code = getattr(error, "code", exit_codes.START_FAILED)
             self.tell(c.StartFailed(run, code, str(error)))
@@ -218,11 +270,40 @@ class Replica:
         self.tell(c.Started(run))
         await self._watch(instance, run)
 
+    def _prepare(self) -> Prepared:
+        """Begin a start, whose command is not executed before its gate is set."""
+        gate = asyncio.Event()
+        return Prepared(gate, asyncio.create_task(self._start_at(gate)))
+
+    async def _start_at(self, gate: asyncio.Event) -> Instance:
+        if self.instance is not None:
+            await self.instance.close()
+            self.instance = None
+        berth = self.berth if self._moor is None else await self._moor(self.deployment, self.berth)
+        return await self._harbour.start(self.deployment, berth, gate)
+
+    def _prepare_restart(self) -> None:
+        """Namespaces and files of the next run are made while its wait goes on, so that it begins when that ends."""
+        if self.machine.state is State.RESTARTING and self._prepared is None and not self.machine.is_starting:
+            self._prepared = self._prepare()
+            self._prepared.task.add_done_callback(_look)
+
+    async def _drop_prepared(self) -> None:
+        """There is no next run."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.task.cancel()
+            for result in await asyncio.gather(prepared.task, return_exceptions=True):
+                if not isinstance(result, BaseException):
+                    await result.close()
+
     async def _watch(self, instance: Instance, run: int) -> None:
         ended = await instance.wait()
         if ended.oom_kills:
             self.tell(c.OutOfMemory(run))
-        self.tell(c.Exited(run, ended.code, ended.oom_kills, max(0.0, ended.time - instance.started)))
+        exited = c.Exited(run, ended.code, ended.oom_kills, max(0.0, ended.time - instance.started))
+        # the wait for the next run begins with the end itself, not with the news of it
+        self._take(*step(self.machine, exited, min(ended.time, time.monotonic())))
 
     async def _signal(self, run: int, number: int) -> None:
         if self.instance is None:
@@ -239,13 +320,13 @@ class Replica:
             self.instance.kill_all()
         await self._signal(run, signals.SIGKILL)
 
-    def _freeze(self, *, is_frozen: bool) -> None:
+    async def _freeze(self, *, is_frozen: bool) -> None:
         if self.instance is None:
             return
         try:
             self.instance.freeze(is_frozen=is_frozen)
         except OSError as error:
-            self._report(f"it can't be {'frozen' if is_frozen else 'thawed'}: {error.strerror}")
+            self.report(f"it can't be {'frozen' if is_frozen else 'thawed'}: {error.strerror}")
 
     async def _run_probe(self, command: c.Probe) -> None:
         if self.instance is not None:
@@ -255,6 +336,7 @@ class Replica:
 
     async def _remove(self) -> None:
         try:
+            await self._drop_prepared()
             if self.instance is not None:
                 await self.instance.close()
                 self.instance = None
@@ -266,8 +348,10 @@ class Replica:
 
     async def close(self) -> None:
         """Let go of it; what runs goes on. Called when the supervisor ends."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._preparing):
+            if timer is not None:
+                timer.cancel()
+        await self._drop_prepared()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -9,6 +9,7 @@ from seatrial.engine.contract.health import Status
 from seatrial.engine.contract.lifecycle import State
 from seatrial.model.redaction import is_secret_name
 from seatrial.project.replica import Replica
+from seatrial.project.shipping import plan_of
 
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -42,6 +43,8 @@ def row(replica: Replica, project: str) -> dict[str, Any]:
             for port in service.ports
         ],
         "Problems": list(replica.problems),
+        "IsPending": replica.is_pending,
+        "IsLogReadable": plan_of(replica).is_readable,
     }
 
 
@@ -85,7 +88,21 @@ def document(replica: Replica, project: str) -> dict[str, Any]:
             "Enforcement": list(instance.enforcement) if instance else [],
             "Approximations": list(instance.approximations) if instance else [],
             "Problems": list(replica.problems),
+            "Log": shipped(replica),
         },
+    }
+
+
+def shipped(replica: Replica) -> dict[str, Any] | None:
+    """How the log gets elsewhere; None where it doesn't. `Dropped` are the lines that `mode: non-blocking` gave up."""
+    state, said = replica.shipped, replica.deployment.service.logging
+    if state is None or said is None:
+        return None
+    return {
+        "Driver": said.value.driver,
+        "Delivered": state.delivered,
+        "Dropped": state.dropped,
+        "Failing": state.failing,
     }
 
 

@@ -36,7 +36,7 @@ class Helm:
 
 
 @contextlib.asynccontextmanager
-async def supervised(layout: Layout, fleet: Fleet, *, docker_quirks: bool = False) -> AsyncIterator[Helm]:
+async def supervised(layout: Layout, fleet: Fleet) -> AsyncIterator[Helm]:
     """Be the project's supervisor. What an earlier one left is taken over first.
 
     Raises SupervisedError where another one lives, and UnsupportedError where the state can't be kept.
@@ -49,8 +49,8 @@ async def supervised(layout: Layout, fleet: Fleet, *, docker_quirks: bool = Fals
             f"the project {fleet.name} is supervised already", hint="seatrial ps, or seatrial down first"
         ) from None
     try:
-        harbour = NativeHarbour()
-        supervisor = Supervisor(fleet, layout, harbour, Events(layout.events), docker_quirks=docker_quirks)
+        harbour = NativeHarbour(layout.volumes)
+        supervisor = Supervisor(fleet, layout, harbour, Events(layout.events))
         await supervisor.adopt()
         api = Api(supervisor)
         server = await serve(layout.socket, api)

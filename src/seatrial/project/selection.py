@@ -102,5 +102,8 @@ def scaled(fleet: Fleet, wanted: Mapping[str, int]) -> Fleet:
 
 
 def instance_name(fleet: Fleet, deployment: Deployment, number: int) -> str:
-    """The name of one instance, as compose gives it: PROJECT-SERVICE-N, or its `container_name`."""
-    return deployment.container_name or f"{fleet.name}-{deployment.name}-{number}"
+    """The name of one instance, as compose gives it: PROJECT-SERVICE-N, or its `container_name`. During a rolling
+    restart there are two of those."""
+    if deployment.container_name:
+        return deployment.container_name if number == 1 else f"{deployment.container_name}-{number}"
+    return f"{fleet.name}-{deployment.name}-{number}"

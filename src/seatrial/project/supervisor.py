@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +21,19 @@ from seatrial.engine.contract.lifecycle import State
 from seatrial.model import codec
 from seatrial.model.deployment import Deployment, Fleet
 from seatrial.model.errors import InputError, SeatrialError
-from seatrial.project import hooks, memory, selection
+from seatrial.project import hooks, logfiles, memory, rolling, selection
 from seatrial.project.events import Events
 from seatrial.project.interface import Berth, Harbour
 from seatrial.project.layout import Layout, read_json, write_json
+from seatrial.project.moorings import Moorings, refuse_taken, wait_accepted
+from seatrial.project.ports import Way, reach, refuse_conflicts
 from seatrial.project.progress import Progress, Step, Tell, side_by_side, stream
 from seatrial.project.replica import REPORT, Replica, StateError, deployment_file
+from seatrial.project.shipping import Shipping
 from seatrial.project.waiting import Seen, Verdict, is_up, judge
+
+_MOVES = frozenset({"start", "die", "stop", "destroy"})
+"""The events after which the relay has to know anew where the instances are."""
 
 
 class ProjectError(SeatrialError):
@@ -50,15 +57,15 @@ class UpOptions:
 class Supervisor:
     """The supervisor of one project."""
 
-    def __init__(
-        self, fleet: Fleet, layout: Layout, harbour: Harbour, events: Events, *, docker_quirks: bool = False
-    ) -> None:
+    def __init__(self, fleet: Fleet, layout: Layout, harbour: Harbour, events: Events) -> None:
         self.fleet = fleet
         self.layout = layout
         self.events = events
         self.replicas: dict[str, Replica] = {}
         self._harbour = harbour
-        self._quirks = docker_quirks
+        self._moorings = Moorings(layout.relay)
+        self._shipping = Shipping()
+        self._following: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
     # What there is
@@ -88,6 +95,13 @@ class Supervisor:
                 print(f"{error.message}: what is left of it is removed", file=sys.stderr, flush=True)
                 await self._discard(directory)
         await side_by_side([replica.adopt() for replica in self.replicas.values()])
+        for replica in self.replicas.values():
+            self._moorings.adopt(replica)
+            try:
+                self._shipping.begin(replica)
+            except SeatrialError as error:
+                replica.report(f"its log goes nowhere: {error.message}")
+        self._follow()
 
     async def _discard(self, directory: Path) -> None:
         berth = Berth("", directory.name, 0, directory)
@@ -109,6 +123,13 @@ class Supervisor:
 
     async def close(self) -> None:
         """Let go of all instances; what runs goes on."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self.is_idle():
+            await self._moorings.follow(())
+        self._moorings.let_go()
+        await self._shipping.close()
         await asyncio.gather(*(replica.close() for replica in self.replicas.values()), return_exceptions=True)
 
     # Up
@@ -117,6 +138,7 @@ class Supervisor:
         """Bring services to what the files say. Gives its steps; raises ProjectError and InputError."""
         chosen = selection.select(fleet, options.names, with_dependencies=options.with_dependencies)
         _refuse_without_command(chosen)
+        refuse_conflicts(fleet, chosen)
         for deployment in chosen:
             memory.terms_of(deployment)
         self.fleet = fleet
@@ -174,7 +196,14 @@ class Supervisor:
 
     def _add(self, deployment: Deployment, name: str, number: int, identity: str) -> Replica:
         berth = Berth(identity, name, number, self.layout.instance(name), hosts=self._hosts())
-        replica = Replica(deployment, berth, self._harbour, self._emit, docker_quirks=self._quirks)
+        replica = Replica(
+            deployment,
+            berth,
+            self._harbour,
+            self._emit,
+            moor=self._moorings.moor,
+            docker_quirks=self.fleet.docker_quirks,
+        )
         self.replicas[name] = replica
         return replica
 
@@ -185,6 +214,8 @@ class Supervisor:
     def _emit(self, replica: Replica, action: str, attributes: dict[str, str]) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        if action in _MOVES:
+            self._follow()
         if action == REPORT:
             print(f"{replica.name}: {attributes['message']}", file=sys.stderr, flush=True)
             return
@@ -197,6 +228,17 @@ class Supervisor:
         }
         image = service.image.value if service.image else ""
         self.events.emit(action, replica.berth.identity, {**labels, **attributes, "image": image, "name": replica.name})
+
+    def _follow(self) -> None:
+        """Let the relay know, soon: what happens meanwhile is known to it, too."""
+
+        async def follow() -> None:
+            await asyncio.sleep(0)
+            self._following = None
+            await self._moorings.follow(self.replicas.values())
+
+        if self._following is None:
+            self._following = asyncio.create_task(follow())
 
     async def _start_in_order(self, chosen: Sequence[Deployment], options: UpOptions, tell: Tell) -> None:
         waits = selection.waits_for(chosen) if options.with_dependencies else {}
@@ -211,15 +253,19 @@ class Supervisor:
                     raise
                 tell(Step(deployment.name, "Warning", f"optional dependency: {error.message}"))
         idle = [each for each in self.of_service(deployment.name) if not each.machine.is_running]
+        if idle == self.of_service(deployment.name):
+            refuse_taken(deployment)
         if idle and deployment.hooks.pre_start:
             await hooks.before_start(self._harbour, deployment, idle[0].berth)
         await side_by_side([self._start_one(replica, "up", tell) for replica in self.of_service(deployment.name)])
+        await self._moorings.settle(self.replicas.values())
 
     async def _start_one(self, replica: Replica, by: str, tell: Tell) -> None:
         if replica.machine.is_running:
             tell(Step(replica.name, "Running"))
             return
         tell(Step(replica.name, "Starting"))
+        self._shipping.begin(replica)
         run = replica.machine.run
         refusal = replica.tell(c.StartAsked(by=by))
         if refusal is not None and refusal.status != 304:
@@ -275,15 +321,29 @@ class Supervisor:
         chosen = self.chosen(names)
         return stream(lambda tell: self._in_reverse(chosen, lambda each: self._stop_one(each, grace, by, tell)))
 
-    def down(self, names: Sequence[str] = (), grace: float | None = None, *, remove_orphans: bool = False) -> Progress:
-        """Stop and remove services, and with `remove_orphans` also what the files know no more."""
+    def down(
+        self,
+        names: Sequence[str] = (),
+        grace: float | None = None,
+        *,
+        remove_orphans: bool = False,
+        volumes: bool = False,
+    ) -> Progress:
+        """Stop and remove services, with `remove_orphans` also what the files know no more; with `volumes` what they
+        kept."""
         chosen = list(self.replicas.values()) if remove_orphans and not names else self.chosen(names)
 
         async def take_down(replica: Replica, tell: Tell) -> None:
             await self._stop_one(replica, grace, "down", tell)
             await self._remove_one(replica, tell)
 
-        return stream(lambda tell: self._in_reverse(chosen, lambda each: take_down(each, tell)))
+        async def all_down(tell: Tell) -> None:
+            await self._in_reverse(chosen, lambda each: take_down(each, tell))
+            if volumes and not names and self.layout.volumes.exists():
+                await asyncio.to_thread(shutil.rmtree, self.layout.volumes)
+                tell(Step("", "Warning", "the named volumes were removed"))
+
+        return stream(all_down)
 
     async def _in_reverse(self, chosen: Sequence[Replica], end: Callable[[Replica], Any]) -> None:
         """End instances, each service after those that depend on it."""
@@ -320,6 +380,7 @@ class Supervisor:
 
     async def _remove_one(self, replica: Replica, tell: Tell) -> None:
         tell(Step(replica.name, "Removing"))
+        await self._shipping.finish(replica)
         refusal = replica.tell(c.RemoveAsked(by="remove"))
         if refusal is not None:
             raise ProjectError(f"{replica.name}: {refusal.cause}")
@@ -328,6 +389,7 @@ class Supervisor:
             raise ProjectError(f"{replica.name} can't be removed: {replica.machine.error}")
         await replica.close()
         del self.replicas[replica.name]
+        self._moorings.forget(replica)
         tell(Step(replica.name, "Removed"))
 
     # Start, restart, kill
@@ -344,6 +406,48 @@ class Supervisor:
         named = {replica.deployment.name for replica in replicas}
         replicas += [each for name in selection.restarted_with(self.fleet, named) for each in self.of_service(name)]
         return stream(lambda tell: side_by_side([self._restart_one(replica, grace, tell) for replica in replicas]))
+
+    def rolling(self, names: Sequence[str], grace: float | None = None) -> Progress:
+        """Replace the instances of services one after the other, each by one that is ready before it ends."""
+        replicas = self.chosen(names)
+
+        async def roll(tell: Tell) -> None:
+            for replica in replicas:
+                await self._roll_one(replica, grace, tell)
+
+        return stream(roll)
+
+    async def _roll_one(self, old: Replica, grace: float | None, tell: Tell) -> None:
+        if not old.machine.is_running:
+            await self._restart_one(old, grace, tell)
+            return
+        deployment = self.fleet.deployment(old.deployment.name) or old.deployment
+        taken = {replica.berth.number for replica in self.of_service(deployment.name)}
+        number = next(number for number in range(1, len(taken) + 2) if number not in taken)
+        name = selection.instance_name(self.fleet, deployment, number)
+        new = self._add(deployment, name, number, secrets.token_hex(32))
+        new.create()
+        tell(Step(name, "Created"))
+        try:
+            await self._start_one(new, "rolling restart", tell)
+            if why := await rolling.wait_ready(new):
+                raise ProjectError(f"{name} did not come up beside {old.name}: {why}", hint=rolling.hint_for(new))
+        except SeatrialError:
+            await self._remove_all([new], tell)
+            raise
+        tell(Step(name, "Healthy" if new.machine.terms.check else "Listening"))
+        if warning := rolling.warning_for(new):
+            tell(Step(name, "Warning", warning))
+        await self._moorings.retire(old, self.replicas.values())
+        if reach(deployment).way is Way.FRONT:
+            await wait_accepted(old)
+        await self._stop_one(old, grace, "rolling restart", tell)
+        most = self._harbour.log_files(deployment, new.berth)
+        try:
+            await asyncio.to_thread(logfiles.inherit, old.berth.log, new.berth.log, most)
+        except OSError as error:
+            tell(Step(name, "Warning", f"the log of {old.name} is lost: {error.strerror}"))
+        await self._remove_one(old, tell)
 
     async def _restart_one(self, replica: Replica, grace: float | None, tell: Tell) -> None:
         tell(Step(replica.name, "Restarting"))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
 from seatrial.report import redact
-from seatrial.report.findings_values import HOME, FindingsReport, Page, line_of
+from seatrial.report.findings_values import HOME, FindingsReport, Page, shown_line
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -103,7 +103,8 @@ def _location(place: Place) -> dict[str, Any]:
 
 def _fingerprint(report: FindingsReport, finding: Finding, seen: Counter[str]) -> str:
     """What a finding is known by when lines move: requirement, file, service and its line's text."""
-    line = line_of(report, finding.place.file, finding.place.line) or ""
+    # Without secrets: a short one could be guessed from its hash.
+    line = shown_line(report, finding.place, finding.requirement) or ""
     parts = (finding.requirement, finding.place.file, finding.service, " ".join(line.split()))
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
     seen[digest] += 1

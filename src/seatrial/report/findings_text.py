@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place
 from seatrial.report import redact
-from seatrial.report.findings_values import FindingsReport, TextStyle, line_of
+from seatrial.report.findings_values import FindingsReport, TextStyle, line_of, shown_line
 from seatrial.report.words import clean, clip, count
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
@@ -55,7 +55,7 @@ def _excerpt(report: FindingsReport, finding: Finding, style: TextStyle) -> Iter
         return
     bar = _RULES[style.unicode][0]
     number = str(place.line)
-    shown = _safe(line)
+    shown = clean(shown_line(report, place, finding.requirement) or "")
     yield f"   {number} {bar} {clip(shown, WIDEST)}"
     start, width = _span(place, line)
     # What redaction or escaping changed can't be pointed at.

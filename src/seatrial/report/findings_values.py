@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.place import Place
 from seatrial.model.values import dataclass, field
+from seatrial.report import redact
 
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
 
@@ -68,6 +70,18 @@ def render(report: FindingsReport, form: str, style: TextStyle) -> str:
     module = import_module(f"seatrial.report.findings_{form}")
     rendered: str = module.render(report, style) if form == "text" else module.render(report)
     return rendered
+
+
+SECRETS = "no-secrets-in-image"
+"""Whose findings point at a credential: nothing of it may be shown."""
+
+
+def shown_line(report: FindingsReport, place: Place, requirement: str) -> str | None:
+    """The line of a finding without secrets; None where it isn't known."""
+    line = line_of(report, place.file, place.line)
+    if line is None:
+        return None
+    return redact.source_line(line, max(place.column, 1) if requirement == SECRETS else 0)
 
 
 def line_of(report: FindingsReport, file: str, number: int) -> str | None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from seatrial.model.redaction import REDACTED, Redactor, argv, is_secret_name, key_lines, secrets_of, text
+from seatrial.model.redaction import REDACTED, Redactor, argv, is_secret_name, key_lines, secrets_of, source_line, text
 
-__all__ = ["REDACTED", "Redactor", "argv", "is_secret_name", "key_lines", "secrets_of", "text"]
+__all__ = ["REDACTED", "Redactor", "argv", "is_secret_name", "key_lines", "secrets_of", "source_line", "text"]

@@ -123,7 +123,7 @@ def test_ports_in_the_long_form(read: Read) -> None:
         "expose: [9000, '9001-9002/udp', '9000']",
     )
     assert findings == ()
-    assert [port.value for port in said.ports] == [Port(80, "udp", 8080), Port(81)]
+    assert [port.value for port in said.ports] == [Port(80, "udp", 8080, "127.0.0.1"), Port(81)]
     assert [port.value for port in said.expose] == [Port(9000), Port(9001, "udp"), Port(9002, "udp")]
     assert str(said.ports[1].place) == "compose.yaml:7:9"
 

@@ -276,12 +276,13 @@ def _position(text: str, offset: int) -> tuple[int, int]:
 
 
 def _offset(text: str, place: Place) -> int | None:
-    at = 0
-    for _ in range(place.line - 1):
-        at = text.find("\n", at) + 1
-        if at == 0:
-            return None
-    return at + place.column - 1
+    starts = _line_starts(text)
+    return starts[place.line - 1] + place.column - 1 if 0 < place.line <= len(starts) else None
+
+
+@lru_cache(maxsize=4)
+def _line_starts(text: str) -> tuple[int, ...]:
+    return (0, *(found.end() for found in re.finditer("\n", text)))
 
 
 def _text(context: Context, file: str) -> str:

@@ -152,11 +152,17 @@ def way(text: str, document: int, path: Path) -> tuple[Node, ...]:
 
 def path_to(text: str, offset: int) -> tuple[int, Path] | None:
     """The document and the path of the scalar that begins at this character."""
+    return _scalar_places(text).get(offset)
+
+
+@lru_cache(maxsize=4)
+def _scalar_places(text: str) -> dict[int, tuple[int, Path]]:
+    """All scalars by the characters that they begin at: a file of many documents is asked for many of them."""
+    found: dict[int, tuple[int, Path]] = {}
     for number, root in enumerate(documents(text)):
         for path, node in _scalars(root, ()):
-            if node.start == offset:
-                return number, path
-    return None
+            found.setdefault(node.start, (number, path))
+    return found
 
 
 def _scalars(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:

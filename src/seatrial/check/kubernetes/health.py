@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check.interface import Wrong
-from seatrial.check.kubernetes import Seen
-from seatrial.model.finding import Severity
+from seatrial.check.kubernetes import Seen, moved
+from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container, Handler
+from seatrial.model.place import Sourced
 
 _PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
@@ -25,7 +26,7 @@ def present(seen: Seen) -> Iterator[Wrong]:
 
 
 def port(seen: Seen) -> Iterator[Wrong]:
-    """A probe of a port by a name that the container doesn't give to any."""
+    """A probe of a port by a name that the container gives to none, or of one where its program does not listen."""
     if seen.is_patched("ports", *_PROBES):
         return
     for container in seen.workload.pod.containers:
@@ -38,6 +39,47 @@ def port(seen: Seen) -> Iterator[Wrong]:
             message = f"{container.name}: no port of the container is called {name.value!r}: the probe always fails"
             yield Wrong(message, name.place, "the name of one of the container's ports, or a number", Severity.ERROR)
             break
+        yield from _by_source(seen, container)
+
+
+def _by_source(seen: Seen, container: Container) -> Iterator[Wrong]:
+    """A probe of a number that nobody declares, where the source that is built into the image listens on another."""
+    declared = {port.number.value for each in seen.workload.pod.containers for port in each.ports}
+    asked = [handler.port for handler in _handlers(container) if handler.port and handler.port.value.isdigit()]
+    wrong = [port for port in asked if int(port.value[:9]) not in declared]
+    listened = _listened(seen, container) if wrong else []
+    for port in wrong:
+        if listened and int(port.value[:9]) not in {each.value for each in listened}:
+            message = f"{container.name}: the probe asks port {port.value}, and the program listens on "
+            message += " and ".join(dict.fromkeys(str(each.value) for each in listened))
+            related = (Sourced("it listens here", listened[0].place),)
+            remedy = f"ask port {listened[0].value}"
+            yield Wrong(message, port.place, remedy, confidence=Confidence.MEDIUM, related=related)
+            return
+
+
+def _listened(seen: Seen, container: Container) -> list[Sourced[int]]:
+    """The ports that the program of the container's image listens on; nothing where it may be others."""
+    neighbour = seen.unit_of(container)
+    if neighbour is None or container.command or container.arguments or not neighbour.unit.has_source:
+        return []
+    from seatrial.check import source
+
+    program = source.program_of(neighbour.unit)
+    if program is None or not program.complete or not source.is_own_program(program):
+        return []
+    variables = {each.name: each.value for each in container.environment}
+    given = {name: value for name, value in variables.items() if value is not None}
+    text = seen.documents.texts.get(container.place.file, "")
+    found: list[Sourced[int]] = []
+    for each in (listen for facts in program.files for listen in facts.listens):
+        name = each.port.variable
+        is_from_elsewhere = name and name not in given and (name in variables or "envFrom" in text)
+        number = each.port.resolved({**neighbour.unit.service.environment, **given})
+        if is_from_elsewhere or number is None or not 0 < number < 65536:
+            return []
+        found.append(Sourced(int(number), moved(each.place, neighbour.prefix)))
+    return found
 
 
 def _handlers(container: Container) -> Iterator[Handler]:

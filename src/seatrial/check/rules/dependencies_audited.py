@@ -44,7 +44,9 @@ def _check(context: Context) -> Iterator[Finding]:
     if first is None:
         return
     tool = _TOOLS.get(locks[0].rpartition("/")[2], "pip-audit")
-    message = f"CI builds what {locks[0]} names, and nothing looks for known security holes in it"
+    message = (
+        f"CI builds what {context.documents.prefix}{locks[0]} names, and nothing looks for known security holes in it"
+    )
     remedy = f"run {tool} or a scanner of images (trivy, grype) in CI, or switch on Dependabot or Renovate"
     made = finding(NAME, Severity.INFO, Wrong(message, Place(first, 1), remedy, confidence=Confidence.MEDIUM))
     if made is not None:

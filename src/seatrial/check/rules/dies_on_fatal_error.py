@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from seatrial.check import source
-from seatrial.check.interface import Bad, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
-from seatrial.model.finding import Confidence, Severity
+from seatrial.model.finding import Confidence, Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.source import FatalHandler, Program, SourceFacts
 
 NAME = "dies-on-fatal-error"
 _EVENTS = ("uncaughtException", "unhandledRejection")
+_MEANT = pattern(
+    r"(?://|/?\*).*\b(?:intention|on purpose|deliberate|by design|keep(?:s|ing)?\b.{0,30}\b(?:alive|running|up)\b"
+    r"|stay(?:s|ing)?\b.{0,20}\b(?:alive|up)\b|(?:do not|don't|never|must not|shouldn't|should not|instead of|avoid)\b"
+    r".{0,30}\b(?:crash|exit|die|kill|terminat|tear))",
+    re.IGNORECASE,
+)
+"""What comments say where to live on is somebody's decision."""
+_ABOVE = 4
+"""Lines above a handler in which its comment is looked for."""
+
+
+def _check(context: Context) -> Iterator[Finding]:
+    found = per_service(NAME, Severity.WARNING, _look)(context)
+    yield from (each for each in found if not _is_meant(each, context.documents.texts.get(each.place.file, "")))
+
+
+def _is_meant(finding: Finding, text: str) -> bool:
+    """Whether a comment above the handler, or in it, says that the program is to live on."""
+    place = finding.place
+    lines = text.split("\n")
+    first = place.line - 1
+    while first > max(place.line - 1 - _ABOVE, 0) and lines[first - 1].strip().startswith(("//", "*", "/*")):
+        first -= 1
+    return "exits with 0" not in finding.message and bool(_MEANT.search("\n".join(lines[first : place.end_line])))
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
@@ -53,11 +79,12 @@ RULE = Rule(
     "program goes on half alive, and its health check may well stay green. One that exits with 0 hides the crash.",
     example=_BAD,
     instead=_GOOD,
-    check=per_service(NAME, Severity.WARNING, _look),
+    check=_check,
     confidence=Confidence.HIGH,
     sources=("https://nodejs.org/api/process.html#warning-using-uncaughtexception-correctly",),
     bad=(
         Bad({**_FILES, "a.js": _BAD}, "a.js:1:1", "lives on"),
+        Bad({**_FILES, "a.js": "// Never let the log grow.\n" + _BAD}, "a.js:2:1", "lives on"),
         Bad({**_FILES, "a.js": 'process.on("unhandledRejection", console.error)\n'}, "a.js:1:1", "end the program"),
         Bad({**_FILES, "a.js": _GOOD.replace("exit(1)", "exit(0)")}, "a.js:3:3", "with 0"),
     ),
@@ -65,6 +92,10 @@ RULE = Rule(
         Good({**_FILES, "a.js": _GOOD}),
         Good({**_FILES, "a.js": _BAD.replace("console.error(error)", "throw error")}),
         Good({**_FILES, "a.js": _BAD.replace("console.error(error)", "die(error)")}, "what die does isn't known"),
+        Good(
+            {**_FILES, "a.js": "// Deliberately no exit: one bad frame may not end all calls.\n" + _BAD}, "it is meant"
+        ),
+        Good({**_FILES, "a.js": _BAD.replace(") =>", ") => // keep the process alive\n ")}, "it is meant"),
         Good({**_FILES, "a.js": "start()\n"}, "Node ends the program by itself"),
     ),
 )

@@ -134,5 +134,9 @@ RULE = Rule(
         Good(_node('console.log("done")\n'), "it doesn't serve"),
         Good({"Dockerfile": 'FROM python:3.13\nCMD ["gunicorn", "a:app"]\n', "a.py": _FLASK}, "gunicorn has a handler"),
         Good(_node(_SERVER + 'process.on("SIGINT", stop)\n', _DOCKERFILE + "STOPSIGNAL SIGINT\n")),
+        Good(
+            {"Dockerfile": 'FROM python:3.13\nSTOPSIGNAL SIGINT\nCMD ["python", "a.py"]\n', "a.py": _FLASK},
+            "Python itself has a handler for SIGINT",
+        ),
     ),
 )

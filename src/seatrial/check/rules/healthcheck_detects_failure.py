@@ -121,6 +121,7 @@ RULE = Rule(
     fix_safety=FixSafety.SAFE,
     fix_note="-f is added to curl; other lines are left to their authors.",
     sources=("https://curl.se/docs/manpage.html#-f", "https://docs.docker.com/reference/dockerfile/#healthcheck"),
+    consequence_of=("healthcheck-tool-present",),
     bad=(
         Bad({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -s http://localhost/\n"}, "Dockerfile:2:17", "without -f"),
         Bad(

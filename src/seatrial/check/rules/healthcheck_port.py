@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from seatrial.check import health, launch, source
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, Good, Rule, Wrong, per_service
 from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
@@ -122,10 +122,7 @@ RULE = Rule(
     instead=_FILE.format(3000),
     check=also(per_service(NAME, Severity.WARNING, _look, Confidence.MEDIUM), NAME, Severity.WARNING, "health.port"),
     confidence=Confidence.MEDIUM,
-    fix_safety=FixSafety.UNSAFE,
-    fix_note="The port is replaced where one port alone is known.",
     sources=("https://docs.docker.com/reference/dockerfile/#expose",),
-    consequence_of=("healthcheck-tool-present",),
     bad=(
         Bad({"Dockerfile": _FILE.format(8080)}, "Dockerfile:3:17", "port 8080"),
         Bad(

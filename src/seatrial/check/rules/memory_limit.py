@@ -16,8 +16,10 @@ NAME = "memory-limit"
 _MEBI = 1024 * 1024
 _NODE_HEAP = pattern(r"--max[-_]old[-_]space[-_]size=(\d{1,7})(?!\d)")
 _JAVA_HEAP = pattern(r"(?<![\w-])-Xmx(\d{1,7})([kKmMgG]?)(?!\w)")
+_GO_LIMIT = pattern(r"\s*(\d{1,15})((?:[KMGT]i)?B)?\s*")
+_GO_UNITS = {None: 1, "B": 1, "KiB": 1024, "MiB": _MEBI, "GiB": 1024 * _MEBI, "TiB": 1024 * 1024 * _MEBI}
 _UNITS = {"": 1, "k": 1024, "m": _MEBI, "g": 1024 * _MEBI}
-VARIABLES = ("NODE_OPTIONS", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
+VARIABLES = ("NODE_OPTIONS", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "GOMEMLIMIT")
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
@@ -51,6 +53,8 @@ def heaps_in(text: Sourced[str]) -> Iterator[tuple[int, Place | None]]:
         yield int(found.group(1)) * _MEBI, text.place
     for found in _JAVA_HEAP.finditer(text.value):
         yield int(found.group(1)) * _UNITS[found.group(2).lower()], text.place
+    if go := _GO_LIMIT.fullmatch(text.value):
+        yield int(go.group(1)) * _GO_UNITS[go.group(2)], text.place
 
 
 _WEB = "services:\n  web:\n    image: node:22\n    command: node a.js\n"
@@ -69,7 +73,10 @@ RULE = Rule(
     check=also(over(NAME, Severity.WARNING, services.production, _look), NAME, Severity.WARNING, "memory.look"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="How much it needs is measured by the drill; too little is worse than no limit.",
-    sources=("https://docs.docker.com/engine/containers/resource_constraints/",),
+    sources=(
+        "https://docs.docker.com/engine/containers/resource_constraints/",
+        "https://go.dev/doc/gc-guide#Memory_limit",
+    ),
     many="{count} services have no memory limit: {names}",
     bad=(
         Bad({"compose.yaml": _WEB}, "compose.yaml:2:3", "no memory limit"),
@@ -91,9 +98,15 @@ RULE = Rule(
             "web.yaml:10:48",
             "2048 MiB, and the memory limit is 1536 MiB",
         ),
+        Bad(
+            {"compose.yaml": _WEB + "    environment: {GOMEMLIMIT: 1GiB}\n    mem_limit: 512m\n"},
+            "compose.yaml:5:31",
+            "1024 MiB",
+        ),
     ),
     good=(
         Good({"compose.yaml": _WEB + "    mem_limit: 512m\n"}),
+        Good({"compose.yaml": _WEB + "    environment: {GOMEMLIMIT: 460MiB}\n    mem_limit: 512m\n"}),
         Good({"web.yaml": _POD + "        resources: {limits: {memory: 512Mi}}\n"}),
         Good({"web.yaml": _POD}, "resources-set says so"),
         Good({"compose.yaml": _WEB + "    deploy:\n      resources:\n        limits:\n          memory: 256M\n"}),

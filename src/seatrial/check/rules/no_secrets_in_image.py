@@ -89,13 +89,15 @@ def _copied(instruction: Instruction) -> Iterator[Wrong]:
 def _run(instruction: Instruction) -> Iterator[Wrong]:
     text = builds.script(instruction)
     what = credentials.shape(text)
-    severity = Severity.ERROR if credentials.is_secret_shape(text) else Severity.WARNING
+    severity = Severity.ERROR if what and credentials.is_secret_shape(text) else Severity.WARNING
     if not what and credentials.password_in_url(text):
         what = "an address with a password"
     command = next((each for each in instruction.shell if what and _holds(" ".join(each.words))), None)
-    if not what and any(credentials.is_literal(found) for found in _SET_PASSWORD.findall(text)):
+    if not what and "chpasswd" in text and any(credentials.is_literal(each) for each in _SET_PASSWORD.findall(text)):
         what = "the password of an account"
-    if not what and any(credentials.is_literal(found) for found in _BEARER.findall(text)):
+    lower = text.lower()
+    is_header = "authorization:" in lower or "private-token:" in lower
+    if not what and is_header and any(credentials.is_literal(each) for each in _BEARER.findall(text)):
         what = "a token"
     if what:
         place = (

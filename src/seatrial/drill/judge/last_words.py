@@ -8,8 +8,8 @@ from seatrial.model.recording import EventKind, Recording, Run
 
 LINES = 12
 _ERROR = re.compile(
-    r"error\b|exception\b|cannot find|can't open|no such file|not found|no module named|\bENOENT\b|\bfatal\b|\bpanic\b"
-    r"|permission denied|\bEACCES\b",
+    r"error\b|EADDRINUSE|in use|exception\b|cannot find|can't open|no such file|not found|no module named|\bENOENT\b"
+    r"|\bfatal\b|\bpanic\b|permission denied|\bEACCES\b",
     re.IGNORECASE,
 )
 _MISSING = re.compile(r"cannot find|can't open|no such file|not found|\bENOENT\b", re.IGNORECASE)
@@ -23,6 +23,12 @@ def last_words(run: Run) -> tuple[str, ...]:
     last = said[-LINES:]
     error = next((number for number, line in enumerate(said) if _ERROR.search(line)), len(said))
     return (said[error], *last) if error < len(said) - len(last) else tuple(last)
+
+
+def complaint(run: Run) -> str:
+    """The one line that says most of what went wrong: the first that looks like an error, else the last; "" if none."""
+    said = [f"{line.stream}: {line.text.strip()}" for line in run.log if line.text.strip()]
+    return next((line for line in said if _ERROR.search(line)), said[-1] if said else "")
 
 
 def what_to_build(recording: Recording, run: Run) -> str:

@@ -65,7 +65,8 @@ def words(argv: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(argv[0].split()) if len(argv) == 1 else argv
 
 
-def _of(argv: tuple[str, ...]) -> Launcher:
+def launcher_of(argv: tuple[str, ...]) -> Launcher:
+    """What kind of launcher a command is, if it is one."""
     parts = words(argv)
     if not parts:
         return Launcher.NONE
@@ -83,7 +84,7 @@ def _of(argv: tuple[str, ...]) -> Launcher:
 
 def declared(subject: Subject) -> Launcher:
     """What the command's text puts in front of the program."""
-    found = _of(without_init(subject.argv))
+    found = launcher_of(without_init(subject.argv))
     return Launcher.SHELL if subject.shell_form and found in (Launcher.NONE, Launcher.SCRIPT) else found
 
 
@@ -101,7 +102,7 @@ def in_the_way(recording: Recording, run: Run | None = None) -> Launcher:
     run = run or recording.run(Scenario.STOP)
     main = main_process(run) if run else None
     if main is not None and main.argv and not main.argv[0].startswith("["):
-        return _of(main.argv)
+        return launcher_of(main.argv)
     return declared(recording.subject)
 
 
@@ -114,12 +115,13 @@ def program(recording: Recording, run: Run | None = None) -> Program:
         argvs += [main.argv] if main else []
         argvs += [process.argv for process in run.processes if process.parent != 0]
     argvs.append(without_init(recording.subject.argv))
-    return next((found for argv in argvs if (found := _program(words(argv))) is not Program.OTHER), Program.OTHER)
+    return next((found for argv in argvs if (found := program_of(words(argv))) is not Program.OTHER), Program.OTHER)
 
 
-def _program(argv: tuple[str, ...]) -> Program:
+def program_of(argv: tuple[str, ...]) -> Program:
+    """What a command runs, if it is the program itself and no launcher in front of it."""
     names = [base(part) for part in argv[:4]]
-    if not names or _of(argv) is not Launcher.NONE:
+    if not names or launcher_of(argv) is not Launcher.NONE:
         return Program.OTHER
     for found in (Program.UVICORN, Program.GUNICORN, Program.HYPERCORN, Program.FLASK):
         if found.value in names or names[0].startswith(f"{found.value}:"):

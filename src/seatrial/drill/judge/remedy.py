@@ -65,6 +65,55 @@ ANNOUNCE = {
     Program.OTHER: "from the signal on, send `Connection: close` with every response, so that clients don't reuse it",
 }
 
+CHECK = {
+    "refused": "let the check's own status through: no `|| true`, no `; exit 0`, no pipe behind it",
+    "frozen": (
+        "ask the service itself, with a time limit: "
+        "`curl -fsS --max-time 2 http://127.0.0.1:PORT/health` or `seatrial-probe`; that a process or a port is there "
+        "says nothing"
+    ),
+    "error": "fail on an error status: `curl -f` (without -f curl exits 0 for a 500), or compare the status",
+}
+"""By what the health check did not notice, the plainest first."""
+
+HONEST = (
+    "let PID 1 end with the program's own status: start the program itself, or with `exec`; no `|| true`, no "
+    "`; exit 0`, no `tail -f` behind it"
+)
+FATAL = (
+    "let handlers of uncaughtException and unhandledRejection log the error and end the program with 1 "
+    "(`process.exitCode = 1` and the drain, or `process.exit(1)`), or leave them out: node does both by itself"
+)
+REPLACE = (
+    "let the master fork another worker when one dies (node's cluster: on 'exit'), or end with an error itself, so "
+    "that the engine starts all again"
+)
+STALE = (
+    "let the start cope with what a crash leaves behind: take away stale pid, lock and socket files, and repair what "
+    "was half written"
+)
+RESTART = "write `restart: unless-stopped` in the compose file (`on-failure` does nothing after an exit code 0)"
+MISFIT = (
+    "check what the service needs before it serves: say on stderr what is missing or taken, and exit with 1 at once; "
+    "give every wait for something outside a limit"
+)
+
+STDOUT = (
+    "log to stdout and stderr, or link the file there (`ln -sf /dev/stdout /var/log/app.log`): a file inside the "
+    "container is lost with it, and fills the disk until then"
+)
+JSON_LINES = (
+    "write one JSON object a line with level, time and message: pino in node, structlog or python-json-logger in "
+    "Python; servers have an option for it (`uvicorn --log-config`, `gunicorn --access-logformat`)"
+)
+CORRELATE = (
+    "log the id of `X-Request-ID` (or of `traceparent`) with each line about a request, and make one where none came"
+)
+LIMIT = (
+    "set a limit with room above the peak, and swap equal to it: "
+    "`mem_limit: {megabytes}m`, `memswap_limit: {megabytes}m`"
+)
+
 
 def of(table: dict[Program, str], recording: Recording, run: Run | None = None) -> str:
     """The table's remedy for what runs here."""

@@ -1,4 +1,4 @@
-"""The table of judges: one for each requirement that a stop can prove, in the order of a report.
+"""The table of judges: one for each requirement that a drill can prove, in the order of a report.
 
 Judges are pure: the same recording gives the same verdicts, on any machine and at any time.
 """
@@ -10,7 +10,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest, recovers_from_crash
 from seatrial.drill.judge.exit_judges import exit_code_clean, slow_clients_bounded, stops_in_time
+from seatrial.drill.judge.health_judges import healthcheck_detects_failure
+from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
+from seatrial.drill.judge.memory_judges import memory_limit, survives_memory_limit
+from seatrial.drill.judge.misfit_judges import no_crash_loop
 from seatrial.drill.judge.process_judges import children_stopped, init_reaps_orphans, logs_flushed
 from seatrial.drill.judge.signal_judges import handles_sigint, handles_sigterm, launched, second_signal_safe
 from seatrial.drill.judge.traffic_judges import (
@@ -21,6 +26,7 @@ from seatrial.drill.judge.traffic_judges import (
     tolerates_lb_lag,
 )
 from seatrial.drill.judge.view import killed_for_memory, memory_kills
+from seatrial.drill.scenarios import PROVED_BY
 from seatrial.model.recording import Recording, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -40,6 +46,16 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
         "init-reaps-orphans": init_reaps_orphans,
         "logs-flushed": logs_flushed,
         "handles-sigint": handles_sigint,
+        "healthcheck-detects-failure": healthcheck_detects_failure,
+        "exit-code-honest": exit_code_honest,
+        "dies-on-fatal-error": dies_on_fatal_error,
+        "recovers-from-crash": recovers_from_crash,
+        "no-crash-loop": no_crash_loop,
+        "logs-to-stdout": logs_to_stdout,
+        "logs-structured": logs_structured,
+        "logs-carry-correlation": logs_carry_correlation,
+        "memory-limit": memory_limit,
+        "survives-memory-limit": survives_memory_limit,
     }
 )
 
@@ -51,12 +67,7 @@ def judge(recording: Recording) -> tuple[Verdict, ...]:
     return (on_launcher, *verdicts) if on_launcher else verdicts
 
 
-_OF_THE_STOP = frozenset(JUDGES) - {
-    "slow-clients-bounded",
-    "second-signal-safe",
-    "init-reaps-orphans",
-    "handles-sigint",
-}
+_OF_THE_STOP = frozenset(JUDGES) - frozenset(PROVED_BY)
 
 
 def _with_memory(verdict: Verdict, recording: Recording) -> Verdict:

@@ -304,14 +304,22 @@ def _never_ready(run: Run, readiness: Readiness) -> str:
     return f"the service was not ready within {readiness.limit:g} s{said}"
 
 
-def obstacle(recording: Recording, scenario: Scenario, requirement: str, *, calm: bool = True) -> Run | Verdict:
-    """The run to judge, or the verdict that it can't be judged. `calm`: only if nothing disturbed the load."""
+def ready_run(recording: Recording, scenario: Scenario, requirement: str) -> Run | Verdict:
+    """The run of a scenario in which the service got ready, or the verdict that nothing can be judged by it."""
     run = recording.run(scenario)
     if run is None:
-        return unproved(requirement, f"the {scenario.value} drill was not run")
+        return unproved(requirement, recording.why_skipped(scenario) or f"the {scenario.value} drill was not run")
     if not run.readiness.ready:
         verdict = unproved(requirement, _never_ready(run, run.readiness), evidence=last_words(run))
         return replace(verdict, remedy=what_to_build(recording, run))
+    return run
+
+
+def obstacle(recording: Recording, scenario: Scenario, requirement: str, *, calm: bool = True) -> Run | Verdict:
+    """The run to judge, or the verdict that it can't be judged. `calm`: only if nothing disturbed the load."""
+    run = ready_run(recording, scenario, requirement)
+    if isinstance(run, Verdict):
+        return run
     if run.signalled is None and run.disturbed:
         return unproved(requirement, f"the {scenario.value} drill did not come to its end: {run.disturbed}")
     if crashed_before(run):

@@ -1,5 +1,5 @@
-"""Stands in for a cgroup of memory: looks at what the processes of an instance have in memory, and kills all of them when
-it is too much. A look a second; it can come too late, which is why `limits` says that it is the means in force.
+"""Stands in for a cgroup of memory: looks at what the processes of an instance have in memory, and kills all of them
+when it is too much. A look a second; it can come too late, which is why `limits` says that it is the means in force.
 """
 
 from __future__ import annotations

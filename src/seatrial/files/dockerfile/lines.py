@@ -7,10 +7,10 @@ here knows what an instruction is, and every function is linear in the size of t
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import cached_property
+from itertools import accumulate
 
 from seatrial.files.dockerfile.syntax import Directives
 from seatrial.model.finding import Severity
@@ -37,26 +37,19 @@ class Source:
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
-        self.starts = [0]
-        self.starts.extend(match.end() for match in re.finditer("\n", text))
-        if self.starts[-1] == len(text):
+        self._lines = text.split("\n")
+        self.starts = [0, *accumulate(len(line) + 1 for line in self._lines[:-1])]
+        if not self._lines[-1]:
             self.starts.pop()
 
     def __len__(self) -> int:
         """How many lines there are; a last one without a line end counts."""
         return len(self.starts)
 
-    def end(self, number: int) -> int:
-        """The offset behind line `number` (from 0), its line end included."""
-        return self.starts[number + 1] if number + 1 < len(self.starts) else len(self.text)
-
-    def whole(self, number: int) -> str:
-        """Line `number` with its line end."""
-        return self.text[self.starts[number] : self.end(number)]
-
     def line(self, number: int) -> str:
-        """Line `number` without its line end; as in BuildKit, every carriage return at the end belongs to that."""
-        return self.whole(number).rstrip("\r\n")
+        """Line `number` (from 0) without its line end; as in BuildKit, every carriage return at the end belongs to
+        that."""
+        return self._lines[number].rstrip("\r")
 
     def place(self, start: int, end: int) -> Place:
         """The place of `text[start:end]`."""
@@ -109,6 +102,9 @@ class LogicalLine:
 
     def place(self, start: int, end: int) -> Place:
         """The place of `text[start:end]`; an empty span is a point behind the character before it."""
+        if len(self.physical) == 1:
+            line, before = self.first + 1, self.physical[0] - self.source.starts[self.first] + 1
+            return Place(self.source.file, line, before + start, line, before + max(start, end))
         if end > start:
             return self.source.place(self.offset(start), self.offset(end - 1) + 1)
         at = self.offset(start - 1) + 1 if start > 0 else self.offset(start)
@@ -122,18 +118,16 @@ class LineReader:
         self.source = source
         self.number = 0
         self.directives = Directives()
+        self.escape = self.directives.escape_character
+        """The escape character in force."""
         self._report = report
         self._looking_for_directives = True
         self._comments: list[str] = []
 
-    @property
-    def escape(self) -> str:
-        """The escape character in force."""
-        return self.directives.escape_character
-
     def next(self) -> LogicalLine | None:
         """The next logical line, or None at the end of the file."""
-        while self.number < len(self.source):
+        count = len(self.source)
+        while self.number < count:
             number = self.number
             content = self._take()
             stripped = content.lstrip(SPACE)
@@ -171,7 +165,8 @@ class LineReader:
         piece, goes_on = _cut_continuation(first, self.escape)
         line = LogicalLine(self.source, number, number, "", tuple(self._comments), [0], [offset])
         pieces, length, gap = [piece], len(piece), None
-        while goes_on and self.number < len(self.source):
+        count = len(self.source)
+        while goes_on and self.number < count:
             here = self.number
             content = self._take()
             stripped = content.lstrip(SPACE)
@@ -232,6 +227,7 @@ class LineReader:
         else:
             known = {each: getattr(self.directives, each) for each in _KNOWN_DIRECTIVES}
             self.directives = Directives(**{**known, name: value})
+            self.escape = self.directives.escape_character
 
 
 def _cut_continuation(content: str, escape: str) -> tuple[str, bool]:

@@ -6,7 +6,9 @@ reading goes on with the next. Source: buildkit's parser.go and instructions/par
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from seatrial.files.dockerfile.checks import KEYWORDS, STAGE_NAME, BrokenError, check, suggestion
 from seatrial.files.dockerfile.expansion import ExpansionError
@@ -86,49 +88,49 @@ class _Reader:
         written, start_of_rest = _keyword(line.text, start, end)
         flags, at = split_flags(line, start_of_rest, end, self._lines.escape)
         left, right = trim(line.text, at, end)
-        bare = Instruction(
-            keyword=written.upper(),
-            written=written,
-            place=line.place(start, end),
-            keyword_place=line.place(start, start + len(written)),
-            arguments=line.text[left:right],
-            arguments_place=line.place(left, right) if left < right else None,
-            flags=tuple(flags),
-            comments=line.comments,
-        )
+        keyword = written.upper()
+        arguments = Word(line.text[left:right], line.place(left, right)) if left < right else None
         try:
-            return self._with_words(bare, line, left, right)
+            said = self._said(keyword, arguments, line, left, right) if arguments else {}
         except RefusalError as refusal:
             self._report(Severity.ERROR, refusal.message, line.place(*refusal.span), refusal.remedy)
-            return replace(bare, broken=True)
+            said = {"broken": True}
+        return Instruction(
+            keyword,
+            written,
+            line.place(start, end),
+            line.place(start, start + len(written)),
+            arguments.text if arguments else "",
+            arguments.place if arguments else None,
+            tuple(flags),
+            comments=line.comments,
+            **said,
+        )
 
-    def _with_words(self, bare: Instruction, line: LogicalLine, left: int, right: int) -> Instruction:
-        keyword = bare.keyword
-        if left == right:
-            return bare
+    def _said(self, keyword: str, arguments: Word, line: LogicalLine, left: int, right: int) -> dict[str, Any]:
+        """The fields of the instruction that its own grammar gives. Raises RefusalError."""
         if keyword == "ONBUILD":
-            return self._with_trigger(bare, line, left, right)
+            return self._trigger(line, left, right)
         if keyword in ("ENV", "LABEL"):
             words, pairs = read_pairs(line, left, right, self._lines.escape, keyword)
-            return replace(bare, words=tuple(words), pairs=tuple(pairs))
+            return {"words": tuple(words), "pairs": tuple(pairs)}
         if keyword == "ARG":
             spans = split_quoted(line.text, left, right, self._lines.escape)
-            arguments: tuple[Pair, ...] = tuple(read_argument(line, span) for span in spans)
-            return replace(bare, words=tuple(word_at(line, span) for span in spans), pairs=arguments)
+            assigned: tuple[Pair, ...] = tuple(read_argument(line, span) for span in spans)
+            return {"words": tuple(word_at(line, span) for span in spans), "pairs": assigned}
         if keyword == "HEALTHCHECK":
-            return _with_health_words(bare, line, left, right)
-        words, json = _plain_words(keyword, line, left, right)
-        return replace(bare, words=tuple(words), json=json)
+            return _health_words(line, left, right)
+        plain, json = _plain_words(keyword, arguments, line, left, right)
+        return {"words": tuple(plain), "json": json}
 
-    def _with_trigger(self, bare: Instruction, line: LogicalLine, left: int, right: int) -> Instruction:
+    def _trigger(self, line: LogicalLine, left: int, right: int) -> dict[str, Any]:
         written, _ = _keyword(line.text, left, right)
         if written.upper() == "ONBUILD":
             # Also keeps a line of a thousand ONBUILDs from being a thousand levels deep.
             raise RefusalError("ONBUILD can't be chained", (left, left + len(written)), "Write ONBUILD once.")
         trigger = replace(self._guarded(line, left, right), comments=())
-        return replace(
-            bare, words=(Word(trigger.written, trigger.keyword_place),), trigger=trigger, broken=trigger.broken
-        )
+        word = Word(trigger.written, trigger.keyword_place)
+        return {"words": (word,), "trigger": trigger, "broken": trigger.broken}
 
     def _checked(self, instruction: Instruction) -> Instruction:
         if instruction.broken:
@@ -243,7 +245,9 @@ def _keyword(text: str, start: int, end: int) -> tuple[str, int]:
     return (text[start : blank.start()], blank.end()) if blank else (text[start:end], end)
 
 
-def _plain_words(keyword: str, line: LogicalLine, left: int, right: int) -> tuple[list[Word], bool]:
+def _plain_words(
+    keyword: str, arguments: Word, line: LogicalLine, left: int, right: int
+) -> tuple[Sequence[Word], bool]:
     """The words of all instructions without a grammar of their own, and whether they are in JSON form."""
     if keyword in ("ADD", "COPY", "VOLUME", "CMD", "ENTRYPOINT", "RUN", "SHELL"):
         words = read_json(line, left, right)
@@ -251,20 +255,20 @@ def _plain_words(keyword: str, line: LogicalLine, left: int, right: int) -> tupl
             return words, True
     if keyword in ("ADD", "COPY", "VOLUME", "EXPOSE", "FROM"):
         return [word_at(line, span) for span in split_blanks(line.text, left, right)], False
-    return [word_at(line, (left, right))], False
+    return (arguments,), False
 
 
-def _with_health_words(bare: Instruction, line: LogicalLine, left: int, right: int) -> Instruction:
+def _health_words(line: LogicalLine, left: int, right: int) -> dict[str, Any]:
     kind = _KIND.match(line.text, left, right)
     assert kind is not None
     first = word_at(line, kind.span())
     start, end = trim(line.text, kind.end(), right)
     if start == end:
-        return replace(bare, words=(first,))
+        return {"words": (first,)}
     words = read_json(line, start, end)
     if words is None:
-        return replace(bare, words=(first, word_at(line, (start, end))))
-    return replace(bare, words=(first, *words), json=True)
+        return {"words": (first, word_at(line, (start, end)))}
+    return {"words": (first, *words), "json": True}
 
 
 def _takes_heredocs(instruction: Instruction) -> bool:

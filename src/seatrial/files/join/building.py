@@ -46,6 +46,11 @@ class Built:
 
 def shown_path(path: Path, directory: Path) -> str:
     """How places call a file: relative to the project directory where it lies in it or beside it."""
+    if path == directory:
+        return "."
+    below, within = str(path), f"{directory}/"
+    if below.startswith(within) and ".." not in below:
+        return below[len(within) :]
     relative = os.path.relpath(path, directory)
     return str(path) if relative.startswith("../../") else relative
 

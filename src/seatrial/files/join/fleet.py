@@ -10,13 +10,15 @@ from pathlib import Path
 
 from seatrial.files import disk
 from seatrial.files.compose import ComposeService, FileGrant, read_compose
+from seatrial.files.compose.types import ComposeHealthcheck
 from seatrial.files.join.compose import join_services
 from seatrial.files.join.locate import locate
 from seatrial.model.deployment import Deployment, Fleet, GrantedFile, Restarting
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
-from seatrial.model.place import Place
-from seatrial.model.service import Service
+from seatrial.model.place import Place, Sourced
+from seatrial.model.service import Healthcheck, Service
+from seatrial.model.values import replace
 
 OWN = "x-seatrial"
 _OWN_KEYS = {
@@ -66,6 +68,8 @@ def _refuse(findings: Sequence[Finding]) -> None:
 
 def _deployment(service: Service, said: ComposeService, environment: Mapping[str, str]) -> Deployment:
     own = _own(said)
+    if own.get("probe") and service.healthcheck is None and said.healthcheck and not said.healthcheck.is_disabled:
+        service = replace(service, healthcheck=_times(said.healthcheck))
     return Deployment(
         service,
         place=said.place,
@@ -80,6 +84,18 @@ def _deployment(service: Service, said: ComposeService, environment: Mapping[str
         shared_port=own.get("shared_port", ""),
         attach=said.attach is None or said.attach.value,
         watch=said.watch,
+    )
+
+
+def _times(said: ComposeHealthcheck) -> Healthcheck:
+    """The times of a health check without a command, for a probe that needs none."""
+    return Healthcheck(
+        Sourced((), said.place),
+        interval=said.interval or Sourced(0.0),
+        timeout=said.timeout or Sourced(0.0),
+        start_period=said.start_period or Sourced(0.0),
+        start_interval=said.start_interval or Sourced(0.0),
+        retries=said.retries or Sourced(0),
     )
 
 
@@ -116,6 +132,8 @@ def _restarting(said: ComposeService) -> Restarting:
         return Restarting(said.restart.value if said.restart else "no")
     wanted = said.restart_policy.value
     policy = _POLICIES[wanted.condition]
+    if policy == "on-failure" and wanted.max_attempts:
+        policy = f"on-failure:{wanted.max_attempts}"
     return Restarting(policy, wanted.delay or 0.0, wanted.window or 0.0, wanted.max_attempts)
 
 

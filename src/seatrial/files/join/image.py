@@ -59,11 +59,11 @@ def finish(service: Service, directory: Path, mounted: tuple[Copy, ...] = ()) ->
     """Follows the command to what finally runs. `mounted` are binds of the project's files, which hide copied ones."""
     if service.argv is None:
         return service, ()
-    context = Path(service.context)
-    try:
-        below = context.relative_to(directory).as_posix()
-    except ValueError:
-        below = str(context)
+    if service.context == str(directory):
+        context, below = directory, "."
+    else:
+        context = Path(service.context)
+        below = context.relative_to(directory).as_posix() if context.is_relative_to(directory) else str(context)
     tree = Tree(context, service.workdir.value, (*service.copies, *mounted), "" if below == "." else below + "/")
     hops, findings = resolve_hops(service.argv, tree, _values(service.environment))
     return replace(service, hops=hops), findings

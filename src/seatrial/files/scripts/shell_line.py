@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 from seatrial.model.patterns import pattern
 
-_BLANK = pattern(r"[ \t\r]+")
+_BLANK = pattern(r"[ \t\r]*")
+_SIMPLE = pattern(
+    r"[ \t\r]*(?:([^ \t\r\n;|&()<>'\"\\$`#][^ \t\r\n;|&()<>'\"\\$`]*)(?=[ \t\r\n;|&()]|\Z)"
+    r"|(&&|\|\||;;|\|&|[;|()\n]|&(?![<>])))"
+)
+"""What most tokens are: a word in which no character means anything else, or an operator."""
 _PLAIN = pattern(r"[^ \t\r\n;|&()<>'\"\\$`]+")
 _QUOTED = {"'": pattern(r"[^']+"), '"': pattern(r"[^\"\\$`]+")}
 _VARIABLE = pattern(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-=])([^{}$`\"']*))?\}|[@*#?$!0-9-])", re.ASCII)
 _ASSIGNMENT = pattern(r"[A-Za-z_]\w*\+?=", re.ASCII)
-_OPERATOR = pattern(r"&&|\|\||;;|\|&|[;|&()\n]")
 _REDIRECTION = pattern(r"(?:\d*|&)(?:>>|>\||>&|<<<|<<-?|<&|<>|>|<)")
 _KEYWORDS = frozenset({"then", "else", "do", "{", "!", "time", "if", "elif", "while", "until"})
 _ENDINGS = frozenset({"fi", "done", "esac", "}", "case", "for", "function", "return", "exit", "set", "export", "trap"})
@@ -143,33 +147,33 @@ class _Tokens:
 
     def all(self) -> list[tuple[str, int, bool]]:
         found: list[tuple[str, int, bool]] = []
-        while self.at < len(self.line):
-            start = self.at
-            if (blank := _BLANK.match(self.line, start)) is not None:
-                self.at = blank.end()
-                continue
-            operator = _OPERATOR.match(self.line, start)
-            if operator is not None and not self._redirects():
-                self.at = operator.end()
-                found.append((operator.group(), start, True))
-            elif self.line[start] == "#":
-                self.at = (self.line.find("\n", start) + len(self.line) + 1) % (len(self.line) + 1)
-            elif self._redirects():
-                self._skip_redirection()
+        line, simple = self.line, _SIMPLE.match
+        while True:
+            while (token := simple(line, self.at)) is not None:
+                word, operator = token.groups()
+                found.append((word or operator, token.start(token.lastindex or 0), word is None))
+                self.at = token.end()
+            start = self._skip_blanks()
+            if start >= len(line):
+                return found
+            if line[start] == "#":
+                self.at = (line.find("\n", start) + len(line) + 1) % (len(line) + 1)
+            elif (redirection := _REDIRECTION.match(line, start)) is not None:
+                self._skip_redirection(redirection.end())
             else:
                 words = self._word()
                 if words is None:
                     return found
                 found += [(word, start, False) for word in words]
-        return found
 
-    def _redirects(self) -> re.Match[str] | None:
-        return _REDIRECTION.match(self.line, self.at)
+    def _skip_blanks(self) -> int:
+        blanks = _BLANK.match(self.line, self.at)
+        assert blanks is not None
+        self.at = blanks.end()
+        return self.at
 
-    def _skip_redirection(self) -> None:
-        found = self._redirects()
-        assert found is not None
-        self.at = found.end()
+    def _skip_redirection(self, at: int) -> None:
+        self.at = at
         while self.line[self.at : self.at + 1] in (" ", "\t"):
             self.at += 1
         if self.line[self.at : self.at + 1] not in ("", "\n", ";") and self._word() is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seatrial.files.reading import is_regular
+from seatrial.files import disk
 from seatrial.model.service import Copy
 
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -34,9 +34,8 @@ class Tree(NamedTuple):
     def find(self, path: str) -> Path | None:
         """The file of the context that this absolute container path holds, or None."""
         for candidate in self._candidates(path):
-            file = self.context / candidate
-            if is_regular(file):
-                return file
+            if disk.is_regular(f"{self.context}/{candidate}"):
+                return self.context / candidate
         return None
 
     def name(self, file: Path) -> str:

@@ -1,0 +1,102 @@
+"""The files inside an instance that a service may write to, and which of them grew. It looks and changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from seatrial.drill.acts import processes
+from seatrial.engine.interface import Instance
+from seatrial.model.recording import FileGrown
+from seatrial.model.service import Service
+
+MOST = 5000
+"""Entries that are looked at below one directory."""
+LARGEST = 1 << 20
+"""Bytes of what was added to a file that are searched for ids."""
+_PASSED_OVER = frozenset(
+    {"node_modules", ".git", ".venv", "venv", "__pycache__", "site-packages", "proc", "sys", "dev"}
+)
+_WRITABLE = os.O_WRONLY | os.O_RDWR
+
+
+class Files:
+    """Where a service may write."""
+
+    def __init__(self, instance: Instance, service: Service) -> None:
+        self._instance = instance
+        volumes = (mount.value.target for mount in service.mounts if mount.value.kind != "bind")
+        self._folders = tuple(dict.fromkeys((service.workdir.value, "/var/log", "/tmp", *volumes)))
+
+    def root(self) -> str:
+        """The way to the instance's root from here; "" if it has ended."""
+        first = next((state for state in self._instance.processes() if state.pid == 1), None)
+        return f"/proc/{first.host_pid}/root" if first is not None and first.host_pid > 0 else ""
+
+    def look(self) -> dict[str, int]:
+        """The size of each regular file, by its path inside."""
+        root = self.root()
+        if not root:
+            return {}
+        found = dict(self._open_ones(root))
+        for folder in self._folders:
+            for path, size in _below(root, folder):
+                found.setdefault(path, size)
+        return found
+
+    def _open_ones(self, root: str) -> Iterator[tuple[str, int]]:
+        """What the processes have open for writing."""
+        for state in processes.alive(self._instance):
+            with contextlib.suppress(OSError):
+                for descriptor in Path(f"/proc/{state.host_pid}/fd").iterdir():
+                    yield from _open_file(root, descriptor)
+
+
+def _open_file(root: str, descriptor: Path) -> Iterator[tuple[str, int]]:
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        told = (descriptor.parent.parent / "fdinfo" / descriptor.name).read_text(encoding="ascii")
+        flags = next(int(line.split()[1], 8) for line in told.splitlines() if line.startswith("flags:"))
+        facts = descriptor.stat()  # of the file itself
+        path = str(descriptor.readlink())
+        if flags & _WRITABLE and stat.S_ISREG(facts.st_mode) and facts.st_nlink and Path(root + path).exists():
+            yield path, facts.st_size
+
+
+def _below(root: str, folder: str) -> Iterator[tuple[str, int]]:
+    """The regular files below a directory, as far as `MOST` entries go; no link is followed."""
+    left, seen = [folder.rstrip("/") or "/"], 0
+    while left and seen < MOST:
+        here = left.pop()
+        with contextlib.suppress(OSError), os.scandir(root + here) as entries:
+            for entry in entries:
+                seen += 1
+                path = f"{here.rstrip('/')}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    left += [path] if entry.name not in _PASSED_OVER else []
+                elif entry.is_file(follow_symlinks=False):
+                    yield path, entry.stat(follow_symlinks=False).st_size
+
+
+def grown(
+    places: Files, before: Mapping[str, int], after: Mapping[str, int], marks: frozenset[str]
+) -> tuple[FileGrown, ...]:
+    """The files that are larger than before, or new, and whether what was added speaks of the requests."""
+    root = places.root()
+    return tuple(
+        FileGrown(path, before.get(path), size, _is_marked(root + path, before.get(path) or 0, marks))
+        for path, size in sorted(after.items())
+        if size > before.get(path, 0)
+    )
+
+
+def _is_marked(path: str, begin: int, marks: frozenset[str]) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(begin)
+            text = file.read(LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return False
+    return any(mark in text for mark in marks)

@@ -1,0 +1,64 @@
+"""What an act is: a scenario of its own that needs no load aimed at a signal. See `table.py` for all of them.
+
+An act has an instance to itself, as each scenario has. It says first whether it applies; one that doesn't is skipped
+with its reason, which is a value and no exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial.drill.exercise import Exercise
+from seatrial.model.recording import Target
+from seatrial.model.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the trial knows of the service by now: where it listens (None: nowhere, or not known), with the paths that
+    were found; whether it speaks HTTP there; how long it took to get ready; the commands of its processes."""
+
+    target: Target | None = None
+    is_http: bool = False
+    ready_seconds: float = 0.0
+    argvs: frozenset[tuple[str, ...]] = frozenset()
+
+
+def _as_it_is(service: Service, _known: Known) -> Service:
+    return service
+
+
+def _unchanged(environment: Mapping[str, str]) -> Mapping[str, str]:
+    return environment
+
+
+def _always(_service: Service, _known: Known) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One scenario. `perform` is called when the instance is ready, or at once where `waits` is false.
+
+    `why_not` says why it does not apply, or ""; `changed` is the service as it is started here, `environment` what is
+    left of the variables that the caller adds, `limit` how long it has to get ready (None: as long as always).
+    """
+
+    perform: Callable[[Exercise, Known], Coroutine[Any, Any, None]]
+    why_not: Callable[[Service, Known], str] = _always
+    changed: Callable[[Service, Known], Service] = _as_it_is
+    environment: Callable[[Mapping[str, str]], Mapping[str, str]] = _unchanged
+    limit: Callable[[Known], float] | None = None
+    waits: bool = True
+
+
+def port_of(service: Service, known: Known) -> int:
+    """The TCP port that it was seen to listen on, else the one that its files say; 0 if neither is known."""
+    if known.target is not None and known.target.port:
+        return known.target.port
+    declared = next((port.value.number for port in service.ports if port.value.protocol == "tcp"), 0)
+    variable = service.environment.get("PORT")
+    is_number = variable is not None and variable.value.isascii() and variable.value.isdigit()
+    return declared or (int(variable.value) if variable is not None and is_number else 0)

@@ -1,0 +1,101 @@
+"""Verdicts about a start that can't work: no-crash-loop."""
+
+from __future__ import annotations
+
+from seatrial.drill.judge import remedy
+from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest
+from seatrial.drill.judge.last_words import complaint
+from seatrial.drill.judge.view import describe_code, events, seconds, unproved
+from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.model.verdict import Ruling, Verdict
+
+NAME = "no-crash-loop"
+MEANS = {
+    Scenario.PORT_TAKEN: "with its port taken",
+    Scenario.NO_SETTINGS: "without its settings",
+}
+
+
+def no_crash_loop(recording: Recording) -> Verdict:
+    """Whether a start that can't work ends with an error and a message, and not in a silent hang."""
+    runs = [run for scenario in MEANS if (run := recording.run(scenario)) is not None and not run.disturbed]
+    if not runs:
+        return _nothing(recording)
+    evidence = tuple(line for run in runs for line in _evidence(run))
+    figures = {f"{run.scenario.value.replace('-', '_')}_seconds": round(_took(run), 6) for run in runs if run.exit}
+    wrong = [why for run in runs if (why := _why_wrong(run))]
+    if wrong:
+        return Verdict(NAME, Ruling.FAIL, "; ".join(wrong), evidence, remedy.MISFIT, _cause(recording, runs), figures)
+    summary = "; ".join(_how_right(run) for run in runs)
+    return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)
+
+
+def _nothing(recording: Recording) -> Verdict:
+    for scenario in MEANS:
+        run = recording.run(scenario)
+        why = recording.why_skipped(scenario) or (run.disturbed if run is not None else "")
+        if why:
+            return unproved(NAME, why)
+    return unproved(NAME, f"the {Scenario.PORT_TAKEN.value} drill was not run")
+
+
+_RUNNING = ": an engine sees it running"
+
+
+def _elsewhere(run: Run) -> str:
+    """Where it listens instead of its port."""
+    if run.scenario is not Scenario.PORT_TAKEN:
+        return ""
+    found = [event.name for event in events(run, EventKind.LISTENING)]
+    ports = {name.rpartition(":")[2] for name in found[:1]}
+    return next((name for name in found if name.rpartition(":")[2] not in ports), "")
+
+
+def _is_fine(run: Run) -> bool:
+    """Whether it came up all the same, by defaults of its own."""
+    return run.scenario is Scenario.NO_SETTINGS and run.readiness.ready and run.exit is None
+
+
+def _took(run: Run) -> float:
+    """From when it was wrong: the start, or the moment at which something else had the port."""
+    taken = next((event.time for event in events(run, EventKind.LISTENING)), 0.0)
+    begun = taken if run.scenario is Scenario.PORT_TAKEN else 0.0
+    return run.exit.time - begun if run.exit is not None else 0.0
+
+
+def _why_wrong(run: Run) -> str:
+    where = MEANS[run.scenario]
+    if _is_fine(run):
+        return ""
+    if run.exit is None:
+        other = _elsewhere(run)
+        return f"{where} it " + (f"listens on {other} instead" if other else "neither works nor ends") + _RUNNING
+    if run.exit.code == 0:
+        return f"{where} it ends with 0, as if all were well"
+    if not complaint(run):
+        return f"{where} it ends with {describe_code(run.exit.code)} and without a word"
+    return ""
+
+
+def _cause(recording: Recording, runs: list[Run]) -> str:
+    """The requirement that explains it, where an end is hidden or unexplained whatever brought it about."""
+    bad = [run for run in runs if _why_wrong(run)]
+    for verdict in (exit_code_honest(recording), dies_on_fatal_error(recording)):
+        if verdict.ruling is Ruling.FAIL and all(run.exit is not None for run in bad):
+            return verdict.requirement
+    return ""
+
+
+def _how_right(run: Run) -> str:
+    where = MEANS[run.scenario]
+    if _is_fine(run):
+        return f"{where} it comes up with defaults of its own"
+    assert run.exit is not None
+    return f"{where} it says so and ends with {describe_code(run.exit.code)} after {seconds(_took(run))}"
+
+
+def _evidence(run: Run) -> tuple[str, ...]:
+    """How it ended, and the line that says most."""
+    end = f"exit code {describe_code(run.exit.code)}" if run.exit is not None else "no exit was seen"
+    said = complaint(run)
+    return (f"{MEANS[run.scenario]}: {end}" + (f"; {said[:160]}" if said else ""),)

@@ -1,0 +1,77 @@
+"""A rolling restart: each instance is replaced by a new one that is ready before the old one is asked to end.
+
+    1. a new instance is started beside the old one, with what the files say now
+    2. it is ready: healthy where there is a check, and listening itself on its ports
+    3. the relay, where there is one, sends new connections to the new one alone
+    4. the old one is stopped by the contract: it drains
+    5. its log goes on in the new one's
+
+If the new one doesn't come up, it is removed, and the old one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from seatrial.engine.contract.health import Status
+from seatrial.project.moorings import listens, own_ports, wait_listening
+from seatrial.project.ports import Way, reach, tcp_ports
+from seatrial.project.replica import Replica
+
+LIMIT = 120.0
+"""Seconds that a new instance has to be ready."""
+_MIGRATES = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+
+
+async def wait_ready(replica: Replica) -> str:
+    """Wait until a new instance is ready; gives why it never will be, or ""."""
+    first = replica.machine.run
+    try:
+        async with asyncio.timeout(LIMIT):
+            if numbers := own_ports(replica):
+                await wait_listening(replica, numbers)
+            while not (why := _why_not(replica, first)) and not _is_ready(replica):
+                await replica.next_turn()
+    except TimeoutError:
+        return f"it was not ready within {LIMIT:g} s"
+    return why
+
+
+def _is_ready(replica: Replica) -> bool:
+    return replica.is_healthy() and listens(replica, own_ports(replica))
+
+
+def _why_not(replica: Replica, first: int) -> str:
+    machine = replica.machine
+    if machine.run != first or not machine.is_running:
+        return f"it ended with code {machine.exit_code}"
+    if machine.monitor.status is Status.UNHEALTHY:
+        return "it is unhealthy"
+    return ""
+
+
+def hint_for(replica: Replica) -> str:
+    """What to do where two instances can't listen at once."""
+    if tcp_ports(replica.deployment) and reach(replica.deployment).way is Way.DIRECT:
+        return (
+            "two instances can listen on one port where the program sets SO_REUSEPORT, or takes its sockets from "
+            "seatrial (x-seatrial: {shared_port: inherited}), or behind the relay (shared_port: front)"
+        )
+    return ""
+
+
+def warning_for(replica: Replica) -> str:
+    """What may be lost all the same; "" where nothing is."""
+    if reach(replica.deployment).way is not Way.DIRECT or not tcp_ports(replica.deployment):
+        return ""
+    try:
+        migrates = _MIGRATES.read_text(encoding="ascii").strip() != "0"
+    except OSError:
+        migrates = False
+    if migrates:
+        return ""
+    return (
+        "connections that the old instance has not accepted yet are reset when it closes its socket: "
+        "sysctl -w net.ipv4.tcp_migrate_req=1, or x-seatrial: {shared_port: inherited}"
+    )

@@ -1,0 +1,100 @@
+"""Which files grew while a service ran, and what processes use, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from seatrial.drill.acts.files import Files, grown
+from seatrial.drill.acts.usage import usage
+from seatrial.engine.interface import ProcessState
+from seatrial.model.place import Sourced
+from seatrial.model.service import Mount, Service
+
+MARK = "0123456789abcdef0123456789abcdef"
+
+
+def state(host_pid: int, pid: int = 1) -> ProcessState:
+    return ProcessState(pid, 0, host_pid, 1, "S", ("x",), 0, (), ())
+
+
+@dataclass
+class Seen:
+    """An instance of which only the processes are asked."""
+
+    states: tuple[ProcessState, ...]
+
+    def processes(self) -> tuple[ProcessState, ...]:
+        return self.states
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """Where a service at /srv with a volume at /data may write, below a directory of ours."""
+    for name in ("srv/node_modules", "var/log", "data"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setattr(Files, "root", lambda _self: str(tmp_path))
+    mounts = (Sourced(Mount("volume", "v", "/data")), Sourced(Mount("bind", "/x", "/bound")))
+    of = Service("api", "/x", Sourced(("x",)), workdir=Sourced("/srv"), mounts=mounts)
+    return Files(Seen(()), of)  # type: ignore[arg-type]
+
+
+def test_files_that_are_new_or_larger_have_grown(places: Files, tmp_path: Path) -> None:
+    (tmp_path / "srv/app.log").write_text("one\n")
+    (tmp_path / "srv/same").write_text("same")
+    (tmp_path / "srv/less").write_text("a lot")
+    before = places.look()
+    assert before == {"/srv/app.log": 4, "/srv/same": 4, "/srv/less": 5}
+    with (tmp_path / "srv/app.log").open("a") as file:
+        file.write(f"request {MARK}\n")
+    (tmp_path / "srv/less").write_text("")
+    (tmp_path / "data/new.db").write_text("row")
+    (tmp_path / "var/log/empty").write_text("")
+    found = grown(places, before, places.look(), frozenset({MARK}))
+    assert [(file.path, file.before, file.after, file.marked) for file in found] == [
+        ("/data/new.db", None, 3, False),
+        ("/srv/app.log", 4, 4 + len(f"request {MARK}\n"), True),
+    ]
+
+
+def test_packages_and_links_are_not_looked_into(places: Files, tmp_path: Path) -> None:
+    (tmp_path / "srv/node_modules/big.log").write_text("x")
+    (tmp_path / "srv/link").symlink_to("/etc")
+    (tmp_path / "srv/file").symlink_to("/etc/passwd")
+    assert places.look() == {}
+
+
+def test_what_a_process_has_open_for_writing_is_looked_at_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service("api", "/x", Sourced(("x",)), workdir=Sourced("/nowhere"))
+    seen = Files(Seen((state(os.getpid()),)), service)  # type: ignore[arg-type]
+    monkeypatch.setattr(seen, "_folders", ())
+    path = tmp_path / "open"
+    read = tmp_path / "read"
+    read.write_text("x")
+    with path.open("w") as file, read.open():
+        file.write("some")
+        file.flush()
+        found = seen.look()
+    assert found[str(path)] == 4
+    assert str(read) not in found
+
+
+def test_an_instance_that_has_ended_has_no_files() -> None:
+    service = Service("api", "/x", Sourced(("x",)))
+    assert Files(Seen(()), service).look() == {}  # type: ignore[arg-type]
+
+
+def test_what_is_used_is_summed_and_shared_pages_count_once() -> None:
+    alone = usage([state(os.getpid())], time.monotonic())
+    assert alone.processes == 1
+    assert alone.descriptors > 2
+    assert alone.memory > 1 << 20
+    gone = usage([state(os.getpid()), state(2**22 + 1, 2), state(0, 3)], 1.0)
+    assert gone.processes == 2
+    assert gone.memory < 1.5 * alone.memory

@@ -1,0 +1,141 @@
+"""What a service logs, writes and uses under load, from recordings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
+from seatrial.drill.judge.memory_judges import memory_limit, proposed, survives_memory_limit
+from seatrial.model.recording import Exit, FileGrown, Recording, Run
+from seatrial.model.verdict import Ruling, Verdict
+
+from ..recordings import JSON_LINE, MACHINE, MIB, all_good, load, recording
+
+PASS, FAIL, NOT_PROVED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
+PLAIN = [f"GET / {number}" for number in range(20)]
+LOG = FileGrown("/var/log/app.log", None, 100)
+MARKED = FileGrown("/data/requests", 10, 100, marked=True)
+DATABASE = FileGrown("/data/notes.db", 10, 100)
+
+
+def check(verdict: Verdict, ruling: Ruling, words: str, cause: str = "") -> None:
+    assert (verdict.ruling, verdict.cause) == (ruling, cause), verdict
+    assert words in verdict.summary
+    assert bool(verdict.remedy) == (ruling is FAIL)
+    assert verdict.evidence or ruling is not FAIL
+
+
+@pytest.mark.parametrize(
+    ("run", "ruling", "words"),
+    [
+        (load(), PASS, "no log file grew while 20 requests were answered; 20 lines by stdout and stderr"),
+        (load(files=(DATABASE,)), PASS, "no log file grew"),
+        (load(files=(LOG, DATABASE)), FAIL, "1 log file grew inside the container: /var/log/app.log"),
+        (load(files=(MARKED,)), FAIL, "/data/requests"),
+        (load([]), NOT_PROVED, "nothing was written for 20 answered requests"),
+        (load([], files=(LOG,)), FAIL, "/var/log/app.log"),
+        (load(requests=0), NOT_PROVED, "it answered no request under load"),
+        (load(requests=0, disturbed="it speaks no HTTP"), NOT_PROVED, "it speaks no HTTP"),
+    ],
+)
+def test_where_the_log_goes(run: Run, ruling: Ruling, words: str) -> None:
+    check(logs_to_stdout(recording(run)), ruling, words)
+
+
+@pytest.mark.parametrize("name", ["app.log", "app.log.1", "logs/today", "log/today", "nohup.out"])
+def test_a_log_is_known_by_its_name(name: str) -> None:
+    check(logs_to_stdout(recording(load(files=(FileGrown(f"/srv/{name}", 1, 2),)))), FAIL, name)
+
+
+@pytest.mark.parametrize("name", ["catalogue.db", "blog/page.html", "logo.png", "changelog"])
+def test_a_name_that_only_sounds_like_a_log_is_none(name: str) -> None:
+    check(logs_to_stdout(recording(load(files=(FileGrown(f"/srv/{name}", 1, 2),)))), PASS, "no log file grew")
+
+
+@pytest.mark.parametrize(
+    ("log", "ruling", "words", "lack"),
+    [
+        (None, PASS, "20 of 20 lines are JSON objects", ""),
+        (["banner", *19 * [JSON_LINE % "x"]], PASS, "19 of 20 lines", "not JSON"),
+        (PLAIN, FAIL, "0 of 20 lines", "not JSON"),
+        (['{"level":"info","msg":"x"}'], FAIL, "0 of 1 line", "without time"),
+        (['{"severity":"INFO","@timestamp":"now","event":"x"}'], PASS, "1 of 1 line", ""),
+        (["[1]"], FAIL, "0 of 1 line", "not an object"),
+        (["[" * 100_000], FAIL, "0 of 1 line", "not JSON"),
+        ([], NOT_PROVED, "wrote nothing", ""),
+    ],
+)
+def test_whether_lines_are_records(log: list[str] | None, ruling: Ruling, words: str, lack: str) -> None:
+    verdict = logs_structured(recording(load(log)))
+    check(verdict, ruling, words)
+    assert lack in "".join(verdict.evidence)
+
+
+@pytest.mark.parametrize(
+    ("run", "ruling", "words"),
+    [
+        (load(), PASS, "the id of 20 of 20 answered requests is in the log"),
+        (load(PLAIN), FAIL, "the id of 0 of 20 answered requests is in the log"),
+        (load([]), NOT_PROVED, "wrote nothing"),
+        (load(log_truncated=5), NOT_PROVED, "longer than what is kept"),
+        (replace(load(PLAIN), log=(replace(load(PLAIN).log[0], time=0.4),)), NOT_PROVED, "while 20 requests were"),
+    ],
+)
+def test_whether_the_id_of_a_request_is_logged(run: Run, ruling: Ruling, words: str) -> None:
+    check(logs_carry_correlation(recording(run)), ruling, words)
+
+
+def test_how_much_is_logged_for_a_request_is_measured() -> None:
+    figures = logs_carry_correlation(recording(load())).figures
+    assert figures["lines_per_request"] == 1.0
+    assert figures["bytes_per_request"] == len(JSON_LINE % ("0" * 32)) + 1
+
+
+def limited(memory: int, run: Run, *, composed: bool = True, enforced: str = "memory: cgroup1") -> Recording:
+    of = recording(run, memory=memory * MIB, composed=composed)
+    return replace(of, machine=replace(MACHINE, enforcement=("cpus: cgroup1", f"memory {enforced}")))
+
+
+KILLED = load(exit=Exit(1.5, 137, oom_kills=1))
+
+
+@pytest.mark.parametrize(
+    ("of", "ruling", "words", "cause"),
+    [
+        (limited(128, load(memory=50)), PASS, "peak under load 50 MiB of the 128 MiB that are allowed (39%)", ""),
+        (limited(55, load(memory=50)), FAIL, "the limit of 55 MiB is less than", ""),
+        (limited(0, load(memory=50)), FAIL, "no memory limit is declared; peak under load 50 MiB", ""),
+        (limited(0, load(memory=50), composed=False), NOT_PROVED, "no file here could say a limit; peak", ""),
+        (limited(128, load(usage=())), NOT_PROVED, "could not be read", ""),
+        (limited(128, KILLED), NOT_PROVED, "its peak is not known", "survives-memory-limit"),
+        (recording(), NOT_PROVED, "the load drill was not run", ""),
+    ],
+)
+def test_the_memory_limit_against_the_peak(of: Recording, ruling: Ruling, words: str, cause: str) -> None:
+    check(memory_limit(of), ruling, words, cause)
+
+
+@pytest.mark.parametrize(("peak", "limit"), [(5, 32), (50, 80), (64, 96), (65, 112)])
+def test_half_of_the_peak_again_is_proposed_in_whole_steps(peak: int, limit: int) -> None:
+    assert proposed(peak * MIB) == limit * MIB
+
+
+@pytest.mark.parametrize(
+    ("of", "ruling", "words"),
+    [
+        (limited(128, load()), PASS, "no kill for memory in 1 run at the limit of 128 MiB"),
+        (limited(128, KILLED), FAIL, "1 out-of-memory kill in the load run"),
+        (limited(0, load()), NOT_PROVED, "no memory limit is declared"),
+        (limited(128, load(), enforced="128 MiB: not enforced (no cgroup)"), NOT_PROVED, "not enforced here"),
+        (recording(), NOT_PROVED, "the load drill was not run"),
+    ],
+)
+def test_whether_it_lives_at_its_limit(of: Recording, ruling: Ruling, words: str) -> None:
+    check(survives_memory_limit(of), ruling, words)
+
+
+def test_a_good_trial_passes_all_of_them() -> None:
+    judges = (logs_to_stdout, logs_structured, logs_carry_correlation, memory_limit, survives_memory_limit)
+    assert [judge(all_good()).ruling for judge in judges] == 5 * [PASS]
