@@ -109,9 +109,7 @@ def until_it_serves(server: Address, process: subprocess.Popen[str]) -> None:
         assert time.monotonic() < limit
         try:
             if answered(asked(server, "/")):
-                assert "http/1.1 503" not in answered(
-                    asked(server, "/ready")
-                )  # before the stop it is the application's
+                assert "http/1.1 503" not in answered(asked(server, "/ready"))  # the application's
                 return
         except OSError:
             time.sleep(0.05)

@@ -2,7 +2,7 @@
 
 `dataclasses.dataclass` compiles five methods for each class when its module is imported, 0.5 to 1 ms a class, and
 `seatrial check` would spend most of its start-up on classes of which a run makes a third. Here a class gets the few
-methods that all have in common, and its `__init__` is compiled when the first value is made. To a type checker, and to
+methods that all have in common, and its `__init__` is compiled when more than a few values are made. To a type checker, and to
 `dataclasses.fields`, `replace` and `is_dataclass`, it is a dataclass. What isn't used here isn't offered: no
 inheritance of fields, `__post_init__`, `InitVar`, `kw_only`, `init=False`. Must never import more than `operator`.
 """
@@ -40,6 +40,10 @@ else:
         cls = value.__class__
         names = cls.__match_args__
         return cls(**dict(zip(names, cls.__values__(value), strict=True)) | changes)
+
+
+_FEW = 8
+"""Values of a class that are made without compiling anything: that takes as long as a dozen of them."""
 
 
 class _Field:
@@ -100,13 +104,39 @@ def _refuse_what_is_not_offered(cls: type, fields: Mapping[str, _Field]) -> None
 
 
 def _write_when_used(cls: Any, fields: Mapping[str, _Field]) -> None:
-    """An `__init__` that puts the compiled one in its place, and calls it."""
+    """An `__init__` for the first few values; after those, the compiled one is in its place."""
+    made = 0
 
     def write(self: Any, *values: Any, **named: Any) -> None:
+        nonlocal made
+        made += 1
+        if made <= _FEW and _filled(self, fields, values, named):
+            return
         cls.__init__ = init = _written_init(cls, fields)
         init(self, *values, **named)
 
     cls.__init__ = write
+
+
+def _filled(value: Any, fields: Mapping[str, _Field], values: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Fills a value in as the compiled `__init__` would. False where that would refuse the arguments."""
+    if len(values) > len(fields):
+        return False
+    given = dict(zip(fields, values, strict=False))
+    if not named.keys().isdisjoint(given) or not named.keys() <= fields.keys():
+        return False
+    given |= named
+    for name, said in fields.items():
+        if name in given:
+            what = given[name]
+        elif said.factory is not ...:
+            what = said.factory()
+        elif said.default is not ...:
+            what = said.default
+        else:
+            return False
+        object.__setattr__(value, name, what)
+    return True
 
 
 def _written_init(cls: Any, fields: Mapping[str, _Field]) -> Init:

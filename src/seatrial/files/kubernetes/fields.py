@@ -7,14 +7,16 @@ sees it: it counts as not said, without a finding.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null, kind_of, text_of
-from seatrial.files.kubernetes.quantities import parse_quantity
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 from seatrial.model.values import dataclass, field
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _FILLED_IN = pattern(r"\$|\{\{|<[A-Za-z_ -]+>|%\w+%|@@|__\w+__|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 _MAX_SHOWN = 40
@@ -112,7 +114,12 @@ class Fields:
         """A mapping of quantities under a key."""
         found: dict[str, Sourced[Fraction]] = {}
         inner = self.sub(key)
-        for name, node in inner.table.items() if inner else ():
+        if inner is None:
+            return found
+        # Imported where there are any: exact numbers come with a module of decimals, which is slow to load.
+        from seatrial.files.kubernetes.quantities import parse_quantity
+
+        for name, node in inner.table.items():
             if not isinstance(node, Scalar):
                 self._refuse(name, node, "a quantity")
                 continue
