@@ -212,7 +212,7 @@ def judged(what: str, values: list[float]) -> float:
 
 @contextlib.contextmanager
 def directory_for(name: str) -> Iterator[Side]:
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir="/tmp") as found:
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir="/tmp", ignore_cleanup_errors=True) as found:
         side = Side(Path(found))
         try:
             yield side

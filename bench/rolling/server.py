@@ -46,8 +46,8 @@ async def main() -> None:
             open_now.add(task)
             task.add_done_callback(open_now.discard)
 
-    loop.add_reader(listener, accept)
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_reader(listener, accept)
     await stopping.wait()
     loop.remove_reader(listener)
     listener.close()

@@ -150,6 +150,16 @@ def test_a_prefix_goes_before_all_places(tmp_path: Path) -> None:
     assert str(finding.related[0].place) == "a/b/compose.yaml:5:3"
 
 
+def test_a_place_that_a_message_names_gets_the_prefix_too(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": 'FROM node:22\nCMD ["npm", "start"]\n',
+        "package.json": '{"scripts": {"start": "node a.js"}}',
+    }
+    options = Options(select=("package-manager-as-pid1",), prefix="services/web/")
+    (finding,) = run(documents_of(tmp_path, files), options).findings
+    assert "(services/web/package.json:1)" in finding.message
+
+
 def test_many_syntax_findings_of_one_kind_are_told_as_one(tmp_path: Path) -> None:
     text = "services:\n  web:\n    image: a\n    secrets: [a, b, c, d, e]\n"
     outcome = checked(tmp_path, Options(select=("syntax",)), compose_yaml=text)

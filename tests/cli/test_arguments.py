@@ -83,7 +83,7 @@ def test_the_short_list_is_what_is_drilled(capsys: pytest.CaptureFixture[str]) -
     assert run(["list", "--drilled"]) == 0
     out = capsys.readouterr().out
     assert "stops-in-time" in out
-    assert "memory-limit" not in out
+    assert "cpu-limit" not in out
 
 
 def test_every_requirement_can_be_explained(capsys: pytest.CaptureFixture[str]) -> None:

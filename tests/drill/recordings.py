@@ -26,6 +26,7 @@ from seatrial.model.recording import (
     Recording,
     Run,
     Scenario,
+    Skipped,
     Subject,
     Target,
     Usage,
@@ -317,11 +318,20 @@ def load(log: Iterable[str] | None = None, requests: int = 20, memory: int = 50,
     return replace(STOP, scenario=Scenario.LOAD, signal="", signalled=None, events=EVENTS[:3], **{**values, **changes})
 
 
+def confined(scenario: Scenario, *said: str, **changes: Any) -> Run:
+    """The run with fewer rights, in which it wrote this and answered."""
+    log = tuple(LogLine(1.5, "stderr", text) for text in said)
+    return replace(load(), scenario=scenario, usage=(), **{"exit": None, "log": log, **changes})
+
+
 def all_good(**subject: Any) -> Recording:
     """A trial in which everything is right."""
     stops = (STOP, second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
     errors = (raised(Scenario.EXCEPTION), raised(Scenario.REJECTION))
-    acts = (freeze(), stand_in(), crash(), recovery(), *errors, taken(), unset(), load())
+    acts = (freeze(), stand_in(), crash(), recovery(), *errors, taken(), unset(), load(), confined(Scenario.READ_ONLY))
     said = {"health": HEALTH, "restart": "always", "composed": True, "memory": 128 * MIB}
+    user = replace(PID_ONE, user=1000)
+    stops = (replace(STOP, processes=(user,)), *stops[1:])
     whole = recording(*stops, *acts, **{**said, **subject})
-    return replace(whole, machine=replace(MACHINE, enforcement=("memory 128 MiB: cgroup1",)))
+    skipped = (Skipped(Scenario.NON_ROOT, "it runs as user 1000 already"),)
+    return replace(whole, skipped=skipped, machine=replace(MACHINE, enforcement=("memory 128 MiB: cgroup1",)))

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from seatrial.drill import archive
 from seatrial.model.errors import InputError
-from seatrial.model.recording import FORMAT, FileGrown, Recording, Scenario, Skipped
+from seatrial.model.recording import FORMAT, FileGrown, Recording
 
 from .recordings import STOP, all_good, load, recording
 
 GREW = load(files=(FileGrown("/var/log/app.log", None, 100, marked=True),))
-WHOLE = replace(all_good(), skipped=(Skipped(Scenario.FREEZE, "it has no health check"),))
-WHOLE = replace(WHOLE, runs=(*WHOLE.runs[:-1], GREW))
+WHOLE = replace(all_good(), runs=(*all_good().runs, GREW))
 """With a value of each kind."""
 
 

@@ -22,7 +22,7 @@ from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Recording, Scenario
-from seatrial.model.service import Healthcheck, Service
+from seatrial.model.service import Healthcheck, Limits, Service
 from seatrial.model.verdict import Ruling
 from tests.requirements import missing_program, require
 
@@ -33,6 +33,7 @@ pytestmark = [
 
 DRAINING = """
 const http = require('node:http');
+const log = (message, id) => console.log(JSON.stringify({ level: 'info', time: Date.now(), message, id }));
 const sockets = new Map();
 let stopping = false;
 const server = http.createServer((request, response) => {
@@ -45,7 +46,7 @@ const server = http.createServer((request, response) => {
   const answer = () => {
     if (stopping) response.setHeader('Connection', 'close');
     response.end('ok');
-    console.log(request.url, request.headers['x-request-id']);
+    log(request.url, request.headers['x-request-id']);
   };
   request.url === '/slow' ? setTimeout(answer, 1500) : answer();
 });
@@ -56,12 +57,12 @@ server.on('connection', (socket) => {
 const stop = () => {
   if (stopping) return;
   stopping = true;
-  server.close(() => console.log('stopped'));
+  server.close(() => log('stopped'));
   setTimeout(() => { for (const [socket, busy] of sockets) if (!busy) socket.destroySoon(); }, 200).unref();
 };
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
-server.listen(3000, () => console.log('listening'));
+server.listen(3000, () => log('listening'));
 """
 PLAIN = """
 require('node:http').createServer((request, response) => {
@@ -101,9 +102,17 @@ ASKED = (
 CHECKED = Healthcheck(Sourced(("CMD", "node", "-e", ASKED)), timeout=Sourced(2.0))
 
 
+RIGHT = {
+    "healthcheck": CHECKED,
+    "limits": Limits(memory=Sourced(256 << 20), memory_swap=Sourced(256 << 20)),
+    "user": Sourced("1000:1000"),
+}
+
+
 def test_a_server_that_drains_passes_everything(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     for _ in range(TRIES):
-        told = rulings(drilled(server(tmp_path, DRAINING, healthcheck=CHECKED)))
+        told = rulings(drilled(server(tmp_path, DRAINING, **RIGHT)))
         others = {name: said for name, said in told.items() if said[0] is not Ruling.PASS}
         if not [said for said in others.values() if said[0] is Ruling.NOT_PROVED]:
             break  # only what a disturbed machine kept from being proved is tried again
@@ -144,7 +153,7 @@ from seatrial.drill.options import DrillOptions, Stage
 from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
-from seatrial.model.service import Healthcheck, Service
+from seatrial.model.service import Healthcheck, Limits, Service
 
 def tell(step):
     if step.stage is Stage.SIGNALLED:

@@ -134,6 +134,27 @@ def test_while_somebody_listens_a_question_has_one_answer(tmp_path: Path) -> Non
     assert disk.entries(tmp_path) == (("a", False),) and disk.exists(tmp_path / "a")
 
 
+def test_a_small_file_that_is_read_twice_is_opened_once(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"one")
+    notes = disk.listen()
+    assert read_bytes(file) == b"one"
+    file.write_bytes(b"two")
+    assert read_bytes(file) == b"one", "all readers of one run see the same"
+    disk.stop_listening(notes)
+    assert read_bytes(file) == b"two" and disk.is_consistent(notes)
+
+
+def test_who_listens_apart_is_not_overheard_until_told(heard: disk.Notes) -> None:
+    with pytest.raises(KeyError), disk.apart() as alone:
+        disk.exists("/a/b/c")
+        raise KeyError
+    assert not heard and alone == {("exists", "/a/b/c"): "no"}
+    disk.hear(alone)
+    disk.exists("/a/b/d")
+    assert len(heard) == 2 and len(alone) == 1
+
+
 def test_what_another_process_asked_is_heard(heard: disk.Notes) -> None:
     disk.hear({("exists", "/a"): "yes"})
     disk.hear({("exists", "/a"): "yes"})

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.project.client import NoSupervisorError
 from tests.project.conftest import Harness, shell
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,38 @@ def test_a_process_that_got_a_dead_ones_number_is_left_alone(project: Harness) -
         project.run("down")
         assert stranger.poll() is None
         stranger.kill()
+
+
+def running(line: str) -> list[int]:
+    """The processes of this very command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().replace(b"\0", b" ").decode().strip() == line and alive(int(path.parent.name)):
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_a_supervisor_that_is_killed_at_any_moment_leaves_what_the_next_understands(project: Harness) -> None:
+    line = f"sleep {os.getpid()}.5"
+    project.write("services:\n" + "".join(shell(f"s{number}", f"exec {line}") for number in range(4)))
+    project.run("up", "--no-start")
+    for wait in (0.0, 0.06, 0.15):
+        for work in ("up", "stop"):
+            values = {"fleet": json.loads(next(project.state.glob("*/fleet.json")).read_text()), "timeout": 0}
+            with contextlib.suppress(NoSupervisorError, OSError, ValueError):
+                steps = project.client.post(work, values=values)
+                next(steps, None)
+                time.sleep(wait)
+            with contextlib.suppress(AssertionError, ProcessLookupError):
+                os.kill(project.supervisor(), signal.SIGKILL)
+            project.run("ps")
+        project.run("up", "-d")
+        assert {row["State"] for row in project.rows().values()} == {"running"}
+        project.eventually(lambda: len(running(line)) == 4)
+    project.run("down", "-t", "0")
+    project.eventually(lambda: running(line) == [])
+    assert list(project.state.glob("*/instances/*")) == []
 
 
 def test_a_hundred_services_come_up_and_go_down(project: Harness) -> None:

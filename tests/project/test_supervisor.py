@@ -20,7 +20,8 @@ from seatrial.model.service import Dependency, Healthcheck, Service
 from seatrial.project.events import Events
 from seatrial.project.interface import Found
 from seatrial.project.layout import Layout
-from seatrial.project.supervisor import ProjectError, Supervisor, UpOptions
+from seatrial.project.supervisor import Supervisor
+from seatrial.project.wishes import ProjectError, UpOptions
 from tests.project.fakes import FakeHarbour, FakeInstance
 
 
@@ -162,6 +163,25 @@ async def test_a_crash_during_the_boot_is_waited_out_where_the_policy_restarts(m
     await going
     assert made.journal.count("start shop-db-1") == 2
     assert "start shop-web-1" in made.journal
+
+
+@story
+async def test_a_stop_during_the_wait_for_a_restart_leaves_nothing_prepared(made: Ship) -> None:
+    await made.up(deployment("web", restarting=Restarting("always", delay=30.0)))
+    replica = made.supervisor.replicas["shop-web-1"]
+    made.running("shop-web-1").end(1)
+    await eventually(lambda: replica.machine.state is State.RESTARTING)
+    await told(made.supervisor.stop([]))
+    assert replica.machine.state is State.EXITED
+    await told(made.supervisor.start([]))
+    assert made.journal.count("start shop-web-1") == 2
+
+
+@story
+async def test_dockers_quirks_are_the_projects_wish(made: Ship) -> None:
+    quirky = replace(fleet(deployment("web", restarting=Restarting("always"))), docker_quirks=True)
+    await told(made.supervisor.up(quirky, UpOptions()))
+    assert made.supervisor.replicas["shop-web-1"].machine.terms.docker_quirks
 
 
 @story

@@ -101,7 +101,8 @@ def test_in_the_foreground_the_logs_are_shown_and_ctrl_c_stops_all(project: Harn
 
 
 def test_the_code_of_a_job_is_that_of_the_command(project: Harness) -> None:
-    project.write("services:\n" + server("web", free_port()) + shell("job", "exit 42"))
+    waits = "    depends_on: {web: {condition: service_healthy}}\n"
+    project.write("services:\n" + server("web", free_port()) + shell("job", "exit 42", waits))
     project.run("up", "--exit-code-from", "job", code=42)
     assert project.rows()["web"]["State"] == "exited"
 

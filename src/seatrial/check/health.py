@@ -13,6 +13,7 @@ from seatrial.model.values import dataclass
 _ADDRESS = pattern(
     r"(https?)://(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\[::\])(?::([^/?#\s\"']*))?(?=[/?#\s\"']|$)", re.I
 )
+_ALWAYS_TRUE = frozenset({"true", ":", "echo", "printf"})
 _WORD = pattern(r"[^\s\"'|&;)]+")
 
 
@@ -39,6 +40,11 @@ def in_shell(unit: Unit) -> bool:
     """Whether a shell runs the check."""
     check = unit.service.healthcheck
     return check is not None and check.test.value[:1] == ("CMD-SHELL",)
+
+
+def is_yes(command: ShellCommand) -> bool:
+    """Whether this succeeds whatever came before it."""
+    return command.program in _ALWAYS_TRUE or command.words == ("exit", "0")
 
 
 def asked(unit: Unit) -> Iterator[Asked]:

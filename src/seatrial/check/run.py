@@ -104,7 +104,17 @@ def moved(finding: Finding, prefix: str, here: str = "") -> Finding:
         return finding
     related = tuple(Sourced(each.value, _moved_place(each.place, prefix, here)) for each in finding.related)
     file = moved_file(finding.place.file, prefix, here)
-    return replace(finding, place=replace(finding.place, file=file), related=related)
+    message = _renamed(finding.message, finding.related, related)
+    return replace(finding, message=message, place=replace(finding.place, file=file), related=related)
+
+
+def _renamed(message: str, before: Iterable[Sourced[str]], after: Iterable[Sourced[str]]) -> str:
+    """The message with the places that it names in brackets called as those beside it are."""
+    for old, new in zip(before, after, strict=True):
+        if old.place is not None and new.place is not None and old.place.file != new.place.file:
+            line = f":{old.place.line})"
+            message = message.replace(f"({old.place.file}{line}", f"({new.place.file}{line}")
+    return message
 
 
 def moved_file(file: str, prefix: str, here: str = "") -> str:

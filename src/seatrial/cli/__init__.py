@@ -8,6 +8,8 @@ import sys
 
 def main() -> int:
     """Run the command of `sys.argv` and give the exit code."""
+    # Importing makes no garbage to look for; `dispatch` goes on looking when the command is there.
+    gc.disable()
     from seatrial.cli.front import run
 
     code = run(sys.argv[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import os
 import sys
@@ -45,7 +46,9 @@ def dispatch(argv: Sequence[str]) -> int:
     if command == []:
         parser.error("there is no command after --")
     arguments.service_command = tuple(command or ())
-    code: int = import_module(f"seatrial.cli.{arguments.command.module}").run(arguments)
+    command_module = import_module(f"seatrial.cli.{arguments.command.module}")
+    gc.enable()
+    code: int = command_module.run(arguments)
     return code
 
 

@@ -63,6 +63,8 @@ PROVED_BY: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
         "logs-carry-correlation": (Scenario.LOAD,),
         "memory-limit": (Scenario.LOAD,),
         "survives-memory-limit": (Scenario.LOAD,),
+        "non-root-user": (Scenario.NON_ROOT, Scenario.LOAD),
+        "read-only-root": (Scenario.READ_ONLY, Scenario.LOAD),
     }
 )
 """The runs that prove a requirement, where it is not the stop."""

@@ -158,7 +158,7 @@ class _Trial:
         known = self._known()
         reasons = {scenario: ACTS[scenario].why_not(self._service, known) for scenario in scenarios}
         self._skipped += [Skipped(scenario, why) for scenario, why in reasons.items() if why]
-        left = sorted((each for each in scenarios if not reasons[each]), key=lambda each: not ACTS[each].waits)
+        left = [scenario for scenario in ACTS if scenario in scenarios and not reasons[scenario]]
         places = asyncio.Semaphore(self._options.parallel or max(LEAST_PLACES, self._machine.cores))
         if self._paths is None and left:  # the first one finds the paths for the others, as no stop has
             await self._act_alone(left.pop(0), places)
@@ -330,6 +330,8 @@ class _Trial:
             health=_health(service),
             restart=service.restart.value if service.restart else "",
             memory=service.limits.memory.value if service.limits.memory else 0,
+            read_only=bool(service.read_only and service.read_only.value),
+            kept_paths=tuple(mount.value.target for mount in service.mounts),
             composed=service.compose_file is not None,
         )
 

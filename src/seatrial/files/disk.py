@@ -79,11 +79,6 @@ def is_consistent(notes: Notes) -> bool:
     return _CHANGED not in notes
 
 
-def is_listening() -> bool:
-    """Whether answers are to be noted."""
-    return bool(_listening)
-
-
 def exists(path: str | Path) -> bool:
     """Whether there is anything of this name, be it a link to nothing."""
     return _ask("exists", path) == "yes"

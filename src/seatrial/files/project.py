@@ -16,7 +16,6 @@ from seatrial.model.patterns import pattern
 from seatrial.model.project import Project
 from seatrial.model.service import Service
 
-
 _NOT_IN_NAMES = pattern(r"[^a-z0-9_-]")
 
 

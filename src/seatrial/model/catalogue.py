@@ -254,8 +254,8 @@ _DRILLED = (
         "a memory limit that fits the measured peak",
         "There is a memory limit, with swap equal to it, and it leaves room above what the service uses under load.",
         "Under load the memory of all processes is measured: what is their own, and shared pages once. The limit has "
-        "to be a fifth above the highest value; half as much again is proposed. The drill's load is light: a limit that "
-        "fits it may still be too small for yours.",
+        "to be a fifth above the highest value; half as much again is proposed. The drill's load is light: a limit "
+        "that fits it may still be too small for yours.",
         "Set `mem_limit` and `memswap_limit` to the same value, above the peak of your own load, and size heaps and "
         "workers by it (`--max-old-space-size`, the number of workers).",
     ),
@@ -268,6 +268,28 @@ _DRILLED = (
         "All runs have the declared limit in force. The kernel's own counter tells its kills from a SIGKILL of anybody "
         "else: both give exit code 137.",
         "Raise the limit above the peak, or bound what the program keeps.",
+    ),
+    Requirement(
+        "non-root-user",
+        IMAGE,
+        "S+D F",
+        "a USER that is not root",
+        "The service does not run as root: whoever breaks into it is root in the container otherwise, and on a badly "
+        "set up host outside of it, too.",
+        "The user of the program's process is read from the kernel. Where it is root, one more instance is started as "
+        "user 10001: whether it gets ready and answers, and what it says where it does not, is told.",
+        "Write `USER 10001:10001` into the Dockerfile, behind what needs root, and give it the directories it writes.",
+    ),
+    Requirement(
+        "read-only-root",
+        IMAGE,
+        "D S",
+        "runs with a read-only root filesystem",
+        "The service runs with a read-only root filesystem and a tmpfs at /tmp, or the paths that it writes are known: "
+        "what is written elsewhere is lost with the container.",
+        "One instance is started so and asked for a second, unless its files say `read_only` already. The paths that "
+        "it could not write are read from its log, those that it writes otherwise from the run under load.",
+        "Set `read_only: true` with `tmpfs: /tmp`, and give volumes or a tmpfs to the paths that are named.",
     ),
     Requirement(
         "healthcheck-detects-failure",
@@ -352,8 +374,6 @@ _STATIC_AND_LATER = (
     (IMAGE, "lockfile-copied", "S F", "manifest and lockfile are copied before the sources"),
     (IMAGE, "cache-mount", "S F", "package caches by mount, or cleaned in the same layer"),
     (IMAGE, "host-modules-not-copied", "S F", "node_modules and .venv are not copied from the host"),
-    (IMAGE, "non-root-user", "S+D F", "a USER that is not root"),
-    (IMAGE, "read-only-root", "D S", "runs with a read-only root filesystem"),
     (IMAGE, "no-secrets-in-image", "S", "no credentials in the image or its files"),
     (IMAGE, "secrets-as-files", "S F", "secrets come as files"),
     (IMAGE, "dockerignore-covers", "S F", ".dockerignore keeps secrets, .git and node_modules out"),

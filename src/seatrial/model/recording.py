@@ -310,6 +310,10 @@ class Scenario(Enum):
     """The service's own environment variables are taken away."""
     LOAD = "load"
     """Requests for a while, and nothing wrong: what it logs, writes and uses."""
+    NON_ROOT = "non-root"
+    """As a numeric user, where it runs as root."""
+    READ_ONLY = "read-only"
+    """With a read-only root and a tmpfs at /tmp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +384,10 @@ class Subject:
     """The restart policy as written ("unless-stopped"); empty where none is."""
     memory: int = 0
     """The memory limit in bytes, 0 where none is said."""
+    read_only: bool = False
+    """Its files say that its root is read-only."""
+    kept_paths: tuple[str, ...] = ()
+    """Where volumes, binds and tmpfs are mounted."""
     composed: bool = False
     """A compose file describes it, which could have said a restart policy."""
 

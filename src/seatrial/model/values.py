@@ -2,9 +2,10 @@
 
 `dataclasses.dataclass` compiles five methods for each class when its module is imported, 0.5 to 1 ms a class, and
 `seatrial check` would spend most of its start-up on classes of which a run makes a third. Here a class gets the few
-methods that all have in common, and its `__init__` is compiled when more than a few values are made. To a type checker, and to
-`dataclasses.fields`, `replace` and `is_dataclass`, it is a dataclass. What isn't used here isn't offered: no
-inheritance of fields, `__post_init__`, `InitVar`, `kw_only`, `init=False`. Must never import more than `operator`.
+methods that all have in common, and its `__init__` is compiled when more than a few values are made. To a type
+checker, and to `dataclasses.fields`, `replace` and `is_dataclass`, it is a dataclass. What isn't used here isn't
+offered: no inheritance of fields, `__post_init__`, `InitVar`, `kw_only`, `init=False`. Must never import more than
+`operator`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ from seatrial.project.control import Answer, Request
 from seatrial.project.progress import Progress
 from seatrial.project.replica import Replica
 from seatrial.project.rows import document, row
-from seatrial.project.supervisor import Supervisor, UpOptions
+from seatrial.project.supervisor import Supervisor
+from seatrial.project.wishes import UpOptions
 
 
 class Api:

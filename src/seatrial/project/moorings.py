@@ -283,6 +283,47 @@ def _sockets_of(pid: int) -> Iterable[str]:
             yield link[8:-1]
 
 
+def takes(replica: Replica) -> bool:
+    """Whether an instance that was given its sockets waits on one of them: in an epoll set (proc(5), fdinfo), or in
+    accept(2) itself. Before it does it isn't there, whatever else runs."""
+    if replica.instance is None or not (pids := [process.host_pid for process in replica.instance.processes()]):
+        return False
+    numbers = {port.published for port in tcp_ports(replica.deployment)}
+    inodes = {inode for number, inode, _ in _rows(pids[0]) if number in numbers}
+    return any(_polled(pid) & inodes or _is_accepting(pid) for pid in pids)
+
+
+def _polled(pid: int) -> set[str]:
+    """The inodes that the epoll sets of a process have."""
+    found: set[str] = set()
+    for path in Path(f"/proc/{pid}/fdinfo").glob("*"):
+        try:
+            text = path.read_text(encoding="ascii")
+        except OSError:
+            continue
+        for line in text.splitlines():
+            if line.startswith("tfd:") and "ino:" in line:
+                found.add(str(int(line.rpartition("ino:")[2].split()[0], 16)))
+    return found
+
+
+def _is_accepting(pid: int) -> bool:
+    for path in Path(f"/proc/{pid}/task").glob("*/wchan"):
+        try:
+            if "accept" in path.read_text(encoding="ascii"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+async def wait_taking(replica: Replica, limit: float = 15.0) -> None:
+    """Wait until it takes connections. A server may wait in a way that can't be seen, so this ends in any case."""
+    end = asyncio.get_running_loop().time() + limit
+    while replica.machine.is_running and not takes(replica) and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.02)
+
+
 async def wait_listening(replica: Replica, numbers: Collection[int], pause: float = 0.02) -> None:
     """Wait until it listens; ends as well when it runs no more."""
     while replica.machine.is_running and not listens(replica, numbers):

@@ -92,6 +92,7 @@ class Replica:
         self._timer: asyncio.TimerHandle | None = None
         self._preparing: asyncio.TimerHandle | None = None
         self._prepared: Prepared | None = None
+        self._dropping: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._terms = memory.terms_of(deployment, docker_quirks=docker_quirks)
         saved = memory.read(read_json(self._file))
@@ -249,7 +250,7 @@ class Replica:
             early = max(0.0, self.machine.restart_at - LEAD - now)
             self._preparing = loop.call_later(early, self._prepare_restart)
         elif self._prepared is not None and not self.machine.is_starting:
-            self._spawn(self._drop_prepared())
+            self._dropping = self._spawn(self._drop_prepared())
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(job)
@@ -276,6 +277,8 @@ class Replica:
         return Prepared(gate, asyncio.create_task(self._start_at(gate)))
 
     async def _start_at(self, gate: asyncio.Event) -> Instance:
+        if self._dropping is not None:  # both would use the same directory
+            await asyncio.gather(self._dropping, return_exceptions=True)
         if self.instance is not None:
             await self.instance.close()
             self.instance = None

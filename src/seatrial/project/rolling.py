@@ -15,7 +15,7 @@ import asyncio
 from pathlib import Path
 
 from seatrial.engine.contract.health import Status
-from seatrial.project.moorings import listens, own_ports, wait_listening
+from seatrial.project.moorings import listens, own_ports, wait_listening, wait_taking
 from seatrial.project.ports import Way, reach, tcp_ports
 from seatrial.project.replica import Replica
 
@@ -29,6 +29,8 @@ async def wait_ready(replica: Replica) -> str:
     first = replica.machine.run
     try:
         async with asyncio.timeout(LIMIT):
+            if reach(replica.deployment).way is Way.INHERITED:
+                await wait_taking(replica)
             if numbers := own_ports(replica):
                 await wait_listening(replica, numbers)
             while not (why := _why_not(replica, first)) and not _is_ready(replica):

@@ -12,7 +12,6 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from seatrial.engine.contract import commands as c
 from seatrial.engine.contract.lifecycle import State
 from seatrial.model import codec
 from seatrial.model.deployment import Deployment, Fleet
-from seatrial.model.errors import InputError, SeatrialError
+from seatrial.model.errors import SeatrialError
 from seatrial.project import hooks, logfiles, memory, rolling, selection
 from seatrial.project.events import Events
 from seatrial.project.interface import Berth, Harbour
@@ -28,30 +27,20 @@ from seatrial.project.layout import Layout, read_json, write_json
 from seatrial.project.moorings import Moorings, refuse_taken, wait_accepted
 from seatrial.project.ports import Way, reach, refuse_conflicts
 from seatrial.project.progress import Progress, Step, Tell, side_by_side, stream
-from seatrial.project.replica import REPORT, Replica, StateError, deployment_file
+from seatrial.project.replica import REPORT, Replica, StateError
 from seatrial.project.shipping import Shipping
 from seatrial.project.waiting import Seen, Verdict, is_up, judge
+from seatrial.project.wishes import (
+    ProjectError,
+    UpOptions,
+    deployment_in,
+    in_force,
+    not_enforced,
+    refuse_without_command,
+)
 
 _MOVES = frozenset({"start", "die", "stop", "destroy"})
 """The events after which the relay has to know anew where the instances are."""
-
-
-class ProjectError(SeatrialError):
-    """What was asked for did not come about: a dependency failed, a hook failed, an instance would not start."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpOptions:
-    """How `up` brings a project up. `names` empty: all services. `wait_limit` in seconds, 0 for none."""
-
-    names: tuple[str, ...] = ()
-    with_dependencies: bool = True
-    force_recreate: bool = False
-    no_recreate: bool = False
-    remove_orphans: bool = False
-    wait: bool = False
-    wait_limit: float = 0.0
-    start: bool = True
 
 
 class Supervisor:
@@ -85,7 +74,7 @@ class Supervisor:
         nobody could ever stop it otherwise."""
         for directory in self.layout.instances():
             saved = memory.read(read_json(directory / "state.json"))
-            deployment = _deployment_in(directory)
+            deployment = deployment_in(directory)
             try:
                 if saved is None or deployment is None:
                     raise StateError(f"the state of {directory.name} can't be read")
@@ -137,7 +126,7 @@ class Supervisor:
     def up(self, fleet: Fleet, options: UpOptions) -> Progress:
         """Bring services to what the files say. Gives its steps; raises ProjectError and InputError."""
         chosen = selection.select(fleet, options.names, with_dependencies=options.with_dependencies)
-        _refuse_without_command(chosen)
+        refuse_without_command(chosen)
         refuse_conflicts(fleet, chosen)
         for deployment in chosen:
             memory.terms_of(deployment)
@@ -274,8 +263,8 @@ class Supervisor:
         if replica.machine.error and replica.machine.run == run + 1 and not replica.machine.is_running:
             raise ProjectError(f"container {replica.name}: {replica.machine.error}")
         await hooks.run_inside(replica, replica.deployment.hooks.post_start, "post_start")
-        tell(Step(replica.name, "Started", _in_force(replica)))
-        for sentence in _not_enforced(replica):
+        tell(Step(replica.name, "Started", in_force(replica)))
+        for sentence in not_enforced(replica):
             tell(Step(replica.name, "Warning", f"{replica.name}: {sentence}"))
 
     async def _wait_for(self, service: str, condition: str, tell: Tell) -> None:
@@ -491,37 +480,3 @@ class Supervisor:
         for replica in self.replicas.values():
             if replica.machine.is_running:
                 replica.tell(c.KillAsked(by="interrupted twice", signal=9))
-
-
-def _in_force(replica: Replica) -> str:
-    """The limits and by what they are enforced: that is never left out."""
-    return "; ".join(replica.instance.enforcement) if replica.instance else ""
-
-
-def _not_enforced(replica: Replica) -> list[str]:
-    return [each for each in (replica.instance.enforcement if replica.instance else ()) if ": not enforced" in each]
-
-
-def _deployment_in(directory: Path) -> Deployment | None:
-    try:
-        found = codec.decode(Deployment, read_json(deployment_file(directory)))
-    except codec.WrongError:
-        return None
-    return found if isinstance(found, Deployment) else None
-
-
-def _refuse_without_command(chosen: Sequence[Deployment]) -> None:
-    for deployment in chosen:
-        service = deployment.service
-        if service.argv is None or not service.argv.value:
-            image = service.image.value if service.image else "an image"
-            raise InputError(
-                f"{deployment.name} has {image} and no build: what it runs is inside the image, and no image is used",
-                place=deployment.place,
-                hint=f"services: {{{deployment.name}: {{x-seatrial: {{command: [PROGRAM, ARGUMENT]}}}}}}",
-            )
-
-
-def scaled(fleet: Fleet, numbers: Mapping[str, int]) -> Fleet:
-    """The project with other numbers of instances."""
-    return selection.scaled(fleet, numbers) if numbers else replace(fleet)

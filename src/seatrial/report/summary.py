@@ -118,6 +118,8 @@ def _ending(run: Run) -> str:
     stop = stop_seconds(run)
     told = f"exit code {exit_code(run.exit.code)}"
     if stop is None:
+        if run.exit.killed and not run.signal:
+            return "ended by the drill"
         unasked = ", before it was asked to stop" if run.signal else ""
         return f"{told} after {seconds(run.exit.time)}{unasked}"
     killed = ", killed" if run.exit.killed else ""

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill import archive, exercise
-from seatrial.drill.acts import crash, freeze, health, load, misfits, processes, raising
+from seatrial.drill.acts import confined, crash, freeze, health, load, misfits, processes, raising
 from seatrial.drill.acts.interface import Known
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.judge import judge
@@ -21,7 +21,7 @@ from seatrial.drill.trial import drill
 from seatrial.engine.interface import ExecResult, Instance, ProcessState
 from seatrial.model.place import Sourced
 from seatrial.model.recording import EventKind, Recording, Scenario
-from seatrial.model.service import Healthcheck, Port, Service
+from seatrial.model.service import Healthcheck, Mount, Port, Service
 from seatrial.model.verdict import Ruling
 
 from ..fakes import HTTP, Behaviour, FakeEngine, FakeInstance, FakeLoad, service
@@ -281,6 +281,35 @@ def test_what_listens_nowhere_is_not_loaded() -> None:
     checked = answering(0)
     run = act(FakeEngine(replace(checked, listeners=())), Scenario.LOAD).runs[0]
     assert run.disturbed == load.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("user", "skipped"), [("", False), ("root", False), ("0:0", False), ("1000", True), ("app", True)]
+)
+def test_what_runs_as_root_is_tried_as_a_user_without_a_name(user: str, skipped: bool) -> None:
+    of = service(user=Sourced(user)) if user else service()
+    recording = act(FakeEngine(), Scenario.NON_ROOT, of=of)
+    assert bool(recording.skipped) == skipped
+    changed = confined.NON_ROOT.changed(of, Known()).user
+    assert changed is not None
+    assert changed.value == "10001:10001"
+
+
+def test_a_read_only_root_comes_with_a_tmpfs_where_nothing_is_mounted() -> None:
+    changed = confined.READ_ONLY.changed(service(), Known())
+    assert changed.read_only is not None
+    assert changed.read_only.value
+    assert [(mount.value.kind, mount.value.target) for mount in changed.mounts] == [("tmpfs", "/tmp")]
+    own = service(mounts=(Sourced(Mount("volume", "v", "/tmp")),))
+    assert confined.READ_ONLY.changed(own, Known()).mounts == own.mounts
+    told = act(FakeEngine(), Scenario.READ_ONLY, of=service(read_only=Sourced(True)))
+    assert [one.why for one in told.skipped] == ["its files say read_only already"]
+
+
+def test_with_fewer_rights_it_is_asked_for_a_moment() -> None:
+    engine = FakeEngine()
+    act(engine, Scenario.READ_ONLY, of=service())
+    assert engine.story == ["start", "load rate=20 idle=0 in_flight=0 held=0 slow=0+0", "aim", "stop sending", "finish"]
 
 
 _real_send = processes.send

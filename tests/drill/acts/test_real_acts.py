@@ -197,3 +197,29 @@ def test_a_kill_for_memory_under_load_is_told_from_any_other(tmp_path: Path) -> 
     verdicts = told(node(tmp_path, greedy, limits=limits), {Scenario.LOAD})
     assert verdicts["survives-memory-limit"].ruling is Ruling.FAIL, verdicts["survives-memory-limit"]
     assert "out-of-memory kill" in verdicts["survives-memory-limit"].summary
+
+
+CONFINED = ("non-root-user", "read-only-root")
+ANSWER = "require('node:http').createServer((q, s) => { write(); s.end('ok'); }).listen(3000);"
+WRITERS = {
+    "nothing": ("const write = () => {};", {}, ["non-root-user"]),
+    "as a user": ("const write = () => {};", {"user": Sourced("1000:1000")}, []),
+    "to /tmp": ("const write = () => require('node:fs').appendFileSync('/tmp/x', 'x');", {"user": Sourced("1000")}, []),
+    "at its start": ("require('node:fs').writeFileSync('pid', '1'); const write = () => {};", {}, [*CONFINED]),
+    "in silence": (
+        "const write = () => { try { require('node:fs').appendFileSync('cache.json', 'x'); } catch {} };",
+        {},
+        [*CONFINED],
+    ),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_needs_root_or_writes_to_its_root_is_told(writer: str, tmp_path: Path) -> None:
+    source, changes, expected = WRITERS[writer]
+    tmp_path.chmod(0o755)
+    verdicts = told(node(tmp_path, source + ANSWER, **changes), {Scenario.LOAD, Scenario.NON_ROOT, Scenario.READ_ONLY})
+    assert failed(verdicts, CONFINED) == expected
+    if writer == "at its start":
+        assert "it ended with 1" in verdicts["non-root-user"].summary
+        assert "it writes pid" in verdicts["read-only-root"].summary

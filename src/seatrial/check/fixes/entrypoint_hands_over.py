@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.check.fixes.interface import point, unit_of
 from seatrial.check.interface import Context
+from seatrial.check.rules.entrypoint_hands_over import ASSIGNED
 from seatrial.model.documents import Script, ShellCommand
 from seatrial.model.edit import Edit, Execs
 from seatrial.model.finding import Finding
@@ -35,6 +36,8 @@ def _is_the_end(script: Script, last: ShellCommand) -> bool:
     lines = script.text.split("\n")
     before, line = lines[last.place.line - 1][: last.place.column - 1], lines[last.place.line - 1 :]
     if before and not (before.endswith("&& ") and not before[0].isspace() and "||" not in before):
+        return False
+    if ASSIGNED.match(line[0], last.place.column - 1):
         return False
     if last.program == "eval" or re.search(rf"(?m)^\s*(?:function\s+)?{re.escape(last.words[0])}\s*\(", script.text):
         return False

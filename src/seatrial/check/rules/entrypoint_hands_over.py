@@ -8,6 +8,7 @@ from seatrial.check import launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Script, Unit
 from seatrial.model.finding import Confidence, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NAME = "entrypoint-hands-over"
@@ -54,6 +55,10 @@ def _cannot_start(unit: Unit, script: Script, place: Place) -> Wrong | None:
     return None
 
 
+ASSIGNED = pattern(r"[A-Za-z_]\w*=")
+"""A variable for one command alone, which stands in front of it: `exec` belongs behind it."""
+
+
 def _is_started_directly(unit: Unit, script: Script) -> bool:
     links = launch.behind_inits(launch.chain(unit))
     return bool(links) and bool(links[0].argv) and links[0].argv[0] == script.path
@@ -82,7 +87,10 @@ def _stays(script: Script, place: Place) -> Wrong | None:
     shown = " ".join(word if "$" in word or not set(word) & _TO_QUOTE else f"'{word}'" for word in words)[:80]
     name = script.file.rpartition("/")[2]
     message = f"{name} stays in front of `{shown}`: a shell is the main process and passes no signal on"
-    return Wrong(message, last.place, f"write exec {_quoted(shown)}", related=(Sourced("started here", place),))
+    remedy = f"write exec {_quoted(shown)}"
+    if ASSIGNED.match(script.text.split("\n")[last.place.line - 1], last.place.column - 1):
+        remedy = f"write exec between the variables and {_quoted(shown)}"
+    return Wrong(message, last.place, remedy, related=(Sourced("started here", place),))
 
 
 def _is_the_program(words: tuple[str, ...]) -> bool:
@@ -113,6 +121,7 @@ RULE = Rule(
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\nmigrate && gunicorn app\n"}, "run.sh:2:12", "gunicorn"),
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\r\nexec "$@"\r\n'}, "run.sh:1:1", "line ends"),
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": 'set -e\nexec "$@"\n'}, "run.sh:1:1", "shebang"),
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\nHOST=0.0.0.0 node a.js\n"}, "run.sh:2:1", "node a.js"),
     ),
     good=(
         Good({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\nmigrate\nexec "$@"\n'}),

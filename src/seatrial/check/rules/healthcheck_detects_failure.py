@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from seatrial.check import health
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.rules.healthcheck_tool_present import lacks
 from seatrial.model.documents import ShellCommand, Unit
 from seatrial.model.finding import Severity
 
 NAME = "healthcheck-detects-failure"
 _SWALLOWS = frozenset({"cat", "tee", "head", "tail", "sort", "sed", "awk", "tr", "xargs"})
-_ALWAYS_TRUE = frozenset({"true", ":", "echo", "printf"})
+_CARELESS = "curl without -f"
 _OPERATORS = frozenset({"||", "&&", ";", "|", ">", "2>&1", ">/dev/null"})
 
 
@@ -19,7 +20,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     if not health.is_own(unit):
         return
     wrong = _exec_form(unit) if not health.in_shell(unit) else _shell_form(unit)
-    if wrong is not None:
+    # Where there is no curl at all, healthcheck-tool-present says so, and its options matter to nobody.
+    if wrong is not None and not (_CARELESS in wrong.message and lacks(unit, "curl")):
         yield wrong
 
 
@@ -40,7 +42,7 @@ def _exec_form(unit: Unit) -> Wrong | None:
 def _shell_form(unit: Unit) -> Wrong | None:
     commands = unit.health
     last = commands[-1]
-    if _is_yes(last) and last.before in ("||", ";", "\n", "|"):
+    if health.is_yes(last) and last.before in ("||", ";", "\n", "|"):
         message = f"`{last.before.strip() or ';'} {' '.join(last.words[:2])}` makes the check succeed whatever happens"
         return Wrong(message, last.place, "end it in `|| exit 1`")
     if last.before == "||" and last.words == ("exit", "2"):
@@ -53,10 +55,6 @@ def _shell_form(unit: Unit) -> Wrong | None:
     if _finds_itself(commands):
         return Wrong(f"`ps | {last.words[0]}` finds its own line, so it never fails", last.place, "use pgrep -x NAME")
     return _first_careless_curl(commands)
-
-
-def _is_yes(command: ShellCommand) -> bool:
-    return command.program in _ALWAYS_TRUE or command.words == ("exit", "0")
 
 
 def _is_careless_jq(command: ShellCommand) -> bool:
@@ -90,7 +88,7 @@ def _curl(command: ShellCommand) -> Wrong | None:
         return None
     if any("[" in part or "test" in part for part in command.words[:1]):
         return None
-    message = "curl without -f succeeds on an answer of 500, too: this check notices only that nobody listens"
+    message = f"{_CARELESS} succeeds on an answer of 500, too: this check notices only that nobody listens"
     return Wrong(message, command.place, "write curl -f")
 
 
@@ -121,7 +119,6 @@ RULE = Rule(
     fix_safety=FixSafety.SAFE,
     fix_note="-f is added to curl; other lines are left to their authors.",
     sources=("https://curl.se/docs/manpage.html#-f", "https://docs.docker.com/reference/dockerfile/#healthcheck"),
-    consequence_of=("healthcheck-tool-present",),
     bad=(
         Bad({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -s http://localhost/\n"}, "Dockerfile:2:17", "without -f"),
         Bad(
@@ -143,6 +140,7 @@ RULE = Rule(
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl --fail-with-body http://localhost/\n"}),
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -s http://localhost/ | grep -q ok\n"}),
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD wget -qO- http://localhost/ || exit 1\n"}),
+        Good({"Dockerfile": "FROM node:22-slim\nHEALTHCHECK CMD curl http://localhost/\n"}, "there is no curl"),
         Good({"compose.yaml": _TEST.format('["CMD-SHELL", "pg_isready || exit 1"]')}),
     ),
 )

@@ -28,10 +28,18 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         return
     for command in unit.health:
         tool = command.program
-        if tool in _TOOLS and images.has_tool(base, tool) is False and not _brings(unit, tool):
-            message = f"{base} has no {tool}, and nothing here installs it: the check always fails"
+        if tool in _TOOLS and lacks(unit, tool):
+            is_hidden = health.in_shell(unit) and health.is_yes(unit.health[-1])
+            happens = "nothing is ever asked" if is_hidden else "the check always fails"
+            message = f"{base} has no {tool}, and nothing here installs it: {happens}"
             yield Wrong(message, command.place, _remedy(unit, base, tool), Severity.ERROR)
             return
+
+
+def lacks(unit: Unit, tool: str) -> bool:
+    """Whether the image surely doesn't have this tool."""
+    base = launch.base_image(unit)
+    return bool(base) and "$" not in base and images.has_tool(base, tool) is False and not _brings(unit, tool)
 
 
 def _brings(unit: Unit, tool: str) -> bool:
@@ -105,6 +113,7 @@ RULE = Rule(
             "compose.yaml:5:13",
             "no wget",
         ),
+        Bad({"Dockerfile": "FROM node:22-slim\n" + _TEST.rstrip() + " || exit 0\n"}, "Dockerfile:2:17", "ever asked"),
     ),
     good=(
         Good({"Dockerfile": "FROM node:22\n" + _TEST}, "the full image has it"),

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from seatrial.drill.acts import crash, freeze, load, misfits, raising, stand_in
+from seatrial.drill.acts import confined, crash, freeze, load, misfits, raising, stand_in
 from seatrial.drill.acts.interface import Act
 from seatrial.model.recording import Scenario
 
 ACTS: Mapping[Scenario, Act] = MappingProxyType(
     {
+        Scenario.LOAD: load.ACT,
         Scenario.FREEZE: freeze.ACT,
-        Scenario.STAND_IN: stand_in.ACT,
-        Scenario.CRASH: crash.ACT,
         Scenario.RECOVERY: crash.RECOVERY,
+        Scenario.CRASH: crash.ACT,
+        Scenario.READ_ONLY: confined.READ_ONLY,
+        Scenario.NON_ROOT: confined.NON_ROOT,
         Scenario.EXCEPTION: raising.EXCEPTION,
         Scenario.REJECTION: raising.REJECTION,
-        Scenario.PORT_TAKEN: misfits.PORT_TAKEN,
         Scenario.NO_SETTINGS: misfits.NO_SETTINGS,
-        Scenario.LOAD: load.ACT,
+        Scenario.PORT_TAKEN: misfits.PORT_TAKEN,
+        Scenario.STAND_IN: stand_in.ACT,
     }
 )
+"""In the order in which they are begun: the longest first, and those that find out more than others need."""

@@ -114,6 +114,12 @@ LIMIT = (
     "`mem_limit: {megabytes}m`, `memswap_limit: {megabytes}m`"
 )
 
+USER = "write `USER 10001:10001` into the Dockerfile; as that user it was started here: {outcome}"
+READ_ONLY = (
+    "give these paths a volume, or a tmpfs where they may be lost: {paths}; "
+    "then set `read_only: true` and `tmpfs: /tmp`"
+)
+
 
 def of(table: dict[Program, str], recording: Recording, run: Run | None = None) -> str:
     """The table's remedy for what runs here."""

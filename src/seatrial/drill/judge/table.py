@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.confined_judges import non_root_user, read_only_root
 from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest, recovers_from_crash
 from seatrial.drill.judge.exit_judges import exit_code_clean, slow_clients_bounded, stops_in_time
 from seatrial.drill.judge.health_judges import healthcheck_detects_failure
@@ -56,6 +57,8 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
         "logs-carry-correlation": logs_carry_correlation,
         "memory-limit": memory_limit,
         "survives-memory-limit": survives_memory_limit,
+        "non-root-user": non_root_user,
+        "read-only-root": read_only_root,
     }
 )
 
