@@ -98,6 +98,9 @@ def test_in_the_foreground_the_logs_are_shown_and_ctrl_c_stops_all(project: Harn
     assert process.returncode == 130
     assert "got SIGTERM" in out
     assert project.rows()["web"]["State"] == "exited"
+    supervisor = project.supervisor()
+    project.run("down")
+    project.eventually(lambda: not Path(f"/proc/{supervisor}").exists())
 
 
 def test_the_code_of_a_job_is_that_of_the_command(project: Harness) -> None:

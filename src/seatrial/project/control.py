@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -81,7 +81,7 @@ async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
             answer = Answer({"error": str(error) or "the request came too slowly"}, status=HTTPStatus.BAD_REQUEST)
         except SeatrialError as error:
             answer = Answer(told(error), status=HTTPStatus.BAD_REQUEST)
-        await _write(writer, answer)
+        await _while_there(reader, _write(writer, answer))
     except (ConnectionError, asyncio.IncompleteReadError):
         pass  # the client is gone; what it asked for is done or goes on
     finally:
@@ -132,6 +132,20 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _BadRequestError("the body is not a JSON object")
     return value
+
+
+async def _while_there(reader: asyncio.StreamReader, writing: Coroutine[Any, Any, None]) -> None:
+    """Write as long as the client is there: one that follows events may go while none happens."""
+    task, gone = asyncio.create_task(writing), asyncio.create_task(reader.read(1))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+    finally:
+        gone.cancel()
 
 
 async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
