@@ -363,7 +363,13 @@ def test_the_cause_is_mended_where_its_consequence_wants_the_same_place(tmp_path
     wanted = [edit for edit in fixing.edits(documents, run(documents)) if edit.requirement in kept]
     result = edited(files["Dockerfile"], wanted, are_kept)
     assert result.text == 'FROM node:22-slim\nCMD ["node", "a.js"]\n'
-    assert [left.edit.requirement for left in result.left] == ["exec-form-command"]
+    assert not result.left
+
+
+def test_a_package_manager_in_shell_form_is_not_put_into_exec_form_by_itself(tmp_path: Path) -> None:
+    # Measured: npm then passes the signal on, and the requests in flight are cut, which sh had kept alive.
+    documents = documents_of(tmp_path, {"Dockerfile": "FROM node:22-slim\nCMD npm start\n"})
+    assert not [edit for edit in fixing.edits(documents, run(documents)) if edit.requirement == "exec-form-command"]
 
 
 def test_every_requirement_that_can_have_a_fix_has_one_or_says_why_not() -> None:

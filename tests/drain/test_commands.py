@@ -183,6 +183,7 @@ class Several:
     workers = 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
 def test_workers_are_refused_where_they_would_lose_something(server: str) -> None:
     require(missing_module(server))
@@ -191,6 +192,7 @@ def test_workers_are_refused_where_they_would_lose_something(server: str) -> Non
         getattr(serve, server)(None, **options)
 
 
+@pytest.mark.slow
 def test_the_parent_of_uvicorns_workers_closes_its_listener_and_hands_each_signal_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -63,6 +63,7 @@ def test_other_programs_are_not_known() -> None:
     assert command.known(["python", "-m", "http.server"]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", [["uvicorn", "--reload", "a:b"], ["uvicorn", "--workers", "2", "--reload", "a:b"]])
 def test_what_can_not_be_drained_is_refused_with_a_hint(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     require(missing_module("uvicorn"))

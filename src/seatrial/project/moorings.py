@@ -132,18 +132,21 @@ class Moorings:
 def refuse_taken(deployment: Deployment) -> None:
     """Raises TakenError, with the name of who has it, where a published port is taken. Asked before anything of the
     service runs: it would only fail by itself, and say so in its log alone."""
-    if reach(deployment).way is not Way.DIRECT or deployment.shared_port == "reuse-port":
+    how = reach(deployment)
+    if how.way is Way.INHERITED or how.variable or how.own_network or deployment.shared_port == "reuse-port":
         return
     for port in tcp_ports(deployment):
+        # Behind the relay, too, the service listens on its own port of this machine.
+        number = port.number if how.way is Way.FRONT else port.published or 0
         try:
-            listening_socket(port.address, port.published or 0).close()
+            listening_socket(port.address, number).close()
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 continue  # its own affair
-            who = _who_listens(port.published or 0)
+            who = _who_listens(number)
             raise TakenError(
-                f"{deployment.name}: port {port.published} of this machine is taken{f' by {who}' if who else ''}",
-                hint=f"end it, or publish another port: ports: ['{(port.published or 0) + 1}:{port.number}']",
+                f"{deployment.name}: port {number} of this machine is taken{f' by {who}' if who else ''}",
+                hint="end it, or let the service listen on another port: all services share this machine's network",
             ) from None
 
 

@@ -56,8 +56,11 @@ def refuse_without_command(chosen: Sequence[Deployment]) -> None:
         service = deployment.service
         if service.argv is None or not service.argv.value:
             image = service.image.value if service.image else "an image"
+            said = service.command.value if service.command else ()
+            what = "its entrypoint is" if said else "what it runs is"
+            command = ", ".join(said) if said else "PROGRAM, ARGUMENT"
             raise InputError(
-                f"{deployment.name} has {image} and no build: what it runs is inside the image, and no image is used",
+                f"{deployment.name} has {image} and no build: {what} inside the image, and no image is used",
                 place=deployment.place,
-                hint=f"services: {{{deployment.name}: {{x-seatrial: {{command: [PROGRAM, ARGUMENT]}}}}}}",
+                hint=f"services: {{{deployment.name}: {{x-seatrial: {{command: [{command}]}}}}}}",
             )

@@ -2,7 +2,8 @@
 
 A shell runs a script without a shebang by itself, the kernel refuses it: so a program that may be a script of the
 project is left alone, and one that is named by its path is rewritten on request only. Also left alone is a program that
-would then get a stop signal which ends it at once, where the shell had kept it away.
+would then get a stop signal which ends it at once, where the shell had kept it away, and a package manager, which would
+then pass the signal on to a program that may have no handler: measured, the requests in flight are cut.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from seatrial.check.rules.stop_signal_handled import GRACEFUL
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Becomes, Edit
 from seatrial.model.finding import Finding
+
+_PACKAGE_MANAGERS = frozenset({"npm", "npx", "yarn", "pnpm", "bun", "bunx"})
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
@@ -52,6 +55,8 @@ def _is_alone(unit: Unit, keyword: str) -> bool:
 def _ends_at_once(unit: Unit, program: str) -> bool:
     """Whether the stop signal, which reaches it from now on, isn't the one that it ends gracefully on."""
     name = program.rpartition("/")[2]
+    if name in _PACKAGE_MANAGERS:
+        return True
     return unit.service.stop_signal is None and ("php-fpm" if name.startswith("php-fpm") else name) in GRACEFUL
 
 

@@ -42,11 +42,14 @@ def read_fleet(
     Raises NothingFoundError without a compose file, and InputError for what keeps the project from being started: the
     first error of its files, or a secret that isn't there.
     """
-    located = locate(path, compose_files, environment)
-    if not located.compose_files:
+    try:
+        located = locate(path, compose_files, environment)
+    except NothingFoundError:
+        located = None
+    if located is None or not located.compose_files:
         raise NothingFoundError(
-            f"there is no compose file in {located.directory}",
-            hint="seatrial run -- COMMAND runs one service without files",
+            f"there is no compose file in {path.absolute()}",
+            hint="name it with --file, or run one service without files: seatrial run -- COMMAND",
         )
     known = {**environment, "COMPOSE_PROJECT_NAME": name} if name else environment
     project = read_compose(located.compose_files, known, tuple(profiles), located.directory)
