@@ -68,7 +68,11 @@ def engine() -> Iterator[DockerEngine]:
 
 
 def start_again(engine: DockerEngine) -> None:
+    # What lies below /run is gone after a boot. Left, a pid in it may be that of another process in the new namespace,
+    # which dockerd then takes for its containerd and waits for in vain.
     (engine.folder / "pid").unlink(missing_ok=True)
+    shutil.rmtree(engine.folder / "run", ignore_errors=True)
+    (engine.folder / "run").mkdir()
     engine._process = subprocess.Popen(
         engine._command(), stdin=subprocess.DEVNULL, stdout=engine._output, stderr=engine._output
     )
