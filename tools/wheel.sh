@@ -33,6 +33,7 @@ cd "$OLDPWD"
 # The programs of the other architecture run, too, where an emulator is there (Debian: qemu-user-static).
 if [ "$here" = x86_64 ] && emulator=$(command -v qemu-aarch64-static); then
     $python -m zipfile -e dist/*_aarch64.whl "$place/aarch64"
+    chmod +x "$place"/aarch64/*.data/scripts/seatrial-*
     for program in "$place"/aarch64/*.data/scripts/seatrial-*; do
         "$emulator" "$program" --version
     done
