@@ -13,6 +13,7 @@ from seatrial.files.editing import Change, edited, read_source, unified_diff, wr
 from seatrial.model.edit import Appends, Edit, Sets
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
+from tests.requirements import missing_program, require
 
 PROMISE = Sets(("a",), "1")
 
@@ -81,6 +82,7 @@ def test_what_is_outside_of_an_edit_never_changes(text: str, line: int, column: 
     [("a\nb\n", "a\nc\n"), ("a\nb", "a\nb\nc"), ("a\r\n", "a\r\nb\r\n"), ("\ufeffa\x0cb\n", "\ufeffa\n")],
 )
 def test_the_diff_is_one_that_git_applies(old: str, new: str, tmp_path: Path) -> None:
+    require(missing_program("git"))
     (tmp_path / "f").write_bytes(old.encode())
     diff = unified_diff(old, new, "f").encode()
     subprocess.run(["git", "apply", "-"], input=diff, cwd=tmp_path, check=True)
