@@ -62,7 +62,7 @@ def _key(arguments: argparse.Namespace) -> str:
     package = Path(__file__).parent.parent
     code = fingerprint([str(package / part) for part in ("check", "cli", "files", "model", "report")])
     # What is installed decides which readers there are; a directory's time changes with what comes and goes in it.
-    installed = [os.stat(place).st_mtime_ns for place in sys.path if os.path.isdir(place)]  # noqa: PTH112, PTH116
+    installed = [os.stat(place).st_mtime_ns for place in sys.path if os.path.isdir(place)]  # noqa: PTH112, PTH116  # a stat, no object
     style = _in_colour(arguments), _in_unicode(arguments)
     return repr((said, code, installed, sys.version, style, os.geteuid(), _here(), strftime("%Y-%m-%d", gmtime())))
 

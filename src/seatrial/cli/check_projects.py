@@ -154,7 +154,7 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
 
 
 def _run(documents: Documents, options: Options, checked: Checked) -> None:
-    prefix, here = _prefix(documents.directory), os.getcwd().rstrip("/") + "/"  # noqa: PTH109
+    prefix, here = _prefix(documents.directory), os.getcwd().rstrip("/") + "/"  # noqa: PTH109  # texts are compared
     outcome = checking.run(documents, replace(options, prefix=prefix, here=here))
     checked.outcomes.append(outcome)
     checked.texts.update({checking.moved_file(file, prefix, here): text for file, text in documents.texts.items()})
@@ -163,7 +163,7 @@ def _run(documents: Documents, options: Options, checked: Checked) -> None:
 
 def _prefix(directory: str) -> str:
     """What stands before the files of this project, seen from the working directory."""
-    relative = _below(directory, os.getcwd())  # noqa: PTH109
+    relative = _below(directory, os.getcwd())  # noqa: PTH109  # texts are compared
     if relative == ".":
         return ""
     return (directory if relative.startswith("../../..") else relative).rstrip("/") + "/"

@@ -74,7 +74,7 @@ def _fork(work: Callable[[J], R], share: Sequence[J]) -> _Copy | None:
 def _given(copy: _Copy) -> list[R] | None:
     """What a copy gave back; None if it died over it."""
     try:
-        with open(copy.pipe, "rb") as pipe:  # noqa: PTH123
+        with open(copy.pipe, "rb") as pipe:  # noqa: PTH123  # a descriptor
             data = pipe.read()
     finally:
         _, status = os.waitpid(copy.pid, 0)

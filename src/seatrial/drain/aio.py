@@ -312,9 +312,9 @@ def _taker(source: Any) -> Callable[[], Awaitable[Any]]:
     if isinstance(source, Source):
         return _threaded(source.take)
     if hasattr(source, "__aiter__"):
-        return aiter(source).__anext__  # type: ignore[no-any-return]
+        return aiter(source).__anext__  # type: ignore[no-any-return]  # by its shape, not its type
     if callable(source):
-        return source  # type: ignore[no-any-return]
+        return source  # type: ignore[no-any-return]  # by its shape, not its type
     raise TypeError(
         f"no source of jobs: {type(source).__name__}\nhint: a queue, an async iterable, or an async function"
     )

@@ -280,7 +280,7 @@ class WsgiCorrelation:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         # Not reset: the body is iterated after this returns. The next request of the thread sets its own.
         correlation.set(correlated(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_X_REQUEST_ID")))
-        return self._app(environ, start_response)  # type: ignore[no-any-return]
+        return self._app(environ, start_response)  # type: ignore[no-any-return]  # the application is anybody's
 
 
 def _text(value: bytes | None) -> str | None:

@@ -42,7 +42,7 @@ def serve_forever(server: socketserver.BaseServer, life: Life) -> NoReturn:
 def draining(handler: type[BaseHTTPRequestHandler], life: Life) -> type[BaseHTTPRequestHandler]:
     """A handler class whose requests are counted, and whose responses announce the close during a stop."""
 
-    class Draining(handler):  # type: ignore[misc, valid-type]
+    class Draining(handler):  # type: ignore[misc, valid-type]  # the class is the caller's
         key = 0
 
         def parse_request(self) -> bool:

@@ -282,7 +282,7 @@ def _announcing_channel(life: threads.Life, channel: Any) -> Any:
                 self.request.headers["CONNECTION"] = "close"
             return super().build_response_header()
 
-    class Channel(channel):  # type: ignore[misc]
+    class Channel(channel):  # type: ignore[misc]  # waitress has no types
         task_class = Task
 
     return Channel

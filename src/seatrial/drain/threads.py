@@ -254,7 +254,7 @@ def _taker(source: Any) -> Callable[[], Any]:
     if hasattr(source, "get") and hasattr(source, "put"):
         return lambda: _taken(source)
     if callable(source):
-        return source  # type: ignore[no-any-return]
+        return source  # type: ignore[no-any-return]  # by its shape, not its type
     if hasattr(source, "__iter__"):
         iterator = iter(source)
         return lambda: next(iterator, _END)

@@ -132,7 +132,7 @@ def _write_whole(file: Path, data: bytes) -> None:
     aside = file.with_name(f"{file.stem}.{os.getpid()}.{os.urandom(4).hex()}.new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with open(descriptor, "wb") as stream:  # noqa: PTH123
+        with open(descriptor, "wb") as stream:  # noqa: PTH123  # a descriptor
             stream.write(data)
         aside.replace(file)
     except OSError:

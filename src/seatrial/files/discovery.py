@@ -156,4 +156,4 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
             elif _is_wanted(name) and not ignores.ignores((*parts, name), is_directory=False):
                 names.append(name)
         yield directory, names
-        waiting += [(os.path.join(directory, name), (*parts, name), ignores) for name in reversed(below)]  # noqa: PTH118
+        waiting += [(os.path.join(directory, name), (*parts, name), ignores) for name in reversed(below)]  # noqa: PTH118  # a text; many of them

@@ -214,7 +214,7 @@ def _refuse_setting(self: Any, name: str, value: Any) -> None:  # noqa: ARG001 â
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _refuse_deleting(self: Any, name: str) -> None:  # noqa: ARG001
+def _refuse_deleting(self: Any, name: str) -> None:  # noqa: ARG001  # the signature of __delattr__
     from dataclasses import FrozenInstanceError
 
     raise FrozenInstanceError(f"cannot delete field {name!r}")

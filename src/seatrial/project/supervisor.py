@@ -474,9 +474,3 @@ class Supervisor:
                 tell(Step(replica.name, word))
 
         return stream(ask)
-
-    def kill_now(self) -> None:
-        """SIGKILL to all that run: a second Ctrl-C."""
-        for replica in self.replicas.values():
-            if replica.machine.is_running:
-                replica.tell(c.KillAsked(by="interrupted twice", signal=9))

@@ -42,12 +42,6 @@ def pod_spot(context: Context, containers: Iterable[Container]) -> Spot | None:
     return found.above(2) if found and len(found.path) > 2 else None
 
 
-def workload_spot(context: Context, each: Seen) -> Spot | None:
-    """The whole object."""
-    found = spot_at(context, each.workload.place)
-    return found.above(2) if found and found.path[-2:] == ("metadata", "name") else None
-
-
 def pointed(each: Seen, finding: Finding) -> Container | None:
     """The container whose place the finding has, or the only one, or the one that the message begins with."""
     containers = each.workload.pod.containers

@@ -100,10 +100,10 @@ class _Extending:
         if "://" in file.value:
             self.problems.note(f"{file.value} is not on this machine; what it says is not read", file.place)
             return None
-        path = os.path.normpath(os.path.join(file.base, os.path.expanduser(file.value)))  # noqa: PTH111, PTH118
+        path = os.path.normpath(os.path.join(file.base, os.path.expanduser(file.value)))  # noqa: PTH111, PTH118  # a text
         before = len(self.problems.findings)
         if path not in self.read:
-            self.read[path] = self.loader.services_of(path, os.path.dirname(path), self.lookup, file.place)  # noqa: PTH120
+            self.read[path] = self.loader.services_of(path, os.path.dirname(path), self.lookup, file.place)  # noqa: PTH120  # a text
         services = self.read[path]
         if services is None:
             if len(self.problems.findings) == before:

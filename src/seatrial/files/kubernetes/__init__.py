@@ -58,7 +58,7 @@ def manifest_files(root: Path) -> Iterator[Path]:
                 if not name.startswith(".") and name not in _NOT_ENTERED:
                     below.append(os.path.join(here, name))  # noqa: PTH118 — a hundred thousand of them
             elif is_manifest_name(name):
-                found.append(os.path.join(here, name))  # noqa: PTH118
+                found.append(os.path.join(here, name))  # noqa: PTH118  # a text; many of them
         count += len(found)
         yield from (Path(path) for path in sorted(found))
         waiting += sorted(below, reverse=True)
