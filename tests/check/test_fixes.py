@@ -49,7 +49,7 @@ MENDED = {
     "host-modules-not-copied": {0, 1, 2, 3},
     "non-root-user": set(range(8)),
     "secrets-as-files": set(),
-    "dockerignore-covers": {0, 1, 2, 3},
+    "dockerignore-covers": {0, 1, 2, 3, 4, 5, 6, 7},
     "node-env-production": {0, 1, 3},
     "image-labels": {1},
     "grace-period-fits": set(range(8)),
@@ -57,7 +57,7 @@ MENDED = {
     "probes-distinct": {0, 1, 3, 4},
     "resources-set": {0, 1, 2},
     "security-context": {0, 1},
-    "update-order": {0, 1, 2, 3},
+    "update-order": {0, 1, 2, 3, 4, 5, 6, 7},
 }
 """The bad examples, by number, that files alone can be mended for."""
 
@@ -405,3 +405,31 @@ def test_lines_of_a_dockerignore_come_last_and_the_file_ends_as_it_did(tmp_path:
     project = write(tmp_path / "shop", {**files, ".git/HEAD": "", ".dockerignore": "*.md\r\n!node_modules"})
     mend(project)
     assert (project / ".dockerignore").read_bytes() == b"*.md\r\n!node_modules\r\n.git\r\nnode_modules"
+
+
+def test_the_limits_of_compose_and_of_manifests_agree(tmp_path: Path) -> None:
+    """Whichever of them is silent gets what the other says, and both get the same where neither does."""
+    pod = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+        "      containers:\n      - name: web\n        image: a.org/web:1\n"
+    )
+    compose = "services:\n  web:\n    build: web\n    image: a.org/web\n"
+    dockerfile = 'FROM node:22.3.0-slim\nCMD ["node", "a.js"]\n'
+    for number, (one, other, wanted) in enumerate(
+        [
+            (compose, pod, {"mem_limit: 512m", "memory: 512Mi"}),
+            (compose + "    mem_limit: 1g\n", pod, {"memory: 1024Mi"}),
+            (compose, pod + "        resources: {limits: {cpu: 1, memory: 320Mi}}\n", {"mem_limit: 320m"}),
+        ]
+    ):
+        root = tmp_path / str(number)
+        (root / "web").mkdir(parents=True)
+        for name, text in {"compose.yaml": one, "web.yaml": other, "web/Dockerfile": dockerfile}.items():
+            (root / name).write_text(text)
+        documents = read_documents(root, environment={})
+        texts = " ".join(
+            edit.text
+            for edit in fixing.edits(documents, run(documents))
+            if edit.requirement in ("memory-limit", "resources-set")
+        )
+        assert all(each in texts for each in wanted), (wanted, texts)

@@ -156,9 +156,19 @@ def test_sarif_fingerprints_stay_when_lines_move() -> None:
 def test_junit_has_a_failure_for_each_finding_but_information() -> None:
     root = ElementTree.fromstring(shown("junit"))
     assert (root.get("tests"), root.get("failures")) == ("3", "2")
-    failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
-    assert failed == ["no-secrets-in-image", "package-manager-as-pid1"]
+    failed = [case.get("classname") for case in root.iter("testcase") if case.find("failure") is not None]
+    assert failed == ["seatrial.check.no-secrets-in-image", "seatrial.check.package-manager-as-pid1"]
     assert root.findtext(".//system-out") == "compose.yaml:2:2: never | rotated"
+
+
+def test_a_case_of_junit_has_one_failure_at_most_and_a_name_of_its_own() -> None:
+    again = replace(NPM, place=Place("web/Dockerfile", 9, 5))
+    note = replace(NPM, place=Place("web/Dockerfile", 11, 5), severity=Severity.INFO)
+    root = ElementTree.fromstring(shown("junit", replace(REPORT, findings=(NPM, again, note), pages={})))
+    cases = list(root.iter("testcase"))
+    assert {len(case) for case in cases} == {1}
+    assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases) == 3
+    assert (root.get("tests"), root.get("failures")) == ("3", "2")
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -81,6 +81,24 @@ def test_names_give_hints(path: str, hint: str) -> None:
     assert hint_of(path) == hint
 
 
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("app.py", '@app.websocket("/chat")\nasync def chat(socket): ...'),
+        ("app.py", 'routes = [WebSocketRoute("/chat", Chat)]'),
+        ("server.js", "new WebSocketServer({ server, path: '/chat' })"),
+        ("server.js", "const s = new WebSocket.Server({ path: '/chat' })"),
+        ("server.js", "app.get('/chat', { websocket: true }, handler)"),
+        ("server.js", "app.ws('/chat', (socket) => {})"),
+        ("server.js", "app.get('/chat/ws', handler)"),
+    ],
+)
+def test_where_websockets_are_accepted_is_found(file: str, source: str) -> None:
+    (route,) = routes_of(source, file)
+    assert route.path.startswith("/chat")
+    assert route.hint == "websocket"
+
+
 def test_candidates_are_sorted_by_hint_and_point_at_their_lines(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "server.ts").write_text("app.get('/', a);\napp.get('/healthz', a)\n  app.get('/slow', b,);\n")

@@ -165,7 +165,7 @@ def test_an_init_is_written_for_what_is_made_often_and_not_before() -> None:
     before = Late.__init__
     few = [Late(1), Late(x=1), Late(1, ()), Late(1, y=(), z=[])]
     assert Late.__init__ is before
-    many = [Late(1) for _ in range(20)]
+    many = [Late(1) for _ in range(50)]
     assert Late.__init__ is not before and Late.__init__.__qualname__.endswith("Late.__init__")
     assert {each.z is few[0].z for each in few[1:]} == {False} and all(each == few[0] for each in few + many)
 

@@ -146,7 +146,7 @@ def sources(instruction: Instruction) -> tuple[str, ...]:
 
 def takes_whole_context(instruction: Instruction) -> bool:
     """Whether COPY or ADD takes the build context as a whole."""
-    return any(source in _WHOLE for source in sources(instruction))
+    return instruction.keyword in ("COPY", "ADD") and any(source in _WHOLE for source in sources(instruction))
 
 
 @remembered

@@ -6,6 +6,7 @@ Nothing here gives a value back, and no caller may put one into a message: a rep
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from seatrial.model.patterns import pattern
 
@@ -28,19 +29,27 @@ _USERINFO = pattern(r"\b[a-z][a-z0-9+.\-]*://([^\s/@:\"']*):([^\s/@\"']+)@([^\s/
 _HERE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "host", "hostname", "example.com", "example.org"})
 _ANYBODY = frozenset({"user", "username", "usr", "login"})
 _ANY_PASSWORD = frozenset({"pass", "password", "passwd", "pwd", "secret", "pw"})
-_SECRET_NAME = pattern(
-    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|SECRETS|TOKEN|APIKEY|CREDENTIAL|CREDENTIALS)(?:$|_)"
-    r"|(?:^|_)(?:API|SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|MASTER|APP|AUTH|JWT|ACCOUNT|LICENSE)_KEY(?:$|_)"
-    r"|(?:PASSWORD|SECRET|TOKEN)$",
-    re.I,
+_SECRET_WORDS = frozenset(
+    {"PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PWD", "SECRET", "SECRETS", "TOKEN", "APIKEY"}
+    | {"CREDENTIAL", "CREDENTIALS"}
 )
-_NO_SECRET_NAME = pattern(
-    r"_(?:FILE|FILES|PATH|DIR|URL|URI|NAME|ID|HEADER|TTL|EXPIRY|EXPIRES|EXPIRES_IN|EXPIRATION|LIFETIME|LENGTH|ALGORITHM|ALG|TYPE"
-    r"|HOST|ISSUER|AUDIENCE|ENABLED|REQUIRED|POLICY|VERSION|LOCATION|USER|USERNAME|TIMEOUT|MAX_AGE|AGE|DURATION|INTERVAL|FIELD"
-    r"|SIZE|LIMIT|LIMITS|MIN|MAX|HASH_ROUNDS|STORE|ENDPOINT|PREFIX|METHOD|PROVIDER|BACKEND|CLASS|PARAM|COUNT)$"
-    r"|(?:^|_)(?:PUBLIC|PUBLISHABLE|ALLOW|DISABLE|ENABLE|RANDOM|EMPTY|NO|SKIP|USE|REQUIRE|RESET|FORGOT|SHOW|GPG|MAX|MIN"
-    r"|NUM|HIDE|GENERATE)(?:_|$)|^(?:OLD)?PWD$|TOKENIZ|SECRETS_DIR",
-    re.I,
+_SECRET_ENDINGS = ("PASSWORD", "SECRET", "TOKEN")
+_KEYS_OF = frozenset(
+    {"API", "SECRET", "ACCESS", "PRIVATE", "ENCRYPTION", "SIGNING", "MASTER", "APP", "AUTH", "JWT", "ACCOUNT"}
+    | {"LICENSE"}
+)
+"""Words before `_KEY`."""
+_NO_SECRET_LAST = frozenset(
+    {"FILE", "FILES", "PATH", "DIR", "URL", "URI", "NAME", "ID", "HEADER", "TTL", "EXPIRY", "EXPIRES", "EXPIRATION"}
+    | {"LIFETIME", "LENGTH", "ALGORITHM", "ALG", "TYPE", "HOST", "ISSUER", "AUDIENCE", "ENABLED", "REQUIRED", "POLICY"}
+    | {"VERSION", "LOCATION", "USER", "USERNAME", "TIMEOUT", "AGE", "DURATION", "INTERVAL", "FIELD", "SIZE", "LIMIT"}
+    | {"LIMITS", "MIN", "MAX", "STORE", "ENDPOINT", "PREFIX", "METHOD", "PROVIDER", "BACKEND", "CLASS", "PARAM"}
+    | {"COUNT"}
+)
+_NO_SECRET_ENDINGS = ("_EXPIRES_IN", "_HASH_ROUNDS")
+_NO_SECRET_WORDS = frozenset(
+    {"PUBLIC", "PUBLISHABLE", "ALLOW", "DISABLE", "ENABLE", "RANDOM", "EMPTY", "NO", "SKIP", "USE", "REQUIRE", "RESET"}
+    | {"FORGOT", "SHOW", "GPG", "MAX", "MIN", "NUM", "HIDE", "GENERATE"}
 )
 _PLACEHOLDER = pattern(
     r"change.?(?:me|this|it)|changeit|example|your|placeholder|dummy|replace|todo|fixme|insert|fake|sample|xxx|\.\.\.|<.*>"
@@ -82,7 +91,22 @@ def password_in_url(text: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether something of this name holds a credential."""
-    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
+    upper = name.upper()
+    words = upper.split("_")
+    is_secret = (
+        not _SECRET_WORDS.isdisjoint(words)
+        or upper.endswith(_SECRET_ENDINGS)
+        or any(word == "KEY" and before in _KEYS_OF for before, word in pairwise(words))
+    )
+    return is_secret and not _is_about_secrets(upper, words)
+
+
+def _is_about_secrets(upper: str, words: list[str]) -> bool:
+    """Whether it only says something of credentials: where they are, how long, whether there are any."""
+    if (len(words) > 1 and words[-1] in _NO_SECRET_LAST) or not _NO_SECRET_WORDS.isdisjoint(words):
+        return True
+    is_other = upper in ("PWD", "OLDPWD") or "TOKENIZ" in upper or "SECRETS_DIR" in upper
+    return is_other or upper.endswith(_NO_SECRET_ENDINGS)
 
 
 def is_literal(value: str) -> bool:

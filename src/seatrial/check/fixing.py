@@ -6,15 +6,18 @@ module of a fix is imported when it is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
 from seatrial.check.fixes.interface import Fix
 from seatrial.check.interface import Context
 from seatrial.check.run import Outcome
+from seatrial.check.table import rule
 from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit
+from seatrial.model.finding import Finding
+from seatrial.model.values import replace
 
 FIXES: tuple[str, ...] = (
     "exec-form-command",
@@ -74,12 +77,29 @@ def fix_for(name: str) -> Fix:
 
 
 def edits(documents: Documents, outcome: Outcome) -> Iterator[Edit]:
-    """The edits for all findings of a run whose places have no prefix, each once."""
+    """The edits for the findings of a run whose places have no prefix, each once.
+
+    What is hidden under its cause was never told, and is mended only together with the cause, since it would be told
+    next; where the cause's edits are unsafe, so are these.
+    """
     context = Context(documents)
     hidden = set(outcome.consequences)
+    made: dict[tuple[str, str], bool] = {}
     seen: set[Edit] = set()
     for finding in sorted(outcome.all_findings, key=lambda each: each in hidden):
-        for edit in fix_for(finding.requirement)(context, finding) if finding.requirement in FIXES else ():
+        if finding.requirement not in FIXES:
+            continue
+        causes = _causes(finding, made) if finding in hidden else [True]
+        for wanted in fix_for(finding.requirement)(context, finding) if causes else ():
+            edit = wanted if all(causes) else replace(wanted, is_safe=False)
+            key = (finding.requirement, finding.service)
+            made[key] = made.get(key, True) and edit.is_safe
             if edit not in seen:
                 seen.add(edit)
                 yield edit
+
+
+def _causes(finding: Finding, made: Mapping[tuple[str, str], bool]) -> list[bool]:
+    """For each cause of the finding that is mended, whether safely."""
+    names = rule(finding.requirement).consequence_of
+    return [made[name, finding.service] for name in names if (name, finding.service) in made]

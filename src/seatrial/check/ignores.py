@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from seatrial.model import catalogue
 from seatrial.model.documents import Documents
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.patterns import pattern
@@ -69,8 +68,12 @@ def unknown_names(ignores: tuple[Ignore, ...], known: Collection[str]) -> Iterat
     """A finding for each name that no requirement has."""
     for ignore in ignores:
         for name in ignore.names or ("",):
-            if name not in known and catalogue.find(name) is None:
-                from difflib import get_close_matches  # late: only for names that are wrong
+            if name in known:
+                continue
+            from seatrial.model import catalogue  # late, as what follows: only for names that may be wrong
+
+            if catalogue.find(name) is None:
+                from difflib import get_close_matches
 
                 close = get_close_matches(name, [each.name for each in catalogue.REQUIREMENTS], n=1, cutoff=0.6)
                 remedy = f"write ignore={close[0]}" if close else "`seatrial list` names the requirements"

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 
-from seatrial.model import catalogue
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place, Sourced
@@ -60,6 +59,18 @@ class Good:
     why: str = ""
 
 
+def task(container: str, more: str = "") -> dict[str, str]:
+    """The file of an example: a task definition of ECS, in whose third line the container's own fields begin."""
+    text = (
+        '{"family": "web"' + more + ', "containerDefinitions": [\n  {"name": "web", "image": "a.org/web:1", '
+        '"logConfiguration": {"logDriver": "awslogs"},\n' + container + "}]}\n"
+    )
+    return {"task.json": text}
+
+
+FARGATE = ', "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"'
+"""What makes the task of an example one of Fargate's."""
+
 Check = Callable[[Context], Iterable[Finding]]
 
 
@@ -91,12 +102,16 @@ class Rule:
     @property
     def title(self) -> str:
         """The one-line demand, from the catalogue."""
-        return catalogue.title(self.name)
+        from seatrial.model.catalogue import title
+
+        return title(self.name)
 
     @property
     def group(self) -> str:
         """The group of the catalogue."""
-        found = catalogue.find(self.name)
+        from seatrial.model.catalogue import find
+
+        found = find(self.name)
         return found.group if found else ""
 
 

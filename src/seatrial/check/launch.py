@@ -19,6 +19,12 @@ INITS = frozenset(
 )
 """Programs that reap orphans as PID 1."""
 
+SMALL_INITS = frozenset({"tini", "tini-static", "docker-init", "dumb-init", "catatonit", "seatrial-init"})
+"""Those that do nothing else."""
+
+_LIBRARY_SERVERS = frozenset({"http.server", "SimpleHTTPServer", "xmlrpc.server", "smtpd"})
+"""Modules of Python's own library that serve when they are run; none of them handles SIGTERM."""
+
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
 
@@ -68,6 +74,16 @@ def command_place(unit: Unit) -> Place | None:
 def is_written_here(unit: Unit) -> bool:
     """Whether the project's own files say what runs."""
     return unit.service.argv is not None and unit.service.argv.place is not None
+
+
+def library_server(unit: Unit) -> str:
+    """The server of Python's own library that `python -m` starts here, "" if none."""
+    argv = unit.service.hops[-1].argv if unit.service.hops else unit.service.argv.value if unit.service.argv else ()
+    if "-m" not in argv[1:]:
+        return ""
+    name = argv[argv.index("-m", 1) + 1 :][:1]
+    is_python = argv[0].rpartition("/")[2].startswith(("python", "pypy"))
+    return name[0] if is_python and name and name[0] in _LIBRARY_SERVERS else ""
 
 
 def base_image(unit: Unit) -> str:

@@ -42,11 +42,11 @@ _BESIDES = SLOW_STORES | frozenset(
     | {"mailhog", "maildev", "mailpit", "mailcatcher", "localstack", "fake-gcs-server", "zookeeper", "redis-stack"}
 )
 """What a program stands on, and the tools to look into that."""
-_JOB_WORDS = frozenset(
+JOB_WORDS = frozenset(
     {"migrate", "migration", "migrations", "migrator", "init", "setup", "seed", "seeder", "bootstrap", "install"}
     | {"job", "cli", "once", "backup", "builder", "build", "test", "tests", "createbuckets", "loader", "composer"}
 )
-_TOOL_WORDS = _JOB_WORDS | {"tools", "tool", "admin", "jobs", "ops", "manual", "utils", "profiling", "bench", "debug"}
+_TOOL_WORDS = JOB_WORDS | {"tools", "tool", "admin", "jobs", "ops", "manual", "utils", "profiling", "bench", "debug"}
 _PROBABLY_SHELL = launch.SHELLS | {"true", "echo", "sleep", "tail", "cat"}
 
 
@@ -71,12 +71,12 @@ def is_job(unit: Unit, others: tuple[Unit, ...]) -> bool:
         for wait in _waits(others)
     ):
         return True
-    if set(name.lower().replace("_", "-").split("-")) & _JOB_WORDS:
+    if set(name.lower().replace("_", "-").split("-")) & JOB_WORDS:
         return True
     links = launch.chain(unit)
     words = {word.lower() for link in links for word in link.argv[:4]}
     program = links[-1].program if links else ""
-    return bool(words & _JOB_WORDS) or program in _PROBABLY_SHELL
+    return bool(words & JOB_WORDS) or program in _PROBABLY_SHELL
 
 
 def _waits(units: tuple[Unit, ...]) -> Iterator[Sourced[Dependency]]:

@@ -1,8 +1,9 @@
 """All rules in the order of the catalogue. A rule's module is imported when it is first asked for.
 
 To add a rule: write `check/rules/<name with underscores>.py` with `RULE`, and add its line here. `needs` names what
-must have been read for the rule to have anything to say: "compose", "dockerfile", "kubernetes", more than one of them
-with spaces between, "source" for the source of what a service runs, or "" for any service.
+must have been read for the rule to have anything to say: "compose", "dockerfile", "kubernetes", "ecs" (its tasks),
+"source" (that of what a service runs), "server" (one of Python's own library, which is known without its source),
+"swarm" (what Swarm alone reads of a compose file), more than one of them with spaces between, or "" for any service.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import cache, lru_cache
 from importlib import import_module
 from typing import NamedTuple
 
+from seatrial.check import launch
 from seatrial.check.interface import Rule
 from seatrial.model.documents import Documents
 
@@ -31,7 +33,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("one-init"),
     Entry("init-reaps-orphans"),
     Entry("stop-signal-handled"),
-    Entry("handles-sigterm", "source"),
+    Entry("handles-sigterm", "source server"),
     Entry("handles-sigint", "source"),
     Entry("dies-on-fatal-error", "source"),
     Entry("tolerates-lb-lag", "kubernetes"),
@@ -43,16 +45,16 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("healthcheck-timing"),
     Entry("liveness-is-shallow", "source kubernetes"),
     Entry("readiness-is-deep", "source kubernetes"),
-    Entry("waits-for-dependencies", "compose"),
+    Entry("waits-for-dependencies", "compose ecs"),
     Entry("restart-policy", "compose"),
     Entry("memory-limit", "compose kubernetes"),
     Entry("cpu-limit", "compose"),
     Entry("pids-limit", "compose"),
-    Entry("nofile-limit", "compose"),
-    Entry("log-rotation", "compose"),
+    Entry("nofile-limit", "compose ecs"),
+    Entry("log-rotation", "compose ecs"),
     Entry("logs-to-stdout"),
     Entry("logs-structured", "source"),
-    Entry("log-driver-readable", "compose"),
+    Entry("log-driver-readable", "compose ecs"),
     Entry("base-image-pinned", "dockerfile"),
     Entry("base-image-supported"),
     Entry("base-image-slim", "dockerfile"),
@@ -62,7 +64,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("cache-mount", "dockerfile"),
     Entry("host-modules-not-copied", "dockerfile"),
     Entry("non-root-user", "dockerfile kubernetes"),
-    Entry("read-only-root", "compose"),
+    Entry("read-only-root", "compose ecs"),
     Entry("no-secrets-in-image"),
     Entry("secrets-as-files"),
     Entry("dockerignore-covers", "dockerfile"),
@@ -76,7 +78,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("resources-set", "kubernetes"),
     Entry("security-context", "kubernetes"),
     Entry("single-restart-loop", "kubernetes"),
-    Entry("update-order", "kubernetes"),
+    Entry("update-order", "kubernetes swarm"),
 )
 
 NAMES = tuple(entry.name for entry in ENTRIES)
@@ -101,8 +103,13 @@ def rules_for(documents: Documents, names: Sequence[str] = NAMES) -> tuple[Rule,
         there.add("compose")
     if documents.cluster is not None:
         there.add("kubernetes")
+        there.update(("ecs",) if documents.cluster.tasks else ())
     if any(unit.has_source for unit in documents.units):
         there.add("source")
+    if any(launch.library_server(unit) for unit in documents.units):
+        there.add("server")
+    if any(unit.compose and unit.compose.rollout for unit in documents.units):
+        there.add("swarm")
     return _rules(frozenset(there), tuple(names))
 
 

@@ -26,6 +26,8 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_ENTRY_BYTES = 16 * 1024 * 1024
 _MAGIC = b"seatrial answer 1\n"
 _ENDING = ".answer"
+_Grouped = dict[str, dict[str, list[str]]]
+"""Paths by what is asked of them, and by the answer: there are few of both."""
 
 
 class Answer(NamedTuple):
@@ -47,11 +49,11 @@ class Cache:
         file = self._file(key)
         try:
             kept = _load(_read_own(file))
-            if not all(answer(kind, path) == said for kind, path, said in kept["notes"]):
+            if not _are_as_before(kept["notes"]):
                 return None
             found = Answer(int(kept["code"]), str(kept["text"]), tuple(str(line) for line in kept["talk"]))
             os.utime(file)  # the oldest are those that nobody has asked for
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return found
 
@@ -140,9 +142,20 @@ def _write_whole(file: Path, data: bytes) -> None:
         raise
 
 
+def _are_as_before(notes: _Grouped) -> bool:
+    return all(
+        answer(kind, path) == said
+        for kind, answers in notes.items()
+        for said, paths in answers.items()
+        for path in paths
+    )
+
+
 def _dump(kept: Answer, notes: Notes) -> bytes:
-    listed = [[kind, path, said] for (kind, path), said in notes.items()]
-    document = {"code": kept.code, "text": kept.text, "talk": kept.talk, "notes": listed}
+    grouped: _Grouped = {}
+    for (kind, path), said in notes.items():
+        grouped.setdefault(kind, {}).setdefault(said, []).append(path)
+    document = {"code": kept.code, "text": kept.text, "talk": kept.talk, "notes": grouped}
     packed = zlib.compress(json.dumps(document).encode(), 1)
     return _MAGIC + digest(packed).encode() + b"\n" + packed
 

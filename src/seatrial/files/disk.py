@@ -70,8 +70,10 @@ def _note(question: Question, answer: str) -> None:
 
 def hear(notes: Notes) -> None:
     """Note what another process has asked."""
-    for (kind, path), answer in notes.items():
-        note(kind, path, answer)
+    for own in _listening:
+        if any(own[question] != notes[question] for question in own.keys() & notes.keys()):
+            own[_CHANGED] = "yes"
+        own.update(notes)
 
 
 def is_consistent(notes: Notes) -> bool:

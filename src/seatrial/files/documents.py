@@ -177,6 +177,7 @@ def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
         said.privileged,
         said.environment,
         tuple(said.build.args) if said.build else (),
+        said.rollout,
     )
 
 

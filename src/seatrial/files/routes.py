@@ -41,6 +41,7 @@ _HINTS: Mapping[str, frozenset[str]] = {
         "render compute download"
     ),
     "stream": _words("stream streams streaming events sse eventstream subscribe feed"),
+    "websocket": _words("ws wss websocket websockets"),
     "health": _words(
         "health healthz healthcheck healthy ready readyz readiness live livez liveness ping status alive heartbeat"
     ),
@@ -53,7 +54,7 @@ _NOT_SERVERS = _words(
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path that the source seems to serve by GET. `hint` is "slow", "stream", "health" or ""."""
+    """A path that the source seems to serve by GET. `hint` is "slow", "stream", "websocket", "health" or ""."""
 
     path: str
     place: Place
@@ -107,12 +108,13 @@ def routes_of(text: str, file: str) -> tuple[Route, ...]:
             path = _path_of(match, prefixes)
             if path is not None and _is_get(code, match):
                 start, end = match.span("path")
-                routes.setdefault(start, Route(path, lines.place(start - 1, end + 1), hint_of(path)))
+                hint = "websocket" if "websocket" in match.groupdict() else hint_of(path)
+                routes.setdefault(start, Route(path, lines.place(start - 1, end + 1), hint))
     return tuple(routes[start] for start in sorted(routes)[:MAX_ROUTES])
 
 
 def hint_of(path: str) -> str:
-    """What a path's words make one expect: "slow", "stream", "health" or ""."""
+    """What a path's words make one expect: "slow", "stream", "websocket", "health" or ""."""
     words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", path).lower()))
     return next((hint for hint, telling in _HINTS.items() if words & telling), "")
 
@@ -200,6 +202,7 @@ def _patterns(is_python: bool) -> tuple[re.Pattern[str], ...]:
                 rf"@(?P<receiver>\w+)\.get\(\s*(?:path\s*=\s*)?{name}",
                 rf"@(?P<receiver>\w+)\.(?P<any_method>route|api_route)\(\s*(?:path\s*=\s*|rule\s*=\s*)?{name}",
                 rf"\b(?P<any_method>Route|add_url_rule|add_api_route|add_route)\(\s*(?:path\s*=\s*)?{name}",
+                rf"(?P<websocket>@(?P<receiver>\w+)\.websocket|\bWebSocketRoute)\(\s*(?:path\s*=\s*)?{name}",
                 rf"\b(?:web\.get|add_get)\(\s*{name}",
                 r"\bpath\(\s*(?P<quote>['\"])(?P<relative>)(?P<path>[^'\"\s/][^'\"\s]{0,200})(?P=quote)\s*,",
                 rf"\(\s*{name}\s*,\s*\w*Handler\b",
@@ -210,6 +213,9 @@ def _patterns(is_python: bool) -> tuple[re.Pattern[str], ...]:
     return tuple(
         re.compile(pattern)
         for pattern in (
+            rf"(?P<websocket>)\bnew\s+(?:WebSocketServer|WebSocket\.Server|ws\.Server)\([^()]{{0,300}}?\bpath\s*:\s*{quoted}",
+            rf"(?P<websocket>)\b(?P<receiver>\w+)\s*\.\s*get\s*\(\s*{quoted}\s*,\s*\{{\s*websocket\s*:\s*true",
+            rf"(?P<websocket>)\b(?P<receiver>\w+)\s*\.\s*ws\s*\(\s*{quoted}\s*,",
             rf"\b(?P<receiver>\w+)\s*\.\s*get\s*(?:<[^<>()]{{0,200}}>)?\s*\(\s*{quoted}\s*,",
             rf"\b(?P<receiver>\w+)\s*\.\s*route\s*\(\s*{quoted}\s*\)\s*\.\s*get\b",
             rf"\bmethod\s*:\s*['\"]GET['\"]\s*,\s*(?:url|path)\s*:\s*{quoted}",

@@ -133,9 +133,10 @@ _DRILLED = (
         "D",
         "responses of the drain announce the close",
         "Responses sent during the drain carry `Connection: close`, so that no client sends another request into a "
-        "closing connection.",
-        "The responses that begin after the signal are looked at.",
-        "Set `Connection: close` on each response once the signal has come.",
+        "closing connection. HTTP/2 connections get GOAWAY, WebSockets a close frame with 1001 or 1012.",
+        "The responses that begin after the signal are looked at, and how open WebSockets and HTTP/2 connections end.",
+        "Set `Connection: close` on each response once the signal has come; close WebSockets with 1001, and HTTP/2 "
+        "sessions in good order (node: `session.close()`).",
     ),
     Requirement(
         "refuses-late-connections",
@@ -162,10 +163,11 @@ _DRILLED = (
         TRAFFIC,
         "D",
         "slow clients do not hold up the stop",
-        "Connections that never send a request, or send one byte a second, do not hold up the stop past the grace "
-        "period.",
+        "Connections that never send a request, that send one byte a second, or that read a long answer as slowly, do "
+        "not hold up the stop past the grace period.",
         "In a run of its own such connections are open at the signal.",
-        "Close connections without a whole request when the drain begins, and set header and request time-outs.",
+        "Close connections without a whole request when the drain begins, set header and request time-outs, and bound "
+        "the whole drain.",
     ),
     Requirement(
         "exit-code-honest",
@@ -210,8 +212,9 @@ _DRILLED = (
         "a bad configuration gives a clear message and non-zero exit",
         "Where it can't work, the service says why and ends with an error: not with 0, not without a word, not in a "
         "silent hang that an engine takes for running.",
-        "It is started with its port taken by something else, and without the environment variables that its files "
-        "set (coming up with defaults of its own is fine), and watched for ten seconds, or three times its own start.",
+        "It is started with its port taken by something else, without the environment variables that its files set "
+        "(coming up with defaults of its own is fine), and with nothing where its files say what it depends on (so is "
+        "waiting and saying so), and watched for ten seconds, or three times its own start.",
         "Check what it needs before it serves, say on stderr what is missing, exit with 1; give each wait a limit.",
     ),
     Requirement(
@@ -292,6 +295,125 @@ _DRILLED = (
         "Set `read_only: true` with `tmpfs: /tmp`, and give volumes or a tmpfs to the paths that are named.",
     ),
     Requirement(
+        "image-size",
+        IMAGE,
+        "D",
+        "the size of the image, measured",
+        "The image is smaller than 300 MB, as most services' can be: it is pulled at each start on a new machine, and "
+        "what is not in it needs no update.",
+        "Where an engine has the image (`--engine docker`), its size and the layers that weigh most are read from it.",
+        "Start from a slim base image, leave build tools and development dependencies behind in an earlier stage, and "
+        "clean package caches in the layer that fills them.",
+    ),
+    Requirement(
+        "liveness-is-shallow",
+        HEALTH,
+        "S+D",
+        "the liveness check touches no dependency",
+        "The liveness path says that the process works, and nothing about what it depends on: with the database down "
+        "it stays 200. Whoever is not alive is killed, and a restart brings no database back.",
+        "What the service depends on is read from its variables and from depends_on. In a run of its own a relay "
+        "stands in front of each, with the real program behind it where this machine has one: it is cut off (refused), "
+        "restored, made slow (accepts, never answers) and restored, and the path of the health check, or one that is "
+        "named like one, is asked ten times a second meanwhile.",
+        "Answer 200 on the liveness path without asking anything else.",
+    ),
+    Requirement(
+        "readiness-is-deep",
+        HEALTH,
+        "S+D",
+        "readiness fails while a dependency is down",
+        "The readiness path answers with an error within its time-out while a dependency is down, and well again after "
+        "it is back.",
+        "The same run as that of liveness-is-shallow: while a dependency is cut off, and while it accepts and never "
+        "answers, the readiness path (found in the sources by its name) has to answer with an error within 3 seconds; "
+        "after it was restored it has to say yes again within 5. What can't be stood in for is not proved.",
+        "Let the readiness path ask each dependency with a time limit of its own, and answer 503 while one is down.",
+    ),
+    Requirement(
+        "rollout-drops-nothing",
+        TRAFFIC,
+        "D",
+        "replacing the instance under load loses no request",
+        "A running instance is replaced by a new one under load, and no request is lost.",
+        "Two instances stand behind one address. When the new one is ready the address leads to it, and the old one is "
+        "asked to stop; with `--lag` it is asked first, and the address follows so many seconds later. New "
+        "connections, busy keep-alive clients and requests in flight are counted in each phase, and a loss is "
+        "attributed to one.",
+        "Be ready only when requests can be answered; on the signal finish what is in flight, and go on serving for as "
+        "long as the balancer lags.",
+    ),
+    Requirement(
+        "work-finished-or-returned",
+        TRAFFIC,
+        "D",
+        "a queue worker finishes or gives back its job",
+        "A queue worker that is asked to stop finishes the job that it has in hand, or gives it back: nothing is lost, "
+        "and nothing is done twice.",
+        "What a job is only its owner knows: `--job` is a shell line that gives one, `--job-state` prints what became "
+        "of it (waiting, taken, done, twice). The stop signal is sent while the job is taken; what is said within "
+        "three seconds after the end is judged. Both lines run beside the service, in its network.",
+        "On the signal take no new job; acknowledge a job after it is done and not before.",
+    ),
+    Requirement(
+        "grace-period-fits",
+        ORCHESTRATORS,
+        "S+D F",
+        "preStop, shutdown time-out and margin fit the grace period",
+        "The time before the signal (preStop sleep), the program's own shutdown time-out and a margin fit into the "
+        "grace period: else SIGKILL comes in the middle of what the program would have done at its end.",
+        "In a run of its own a request is in flight that never ends (its body never comes whole; a stream, where one "
+        "is known). From the signal to the end is how long the program's own limit holds; a second has to be left of the "
+        "grace period. It is waited for half a minute at most.",
+        "Limit the drain to less than the grace period, and close what is left then; or raise `stop_grace_period`.",
+    ),
+    Requirement(
+        "readiness-flips-first",
+        HEALTH,
+        "D",
+        "on the stop signal readiness fails before the listener closes",
+        "On the stop signal the readiness path says no while the listener is still open, so that a balancer takes the "
+        "instance out of its list before it is refused.",
+        "The readiness path (found in the sources by its name) is asked twenty times a second during the stop. It has "
+        "to say ready before the signal, and to answer with an error after it, on a new connection.",
+        "Answer 503 on the readiness path from the signal on, go on serving for as long as a balancer needs to notice, "
+        "and only then close the listener.",
+    ),
+    Requirement(
+        "healthcheck-timing",
+        HEALTH,
+        "S+D F",
+        "interval, time-out, retries and start period fit",
+        "The health check leaves the service the time that it takes to become healthy, and its time-out is shorter "
+        "than its interval.",
+        "The time from the start to healthy is measured in every run of the service as it is. Twice the longest has to "
+        "fit into the start period and the retries; a start period is proposed, and by how much the present one is off "
+        "is said.",
+        "Write the proposed `start_period`, and an interval longer than the time-out.",
+    ),
+    Requirement(
+        "nofile-limit",
+        LIMITS,
+        "S+D F",
+        "the limit of open files fits the connections",
+        "The limit of open files leaves room for the connections of a real load: four times what one process held "
+        "under the drill's light one.",
+        "Under load the open descriptors of each process are counted, and the program's own limit is read from the "
+        "kernel. Its log is searched for EMFILE.",
+        "Write `ulimits: {nofile: 65536}`.",
+    ),
+    Requirement(
+        "pids-limit",
+        LIMITS,
+        "S+D F",
+        "a limit of processes that fits the measured peak",
+        "There is a limit of processes and threads, and it leaves room above what the service has under load: without "
+        "one a leak of processes takes the whole host down.",
+        "Under load the threads of all processes are counted, as the kernel's pids controller does. The limit has to "
+        "be half as much again; twice the peak is proposed.",
+        "Write `pids_limit` with the proposed value.",
+    ),
+    Requirement(
         "healthcheck-detects-failure",
         HEALTH,
         "S+D F",
@@ -350,20 +472,12 @@ _STATIC_AND_LATER = (
     (PROCESS, "one-init", "S F", "not two inits"),
     (PROCESS, "stop-signal-handled", "S+D F", "the STOPSIGNAL in force is the one that the program handles"),
     (TRAFFIC, "keep-alive-outlives-lb", "S", "its keep-alive time-out is longer than the load balancer's"),
-    (TRAFFIC, "rollout-drops-nothing", "D", "replacing the instance under load loses no request"),
-    (TRAFFIC, "work-finished-or-returned", "D", "a queue worker finishes or gives back its job"),
     (HEALTH, "healthcheck-present", "S F", "there is a health check"),
     (HEALTH, "healthcheck-tool-present", "S+D F", "the image has the tool that the health check calls"),
     (HEALTH, "healthcheck-port", "S+D", "the health check asks the port that is listened on"),
-    (HEALTH, "healthcheck-timing", "S+D F", "interval, time-out, retries and start period fit"),
-    (HEALTH, "liveness-is-shallow", "S+D", "the liveness check touches no dependency"),
-    (HEALTH, "readiness-is-deep", "S+D", "readiness fails while a dependency is down"),
-    (HEALTH, "readiness-flips-first", "D", "on the stop signal readiness fails before the listener closes"),
     (HEALTH, "waits-for-dependencies", "S F", "depends_on waits for service_healthy"),
     (LIMITS, "restart-policy", "S F", "a restart policy that fits the engine"),
     (LIMITS, "cpu-limit", "S F", "a CPU limit or reservation"),
-    (LIMITS, "pids-limit", "S F", "a limit of processes"),
-    (LIMITS, "nofile-limit", "S+D F", "the limit of open files fits the connections"),
     (LIMITS, "log-rotation", "S F", "log files rotate"),
     (LIMITS, "log-driver-readable", "S", "a log driver that `docker logs` can read"),
     (IMAGE, "base-image-pinned", "S", "an exact version of the base image"),
@@ -379,10 +493,8 @@ _STATIC_AND_LATER = (
     (IMAGE, "dockerignore-covers", "S F", ".dockerignore keeps secrets, .git and node_modules out"),
     (IMAGE, "node-env-production", "S F", "NODE_ENV=production, PYTHONUNBUFFERED=1"),
     (IMAGE, "image-labels", "S F", "OCI labels for source, version, revision"),
-    (IMAGE, "image-size", "D", "the size of the image, measured"),
     (IMAGE, "image-tag-unique", "S", "deployed by a unique tag"),
     (IMAGE, "dependencies-audited", "S+D", "an audit of the dependencies runs in CI"),
-    (ORCHESTRATORS, "grace-period-fits", "S+D F", "preStop, shutdown time-out and margin fit the grace period"),
     (ORCHESTRATORS, "pre-stop-delay", "S F", "a preStop sleep for load-balancer lag"),
     (ORCHESTRATORS, "probes-distinct", "S F", "liveness and readiness differ"),
     (ORCHESTRATORS, "resources-set", "S F", "requests and limits"),

@@ -62,13 +62,15 @@ class Restarting:
 
 @dataclass(frozen=True, slots=True)
 class WatchRule:
-    """A rule of `develop.watch`: what happens when files below `path` (absolute) change."""
+    """A rule of `develop.watch`: what happens when files below `path` (absolute) change. `hook` is what `sync+exec`
+    runs inside."""
 
     path: str
     action: str
     target: str = ""
     ignore: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    hook: Hook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Deployment:
 
     `on_unhealthy` is "" (nothing, as Docker), "restart" or "stop"; `probe` a URL that is asked instead of a command
     ("http://127.0.0.1:3000/health", "tcp://127.0.0.1:5432"). `shared_port` is how several instances listen at once:
-    "" (find out), "reuse-port", "inherited" or "front".
+    "" (find out), "reuse-port", "inherited" or "front". `network`: "host" (the machine's) or "own" (the project's).
     """
 
     service: Service
@@ -92,7 +94,10 @@ class Deployment:
     probe: str = ""
     shared_port: str = ""
     attach: bool = True
+    network: str = "host"
     watch: tuple[WatchRule, ...] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """`extra_hosts`: names, and their addresses separated by commas."""
 
     @property
     def name(self) -> str:

@@ -132,6 +132,18 @@ class Dockerfile:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """How Swarm replaces a service (`deploy.update_config`), as written; `place` is its key's, `is_bound` says that
+    no second one can run beside it: there is one on each node, or a port of the node itself is its own."""
+
+    place: Place
+    order: Sourced[str] | None = None
+    parallelism: Sourced[int] | None = None
+    failure_action: Sourced[str] | None = None
+    is_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ComposeEntry:
     """What a compose file says of a service beyond the joined `Service`. `place` is the service's own key.
 
@@ -156,6 +168,7 @@ class ComposeEntry:
     """As compose says it alone, `env_file` included; None takes a variable away."""
     build_arguments: tuple[str, ...] = ()
     """The names of `build.args`."""
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from seatrial.model.values import dataclass, field
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from seatrial.model.ecs import Task
+
 DEFAULT_GRACE = 30
 """Seconds of `terminationGracePeriodSeconds` where nothing is said."""
 LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"})
@@ -269,6 +271,22 @@ class Autoscaler:
 
 
 @dataclass(frozen=True, slots=True)
+class Balancer:
+    """What sends to Services from outside, over connections that it keeps: an Ingress, a Service's load balancer.
+
+    `kind` is "alb", "nginx" (the community's) or "elb"; `idle` the seconds that it keeps them for, where that is said.
+    """
+
+    kind: str
+    name: str
+    place: Place
+    namespace: str = ""
+    services: frozenset[str] = frozenset()
+    idle: Sourced[int] | None = None
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
     """A Secret written into a manifest: its `values`, decoded. They must never be shown."""
 
@@ -292,10 +310,13 @@ class Cluster:
     budgets: tuple[DisruptionBudget, ...] = ()
     autoscalers: tuple[Autoscaler, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    balancers: tuple[Balancer, ...] = ()
     overridden_images: frozenset[str] = frozenset()
     built_images: Mapping[str, str] = field(default_factory=dict)
     defaulted: tuple[tuple[str, frozenset[str]], ...] = ()
     not_read: tuple[Sourced[str], ...] = ()
+    tasks: tuple[Task, ...] = ()
+    """Task definitions of ECS, which is another kind of cluster."""
 
     def left_out(self) -> tuple[str, ...]:
         """One line for each reason why something was not read, with the first file that it holds for."""
@@ -310,6 +331,12 @@ class Cluster:
         near = _services_by_group(self)
         found = dict.fromkeys(each for group in sorted(workload.groups) for each in near.get(group, ()))
         return tuple(self.services[number] for number in found if _selects(self.services[number], workload))
+
+    def balancers_of(self, workload: Workload) -> tuple[Balancer, ...]:
+        """What sends to it from outside."""
+        names = {service.name for service in self.services_of(workload)} if self.balancers else set()
+        near = (each for each in self.balancers if each.groups & workload.groups)
+        return tuple(each for each in near if each.namespace == workload.namespace and each.services & names)
 
     def autoscaler_of(self, workload: Workload) -> Autoscaler | None:
         """What scales it."""

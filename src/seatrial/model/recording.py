@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from seatrial.model.service import Image
 from seatrial.model.values import dataclass
 
 FORMAT = 1
@@ -71,6 +72,18 @@ class Population(Enum):
     """Connections that keep sending requests, before and after the signal."""
     SLOW_SENDER = "slow sender"
     """A request that arrives one byte a second and never ends."""
+    UNFINISHED = "unfinished"
+    """A request whose head says that a body follows, which never comes whole: who waits for it waits for ever."""
+    SLOW_READER = "slow reader"
+    """A response that is read one byte a second."""
+    WEBSOCKET = "WebSocket"
+    """Open, and silent but for what the protocol asks for."""
+    WEBSOCKET_BUSY = "busy WebSocket"
+    """Messages are sent on it again and again."""
+    HTTP2 = "HTTP/2 in flight"
+    """As IN_FLIGHT, over HTTP/2 without TLS."""
+    HTTP2_IDLE = "idle HTTP/2"
+    """As IDLE, over HTTP/2 without TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,8 @@ class Exchange:
     detail: str = ""
     mark: str = ""
     """The request's own id, as sent in X-Request-ID."""
+    keep_alive: float = 0.0
+    """For how many seconds the response said that its connection is kept (`Keep-Alive: timeout=65`); 0: not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,9 @@ class Connection:
     ending: Outcome
     exchanges: tuple[Exchange, ...] = ()
     detail: str = ""
+    announced: float | None = None
+    """When the server said that it closes the connection by other means than a header: HTTP/2's GOAWAY, a WebSocket's
+    close frame with 1001 or 1012. `detail` has its words."""
 
 
 class EventKind(Enum):
@@ -133,8 +151,17 @@ class EventKind(Enum):
     """All processes were stopped by SIGSTOP; `name` is how many."""
     KILLED = "process killed"
     """One process was sent SIGKILL, to see what becomes of the service; `name` is "program" or "worker"."""
+    ENGINE = "the engine said"
+    """What the engine itself told of the instance: `name` is its own word ("health_status: unhealthy", "oom")."""
     RAISED = "error raised"
     """An error that nobody catches was raised in the program; `name` is "exception" or "rejection"."""
+    DEPENDENCY = "dependency"
+    """What the service depends on was changed; `name` is the dependency, `detail` "cut", "slow" or "restored"."""
+    REPLACED = "replaced"
+    """A new instance took the place of one; `name` is "new ready", "switched", "old asked to stop" or "old ended". On a
+    distributed engine `name` is "asked" and then "settled" or "unsettled", `detail` the step ("rolling update")."""
+    WORK = "work"
+    """A step with a job; `name` is "given", "taken", "finished", "returned" or "lost"; `detail` is what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +263,18 @@ class Target:
     """The status with which the slow path answered when it was tried, before any signal (0: it did not)."""
     quick_is_health: bool = False
     """The quick path is a health endpoint, which says 503 during a stop on purpose."""
+    websocket_path: str = ""
+    """Where it accepts WebSockets, as tried."""
+    http2: bool = False
+    """It speaks HTTP/2 without TLS by prior knowledge, as tried."""
+    http1: bool = True
+    """It speaks HTTP/1.1; where it does not, every population speaks HTTP/2."""
+    large_path: str = ""
+    """What gave the longest body when it was tried."""
+    published: bool = False
+    """It was reached through a port that an engine publishes: what ends a connection may be the engine, then."""
+    host: str = ""
+    """What the Host header says; by default the address and the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +308,119 @@ class FileGrown:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What all processes of the instance used at one moment: bytes of memory (their own, and shared pages once), open
-    descriptors, processes."""
+    descriptors, processes. `tasks` counts the threads of all, as a pids limit does; `most_descriptors` are those of the
+    process that has the most, as a limit of open files counts them (0: not looked at)."""
 
     time: float
     memory: int
     descriptors: int
     processes: int
+    tasks: int = 0
+    most_descriptors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What all processes of the instance together took, as the watcher saw it in passing: `memory` in bytes (their own
+    pages, and files that they share once), `cpu` in seconds since the start, that of ended processes included."""
+
+    time: float
+    memory: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to a path that tells how the service is. `purpose` is "liveness" or "readiness"; `situation` says
+    what was the matter: "well", "cut", "slow", "restored" (with the name of the dependency), or "stopping"."""
+
+    purpose: str
+    situation: str
+    exchange: Exchange
+    dependency: str = ""
+
+
+SHARES = (0.5, 0.9, 0.99, 0.999)
+"""The percentiles that are recorded of many latencies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Requests of a heavy load, counted: `after` the signal or before it, in so many `seconds`, on `connections` that
+    stood at the signal or were opened then.
+
+    Of `requests`, which were wholly sent, some were `answered` whole (of these `announced` with the close, and `errors`
+    with a status from 500 on), `lost` counts every other end but a refusal (`refused`) and what the client gave up
+    itself (`abandoned`). Those lost, and those in flight at the signal, are kept among the run's connections besides,
+    a bounded number of them. `latencies`, in seconds, belong to `SHARES`; they come from a histogram and are up to
+    3.2 % off, `longest` is exact.
+    """
+
+    population: Population
+    after: bool
+    seconds: float
+    connections: int
+    requests: int
+    answered: int
+    announced: int
+    errors: int
+    refused: int
+    abandoned: int
+    lost: int
+    latencies: tuple[float, ...] = ()
+    longest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The connections of a load that is not ours, as the kernel saw them: counts.
+
+    `early` came before the signal, `late` after it. Of the early ones that were `open` at the signal some were `busy`
+    (asked, and not answered), of others it was `unclear`. Ends of busy ones: `answered` (at least something was sent
+    first), and by the server without a byte `unanswered_fin` and `unanswered_reset`. Of the others: `idle_fin`,
+    `idle_reset`, `used_again` (it sent something first), `crossed` (asked again after the signal and not answered),
+    `unclear_ends`. `left_by_client` ended from the client's side. Late ones: `refused`, `late_answered`,
+    `late_unserved` (ended by the server without one byte), `late_left` by the client. `left` stood or hung when the
+    watch ended; `refused_early` were refused before the signal. `resets`, `overflows` and `drops` are the network
+    namespace's own counters of resets sent and of connections that met a full queue. `missed` packets were not seen:
+    then all is uncertain.
+    """
+
+    early: int = 0
+    late: int = 0
+    open: int = 0
+    busy: int = 0
+    unclear: int = 0
+    answered: int = 0
+    unanswered_fin: int = 0
+    unanswered_reset: int = 0
+    idle_fin: int = 0
+    idle_reset: int = 0
+    used_again: int = 0
+    crossed: int = 0
+    unclear_ends: int = 0
+    left_by_client: int = 0
+    refused: int = 0
+    refused_early: int = 0
+    late_answered: int = 0
+    late_unserved: int = 0
+    late_left: int = 0
+    left: int = 0
+    resets: int = 0
+    overflows: int = 0
+    drops: int = 0
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A load command of the user's own that ran in the place of our load: its argv, how it ended (None: it was still
+    running and was ended), what it printed, and what the kernel saw of its connections."""
+
+    argv: tuple[str, ...]
+    code: int | None
+    output: str
+    seen: Seen = Seen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,12 +454,51 @@ class Scenario(Enum):
     """Something else listens on the port already."""
     NO_SETTINGS = "no-settings"
     """The service's own environment variables are taken away."""
+    NO_DEPENDENCY = "no-dependency"
+    """Nothing listens where it expects what it depends on."""
     LOAD = "load"
     """Requests for a while, and nothing wrong: what it logs, writes and uses."""
     NON_ROOT = "non-root"
     """As a numeric user, where it runs as root."""
     READ_ONLY = "read-only"
     """With a read-only root and a tmpfs at /tmp."""
+    DEPENDENCY = "dependency"
+    """What it depends on is cut off, made slow and restored, while its liveness and readiness paths are asked."""
+    OVERTIME = "overtime"
+    """A request that never ends is in flight at the stop signal: how long does the program wait for it?"""
+    OTHER_INIT = "other-init"
+    """The same stop with an init where the service has none, and without one where it has."""
+    ROLLOUT = "rollout"
+    """It is replaced under load: a new instance ready behind the same front, then the old one stopped."""
+    WORK = "work"
+    """A queue worker has a job in hand at the stop signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One task or pod of a service on a distributed engine, while the service was replaced there.
+
+    Times are None where the step never came, came before the recording began, or can't be seen. `told` is when the
+    engine decided that it ends; `removed` when it was taken out of what clients are led to; `signalled` when its
+    process got the stop signal; `closed` when the last of its listeners closed; `ended` when its process was gone, with
+    `code` (`killed`: by the engine, when the grace period was over). `slot` is what it shares with the one whose place
+    it takes; empty where the engine pairs none. `detail` is what the engine says of it.
+    """
+
+    name: str
+    slot: str = ""
+    node: str = ""
+    created: float | None = None
+    started: float | None = None
+    ready: float | None = None
+    told: float | None = None
+    removed: float | None = None
+    signalled: float | None = None
+    closed: float | None = None
+    ended: float | None = None
+    code: int | None = None
+    killed: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +539,17 @@ class Run:
     probes: tuple[Probe, ...] = ()
     files: tuple[FileGrown, ...] = ()
     usage: tuple[Usage, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    """Some twenty a second, fewer of a long run."""
+    asked: tuple[Asked, ...] = ()
+    bulk: tuple[Bulk, ...] = ()
+    """What was counted of a heavy load."""
+    outside: Outside | None = None
+    nofile: tuple[int, int] = (0, 0)
+    """The soft and the hard limit of open files that the program has; 0: not looked at, -1: unlimited."""
+    replicas: tuple[Replica, ...] = ()
+    """Of a service on a distributed engine; then `signalled` is when the first replacement was asked for, and there is
+    no `exit`: each replica has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +586,17 @@ class Subject:
     """Where volumes, binds and tmpfs are mounted."""
     composed: bool = False
     """A compose file describes it, which could have said a restart policy."""
+    pids: int = 0
+    """The limit of processes and threads, 0 where none is said, -1 for unlimited."""
+    nofile: int = 0
+    """The soft limit of open files, 0 where none is said, -1 for unlimited."""
+    liveness: str = ""
+    """The path that tells whether it is alive, and `readiness` whether it wants requests; empty where none is known."""
+    readiness: str = ""
+    dependencies: tuple[str, ...] = ()
+    """What it depends on by its files, and how each was stood in for."""
+    image: Image | None = None
+    """Its image, where an engine has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def text(line: str) -> str:
     # Each is asked only where what it can't do without is there: most lines need none, and need none compiled.
     if "-----BEGIN" in line:
         line = _PEM.sub(REDACTED, line)
-    if "://" in line:
+    if "://" in line and "@" in line:
         line = _URL.sub(rf"\1\2:{REDACTED}@", line)
         line = _URL_TOKEN.sub(rf"\1{REDACTED}@", line)
     if ":" in line:

@@ -6,7 +6,6 @@ properties and nowhere else.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 
 from seatrial.model.place import Sourced
@@ -121,6 +120,34 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """How its image is built: `context` and `dockerfile` are absolute, `inline` is the text of `dockerfile_inline`."""
+
+    context: str
+    dockerfile: str
+    target: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    inline: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of an image: bytes, and the step of the Dockerfile that made it."""
+
+    size: int
+    made_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image as an engine has it: bytes in all, and the layers that weigh most, the heaviest first."""
+
+    name: str
+    size: int
+    layers: tuple[Layer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """What is to run.
 
@@ -166,6 +193,9 @@ class Service:
     no_new_privileges: bool = False
     hostname: str = ""
     shell: tuple[str, ...] = ("/bin/sh", "-c")
+    build: BuildPlan | None = None
+    measured: Image | None = None
+    """Its image, where an engine has it."""
 
     @property
     def effective_stop_signal(self) -> str:
@@ -192,6 +222,8 @@ def signal_number(text: str) -> int:
 
     Raises ValueError for anything else. Source: moby/sys/signal, ParseSignal.
     """
+    import signal  # slow: it makes an enumeration of them all
+
     word = text.strip().upper().removeprefix("SIG")
     if word.isascii() and word.isdigit():
         if 0 < int(word) <= signal.SIGRTMAX:
@@ -211,6 +243,8 @@ def signal_number(text: str) -> int:
 
 def signal_name(number: int) -> str:
     """The name of a signal: "SIGTERM", "SIGRTMIN+3", or "signal 99" for one that has none."""
+    import signal  # as above
+
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -43,8 +43,8 @@ else:
         return cls(**dict(zip(names, cls.__values__(value), strict=True)) | changes)
 
 
-_FEW = 8
-"""Values of a class that are made without compiling anything: that takes as long as a dozen of them."""
+_FEW = 32
+"""Values of a class that are made without compiling anything: that takes as long as a hundred of them."""
 
 
 class _Field:

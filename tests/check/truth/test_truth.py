@@ -1,7 +1,8 @@
 """The record of truth: what `seatrial check` said of public repositories, and what a reader of the files judged.
 
 `judged.json` was drawn rule by rule while rules were mended; `drawn_after.json` at random from the rest, when that was
-over. The repositories themselves are not here: `tools/truth.py` runs the check over them again, where they are at hand.
+over. `judged_later.json` is all that was said of the task definitions of other repositories (`later`), when ECS came to
+be read. The repositories themselves are not here: `tools/truth.py` runs the check over them again, where they are.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ JUDGED: list[dict[str, Any]] = read("judged.json")
 MENDED: list[dict[str, Any]] = read("mended.json")
 MISSES: list[dict[str, Any]] = read("misses.json")
 DRAWN_AFTER: list[dict[str, Any]] = read("drawn_after.json")
+LATER: list[dict[str, Any]] = read("judged_later.json")
 REPOSITORIES: dict[str, Any] = read("repositories.json")
+COMMITS: dict[str, str] = REPOSITORIES["commits"] | REPOSITORIES["later"]
 
 
 def rules_of(entries: list[dict[str, Any]]) -> Counter[str]:
@@ -72,11 +75,21 @@ def test_there_are_at_most_four_findings_a_file() -> None:
     assert sum(REPOSITORIES["findings"].values()) / REPOSITORIES["files"] <= 4
 
 
-@pytest.mark.parametrize("entries", [JUDGED, DRAWN_AFTER, MENDED, MISSES], ids=["judged", "after", "mended", "misses"])
+def test_of_what_was_said_of_task_definitions_at_least_95_in_100_are_right() -> None:
+    assert {each["repository"] for each in LATER} == set(REPOSITORIES["later"])
+    assert len(LATER) >= 100
+    assert sum(each["verdict"] == "right" for each in LATER) / len(LATER) >= 0.95
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [JUDGED, DRAWN_AFTER, LATER, MENDED, MISSES],
+    ids=["judged", "after", "later", "mended", "misses"],
+)
 def test_each_entry_names_a_rule_a_place_and_a_reason(entries: list[dict[str, Any]]) -> None:
     known = {*NAMES, "syntax", *(each.name for each in catalogue.REQUIREMENTS)}
     for each in entries:
-        assert each["repository"] in REPOSITORIES["commits"], each
+        assert each["repository"] in COMMITS, each
         assert each["rule"] in known, each
         assert each["path"] and each["line"] > 0 and each["reason"], each
 
@@ -88,6 +101,5 @@ def test_each_verdict_is_one_of_two_and_given_once() -> None:
 
 
 def test_thirty_repositories_are_named_by_their_commits() -> None:
-    commits = REPOSITORIES["commits"]
-    assert len(commits) >= 30
-    assert all(len(commit) == 40 and int(commit, 16) for commit in commits.values())
+    assert len(REPOSITORIES["commits"]) >= 30
+    assert all(len(commit) == 40 and int(commit, 16) for commit in COMMITS.values())

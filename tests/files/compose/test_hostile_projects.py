@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seatrial.files import yaml_parser
 from seatrial.files.compose import ComposeProject, keys, read_compose, yaml_tree
 from seatrial.files.compose.fields import plain
 
@@ -108,7 +109,7 @@ def test_the_pure_parser_reads_the_same_tree_where_the_c_one_is_missing(monkeypa
         return [(plain(root), root.place.line, root.place.column) for root in roots]
 
     fast = tree()
-    monkeypatch.setattr(yaml_tree, "_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_parser, "PARSER", yaml.SafeLoader)
     assert tree() == fast
     for broken in ("a: [", "a:\n\tb: 1", "a: \x00", "a: *x", "a: 'b"):
         with pytest.raises(yaml_tree.YamlError):

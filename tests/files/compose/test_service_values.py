@@ -372,3 +372,27 @@ def test_build_arguments_without_a_value_come_from_the_environment(read: Read) -
     build = project.services["a"].build
     assert build is not None
     assert {name: said.value for name, said in build.args.items()} == {"A": "env", "B": None, "C": "1"}
+
+
+def test_how_swarm_replaces_a_service_is_read(read: Read) -> None:
+    said, findings = service(
+        read,
+        "ports: ['80:80']\ndeploy: {update_config: {order: start-first, parallelism: 2, failure_action: rollback}}",
+    )
+    rollout = said.rollout
+    assert findings == () and rollout is not None
+    assert [each.value for each in (rollout.order, rollout.parallelism, rollout.failure_action) if each] == [
+        "start-first",
+        2,
+        "rollback",
+    ]
+    assert not rollout.is_bound
+
+
+@pytest.mark.parametrize(
+    "bound",
+    ["ports: [{target: 80, mode: host}]\ndeploy: {update_config: {}}", "deploy: {mode: global, update_config: {}}"],
+)
+def test_what_can_have_no_second_one_beside_it_is_bound(bound: str, read: Read) -> None:
+    said, _ = service(read, bound)
+    assert said.rollout is not None and said.rollout.is_bound

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.files.kubernetes.quantities import parse_quantity, shown_bytes
+from seatrial.files.kubernetes.quantities import parse_quantity
 
 SUFFIXES = {
     "": 1,
@@ -92,8 +92,3 @@ def test_any_text_is_an_amount_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert -(2**63) < amount < 2**63
-
-
-def test_bytes_are_shown_in_the_unit_that_fits() -> None:
-    shown = [shown_bytes(Fraction(amount)) for amount in (1, 1024, 3 * 2**19, 2**30)]
-    assert shown == ["1 bytes", "1 KiB", "1.5 MiB", "1 GiB"]

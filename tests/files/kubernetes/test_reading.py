@@ -164,3 +164,41 @@ def test_line_ends_and_a_byte_order_mark_do_not_move_places(tmp_path: Path) -> N
     data = b"\xef\xbb\xbf" + DEPLOYMENT.replace("\n", "\r\n").encode()
     (workload,) = read(tmp_path, {"a.yaml": data}).cluster.workloads
     assert workload.place == Place("a.yaml", 4, 9, 4, 12)
+
+
+INGRESS = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  annotations: {ANNOTATION}
+spec: {rules: [{http: {paths: [{path: /, backend: {service: {name: web}}}]}}]}
+"""
+ALB = "alb.ingress.kubernetes.io/load-balancer-attributes: 'a=b,idle_timeout.timeout_seconds=120'"
+NGINX = "nginx.ingress.kubernetes.io/proxy-body-size: 8m"
+SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: nginx}\ndata: {upstream-keepalive-timeout: '75'}\n"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "idle"), [(ALB, "alb", 120), (NGINX, "nginx", 75), ("a.org/b: c", "", None)]
+)
+def test_what_keeps_connections_to_a_workload_is_read(
+    annotation: str, kind: str, idle: int | None, tmp_path: Path
+) -> None:
+    files = {
+        "web.yaml": DEPLOYMENT,
+        "service.yaml": SERVICE,
+        "ingress.yaml": INGRESS.replace("ANNOTATION", annotation),
+        "settings.yaml": SETTINGS,
+    }
+    cluster = read(tmp_path, files).cluster
+    found = [(each.kind, each.idle and each.idle.value) for each in cluster.balancers_of(cluster.workloads[0])]
+    assert found == ([(kind, idle)] if kind else [])
+
+
+def test_the_load_balancer_of_a_service_says_its_own_time(tmp_path: Path) -> None:
+    annotation = "service.beta.kubernetes.io/aws-load-balancer-connection-idle-timeout: '40'"
+    said = SERVICE.replace("{name: web}", f"{{name: web, annotations: {{{annotation}}}}}")
+    cluster = read(tmp_path, {"web.yaml": DEPLOYMENT, "service.yaml": said}).cluster
+    (found,) = cluster.balancers_of(cluster.workloads[0])
+    assert found.kind == "elb" and found.idle is not None and found.idle.value == 40

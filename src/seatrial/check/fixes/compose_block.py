@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seatrial.check.fixes.yaml_edits import Spot, Value, What, adding
+from seatrial.check.fixes.yaml_edits import Spot, Value, What, adding, node
 from seatrial.check.interface import Context
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit
@@ -18,6 +18,13 @@ def service_spot(unit: Unit) -> Spot | None:
     """The service in its compose file."""
     entry = unit.compose
     return Spot(entry.file, ("services", entry.name)) if entry else None
+
+
+def limit_path(context: Context, unit: Unit, old: str, new: str) -> tuple[str, ...]:
+    """Where a limit is said: below `deploy` where others are."""
+    spot, deploy = service_spot(unit), ("deploy", "resources", "limits")
+    is_below = spot is not None and node(context, spot.below(*deploy)) is not None
+    return (*deploy, new) if is_below else (old,)
 
 
 def with_key(context: Context, unit: Unit, finding: Finding, value: Mapping[str, Value], what: What) -> Edit | None:

@@ -13,14 +13,15 @@ from seatrial.model.finding import Finding
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
-    """Add them: safe for .git and logs; unsafe for a .env, which the program may read."""
+    """Add them: safe for .git and logs; unsafe for a .env, which the program may read, and for tests."""
     unit = unit_of(context, finding)
     if unit is None:
         return
     secrets, baggage = rule.taken(unit)
     lines = sorted({_pattern(path) for path in baggage})
     yield from made(adding_lines(context, unit, finding, lines, is_safe=True))
-    secret_lines = sorted({_pattern(path) for path in secrets} - set(lines))
+    others = [*secrets, *rule.tests(unit)]
+    secret_lines = sorted({_pattern(path) for path in others} - set(lines))
     yield from made(adding_lines(context, unit, finding, secret_lines, is_safe=False))
 
 

@@ -16,12 +16,18 @@ from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
 
+USUAL_MEMORY = 512
+"""MiB of a limit where nothing says what is needed: the same for a service in compose and in Kubernetes."""
+
 Fix = Callable[[Context, Finding], Iterable[Edit]]
 
 
 def unit_of(context: Context, finding: Finding) -> Unit | None:
-    """The service that the finding speaks of; None where it speaks of a workload, which may have the same name."""
+    """The service that the finding speaks of; None where it speaks of a workload or a task, which may have the
+    same name."""
     cluster = context.documents.cluster
+    if cluster is not None and any(task.place.file == finding.place.file for task in cluster.tasks):
+        return None
     if cluster is not None and any(
         finding.place.file in (each.place.file, *(one.place.file for one in each.pod.containers[:1]))
         for each in cluster.workloads

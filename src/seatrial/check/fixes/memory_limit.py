@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch
-from seatrial.check.fixes.compose_block import service_spot
-from seatrial.check.fixes.interface import made, unit_of
-from seatrial.check.fixes.yaml_edits import What, adding, node
+from seatrial.check import launch, manifests
+from seatrial.check.fixes.compose_block import limit_path, service_spot
+from seatrial.check.fixes.interface import USUAL_MEMORY, made, unit_of
+from seatrial.check.fixes.yaml_edits import What, adding
 from seatrial.check.interface import Context
 from seatrial.check.rules import memory_limit
 from seatrial.model.documents import Unit
@@ -16,7 +16,6 @@ from seatrial.model.finding import Finding
 from seatrial.model.place import Sourced
 
 _MEBI = 1024 * 1024
-_USUAL = 512
 _STEP = 64
 TODO = "memory-limit: measure what it needs; `seatrial drill` proposes a limit"
 
@@ -31,14 +30,15 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
             yield from memory(context, finding)
         return
     spot = service_spot(unit)
-    if unit.service.limits.memory is not None or spot is None:
+    limits = unit.service.limits
+    if limits.memory is not None or limits.memory_swap is not None or spot is None:
         return
-    heap = _heap(unit)
-    size = -(-heap * 4 // 3 // (_STEP * _MEBI)) * _STEP if heap else _USUAL
+    heap, elsewhere = _heap(unit), manifests.memory_of(context.documents, unit)
+    size = max(elsewhere // _MEBI, 64) if elsewhere else USUAL_MEMORY
+    size = -(-heap * 4 // 3 // (_STEP * _MEBI)) * _STEP if heap else size
     what = What("add a memory limit", todo=TODO)
-    deploy = node(context, spot.below("deploy", "resources", "limits"))
-    path = ("deploy", "resources", "limits", "memory") if deploy else ("mem_limit",)
-    yield from made(adding(context, finding, spot, path, f"{size}{'M' if deploy else 'm'}", what))
+    path = limit_path(context, unit, "mem_limit", "memory")
+    yield from made(adding(context, finding, spot, path, f"{size}{'M' if path[1:] else 'm'}", what))
 
 
 def _heap(unit: Unit) -> int:

@@ -37,14 +37,14 @@ def sleeping(context: Context, finding: Finding, each: Seen, container: Containe
     if spot is None or not _fits(each, container):
         return None
     what = What(f"sleep {_SECONDS} s before the stop")
-    return adding(context, finding, spot, ("lifecycle", "preStop"), _sleep(each, container), what)
+    return adding(context, finding, spot, ("lifecycle", "preStop"), sleep_of(each, container, _SECONDS), what)
 
 
-def _sleep(each: Seen, container: Container) -> Value:
+def sleep_of(each: Seen, container: Container, seconds: int) -> Value:
     """By the program, which every cluster knows; by the action of Kubernetes 1.30 where the image may have none."""
     if shell_of(each, container) in (None, images.NO_SHELL):
-        return {"sleep": {"seconds": str(_SECONDS)}}
-    return {"exec": {"command": ["sleep", f'"{_SECONDS}"']}}
+        return {"sleep": {"seconds": str(seconds)}}
+    return {"exec": {"command": ["sleep", f'"{seconds}"']}}
 
 
 def _another(context: Context, finding: Finding, container: Container) -> Edit | None:

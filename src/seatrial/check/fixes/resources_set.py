@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.fixes.interface import made, spanned
+from seatrial.check.fixes.interface import USUAL_MEMORY, made, spanned
 from seatrial.check.fixes.kubernetes import container_spot, seen_of
 from seatrial.check.fixes.yaml_edits import Value, What, adding, setting, spot_at, together
 from seatrial.check.interface import Context
@@ -14,8 +14,7 @@ from seatrial.model.finding import Finding
 from seatrial.model.kubernetes import Container
 
 _TODO = "resources-set: measure what it needs; `seatrial drill` proposes a limit"
-_REQUESTS: dict[str, Value] = {"cpu": "100m", "memory": "128Mi"}
-_LIMIT = "256Mi"
+_MEBI = 1024 * 1024
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
@@ -29,33 +28,45 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     for container in each.workload.pod.mains:
         silent = not container.resources.requests and not container.resources.limits
         if silent:
-            yield from made(_all(context, finding, container))
+            yield from made(_all(context, finding, container, _limit(each, container)))
         elif any(container.resources.request(name) is None for name in ("cpu", "memory")):
-            yield from made(_missing(context, finding, container))
+            yield from made(_missing(context, finding, container, _limit(each, container)))
 
 
-def _all(context: Context, finding: Finding, container: Container) -> Edit | None:
+def _limit(each: Seen, container: Container) -> int:
+    """MiB: what a compose file gives the same service, else what is usual."""
+    found = each.unit_of(container)
+    limit = found.unit.service.limits.memory if found else None
+    return max(limit.value // _MEBI, 64) if limit and limit.value > 0 else USUAL_MEMORY
+
+
+def _requests(limit: int) -> dict[str, Value]:
+    return {"cpu": "100m", "memory": f"{limit // 2}Mi"}
+
+
+def _all(context: Context, finding: Finding, container: Container, limit: int) -> Edit | None:
     spot = container_spot(context, container)
-    value: Value = {"requests": _REQUESTS, "limits": {"memory": _LIMIT}}
+    value: Value = {"requests": _requests(limit), "limits": {"memory": f"{limit}Mi"}}
     what = What("say what it needs", todo=_TODO)
     return adding(context, finding, spot, ("resources",), value, what) if spot else None
 
 
-def _missing(context: Context, finding: Finding, container: Container) -> Edit | None:
+def _missing(context: Context, finding: Finding, container: Container, limit: int) -> Edit | None:
     spot, resources = container_spot(context, container), container.resources
     if spot is None:
         return None
     what = What("say what it needs", todo=_TODO)
     names = [name for name in ("cpu", "memory") if resources.request(name) is None]
     if not resources.requests:
-        value: Value = {name: _REQUESTS[name] for name in names}
+        value: Value = {name: _requests(limit)[name] for name in names}
         edits = [adding(context, finding, spot, ("resources", "requests"), value, what)]
     else:
         edits = [
-            adding(context, finding, spot, ("resources", "requests", name), _REQUESTS[name], what) for name in names
+            adding(context, finding, spot, ("resources", "requests", name), _requests(limit)[name], what)
+            for name in names
         ]
     if "memory" in names:
-        edits.append(adding(context, finding, spot, ("resources", "limits", "memory"), _LIMIT, What("")))
+        edits.append(adding(context, finding, spot, ("resources", "limits", "memory"), f"{limit}Mi", What("")))
     return together(*edits)
 
 
@@ -68,5 +79,5 @@ def _lowered(context: Context, finding: Finding, each: Seen) -> Edit | None:
     for container in each.workload.pod.mains if each.is_service else ():
         is_it = any(one.place == finding.place for one in container.resources.requests.values())
         if is_it and any(container.resources.request(name) is None for name in ("cpu", "memory")):
-            edits.append(_missing(context, finding, container))
+            edits.append(_missing(context, finding, container, _limit(each, container)))
     return together(*edits)

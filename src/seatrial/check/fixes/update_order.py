@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.fixes.interface import made
+from seatrial.check.fixes.compose_block import service_spot
+from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.kubernetes import seen_of
 from seatrial.check.fixes.pre_stop_delay import sleeping
-from seatrial.check.fixes.yaml_edits import What, setting, spot_at, together
+from seatrial.check.fixes.yaml_edits import What, adding, setting, spot_at, together
 from seatrial.check.interface import Context
 from seatrial.check.kubernetes import Seen, is_store
 from seatrial.model.edit import Edit
@@ -19,6 +20,7 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     """Replace the value that is in the way: unsafe, for two versions run side by side then."""
     each = seen_of(context, finding)
     if each is None:
+        yield from made(_of_swarm(context, finding))
         return
     strategy = each.workload.strategy
     kind, bound, surge = strategy.kind, strategy.max_unavailable, strategy.max_surge
@@ -28,6 +30,23 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
         yield from made(_set(context, finding, surge.place, "1"))
     elif bound is not None and bound.place == finding.place and (surge is None or surge.value not in ("0", "0%")):
         yield from made(_set(context, finding, bound.place, "0"))
+
+
+def _of_swarm(context: Context, finding: Finding) -> Edit | None:
+    """The order, or what happens when the new tasks fail."""
+    unit = unit_of(context, finding)
+    rollout = unit.compose.rollout if unit and unit.compose else None
+    spot = service_spot(unit) if unit else None
+    if rollout is None or spot is None:
+        return None
+    said = rollout.failure_action
+    if said is not None and said.place == finding.place:
+        at = spot_at(context, said.place)
+        return setting(context, finding, at, "rollback", What("roll back when the new tasks fail")) if at else None
+    if rollout.order is not None:
+        return _set(context, finding, rollout.order.place, "start-first")
+    path = ("deploy", "update_config", "order")
+    return adding(context, finding, spot, path, "start-first", What("start the new before the old is stopped"))
 
 
 def _delay(context: Context, finding: Finding, each: Seen) -> Iterator[Edit | None]:

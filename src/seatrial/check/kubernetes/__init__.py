@@ -101,18 +101,20 @@ class Seen:
 
     def unit_of(self, container: Container) -> Neighbour | None:
         """The service whose Dockerfile the container's image is built from."""
-        image = container.image.value if container.image else ""
-        if not image:
-            return None
-        own = tuple(Neighbour("", unit) for unit in self.documents.units)
-        reference = images.parse(image)
-        built = self.cluster.built_images.get(image.partition("@")[0]) or self.cluster.built_images.get(
-            reference.repository
-        )
-        for each in (*own, *self.documents.neighbours):
-            if each.unit.dockerfile and is_built_as(each, reference, built):
-                return each
+        return built_here(self.documents, self.cluster, container.image.value if container.image else "")
+
+
+def built_here(documents: Documents, cluster: Cluster, image: str) -> Neighbour | None:
+    """The service whose Dockerfile this image is built from."""
+    if not image:
         return None
+    own = tuple(Neighbour("", unit) for unit in documents.units)
+    reference = images.parse(image)
+    built = cluster.built_images.get(image.partition("@")[0]) or cluster.built_images.get(reference.repository)
+    for each in (*own, *documents.neighbours):
+        if each.unit.dockerfile and is_built_as(each, reference, built):
+            return each
+    return None
 
 
 def _is_for_metrics(service: KubernetesService) -> bool:

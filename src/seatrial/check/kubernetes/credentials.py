@@ -29,7 +29,7 @@ def secrets(context: Context) -> Iterator[Wrong]:
     yield from (wrong for secret in (cluster.secrets if cluster else ()) if (wrong := _secret(secret)))
 
 
-def _what(name: str, value: str) -> bool:
+def holds(name: str, value: str) -> bool:
     """Whether a variable of this name with this value holds a credential."""
     if credentials.shape(value) or credentials.password_in_url(value):
         return True
@@ -37,7 +37,7 @@ def _what(name: str, value: str) -> bool:
 
 
 def _environment(container: Container) -> Wrong | None:
-    found = [each for each in container.environment if each.value and _what(each.name, each.value.value)]
+    found = [each for each in container.environment if each.value and holds(each.name, each.value.value)]
     if not found:
         return None
     is_sure = any(each.value and credentials.shape(each.value.value) for each in found)

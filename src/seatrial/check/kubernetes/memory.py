@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from seatrial.check.interface import Wrong
 from seatrial.check.kubernetes import Seen
@@ -10,6 +11,10 @@ from seatrial.check.rules import memory_limit
 from seatrial.model.finding import Severity
 from seatrial.model.kubernetes import Container
 from seatrial.model.place import Sourced
+from seatrial.model.values import replace
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _MEBI = 1024 * 1024
 _REMEDY = "give the heap about three quarters of the limit"
@@ -38,10 +43,16 @@ def _too_large(container: Container) -> Wrong | None:
                 shown = f"{heap // _MEBI} MiB, and the memory limit is {int(limit.value) // _MEBI} MiB"
                 message = f"{container.name}: the heap may grow to {shown}: it is killed before it collects its garbage"
                 related = (Sourced("the limit", limit.place),) if limit.place else ()
-                return Wrong(
-                    message, place, "give the heap about three quarters of the limit", Severity.ERROR, related=related
-                )
-    return None
+                return Wrong(message, place, _REMEDY, Severity.ERROR, related=related)
+    return _too_many(container, limit)
+
+
+def _too_many(container: Container, limit: Sourced[Fraction]) -> Wrong | None:
+    said = container.command or container.arguments
+    environment = {each.name: each.value for each in container.environment if each.value}
+    argv = Sourced(container.argv, said.place if said else None)
+    wrong = memory_limit.too_many(argv, environment, limit)
+    return replace(wrong, message=f"{container.name}: {wrong.message}") if wrong else None
 
 
 def _missing(seen: Seen, container: Container) -> Wrong | None:

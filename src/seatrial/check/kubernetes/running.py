@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seatrial.check import images
 from seatrial.check.kubernetes import is_built_as
 from seatrial.model.documents import Documents, Neighbour, Unit
-from seatrial.model.kubernetes import Container, Pod
+from seatrial.model.kubernetes import Balancer, Container, Pod, Workload
 
 
 def is_probed(documents: Documents, unit: Unit) -> bool:
@@ -22,7 +22,30 @@ def has_user(documents: Documents, unit: Unit) -> bool:
     return bool(users) and all(user is not None and user.value > 0 for user in users)
 
 
+def memory_of(documents: Documents, unit: Unit) -> int:
+    """The memory limit that manifests give it, or what `fix` would make of their request, in bytes; 0 if neither."""
+    found = [
+        limit.value if limit else requested.value * 2 if requested else 0
+        for container, _ in _containers(documents, unit)
+        for limit, requested in [(container.resources.limits.get("memory"), container.resources.requests.get("memory"))]
+    ]
+    return int(max(found, default=0))
+
+
+def balancer_of(documents: Documents, unit: Unit) -> Balancer | None:
+    """What sends to it from outside, over connections that it keeps."""
+    cluster = documents.around or documents.cluster
+    for _, workload in _run(documents, unit):
+        for found in cluster.balancers_of(workload) if cluster else ():
+            return found
+    return None
+
+
 def _containers(documents: Documents, unit: Unit) -> Iterator[tuple[Container, Pod]]:
+    yield from ((container, workload.pod) for container, workload in _run(documents, unit))
+
+
+def _run(documents: Documents, unit: Unit) -> Iterator[tuple[Container, Workload]]:
     cluster, here = documents.around or documents.cluster, Neighbour(documents.prefix, unit)
     for workload in cluster.workloads if cluster else ():
         for container in workload.pod.mains:
@@ -30,4 +53,4 @@ def _containers(documents: Documents, unit: Unit) -> Iterator[tuple[Container, P
             reference = images.parse(image)
             built = cluster.built_images.get(image.partition("@")[0]) if cluster else None
             if image and is_built_as(here, reference, built):
-                yield container, workload.pod
+                yield container, workload

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import launch, patience
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
-from seatrial.check.manifests import also
+from seatrial.check.interface import FARGATE, Bad, FixSafety, Good, Rule, Wrong, per_service, task
+from seatrial.check.manifests import also, of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 from seatrial.model.place import Sourced
@@ -45,17 +45,24 @@ RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
     what="A preStop hook and the server's own time limit for its shutdown end within the grace period of the engine.",
-    why="The engine waits for the grace period (10 s where compose says nothing, 30 s in Kubernetes, where the preStop "
-    "hook counts, too), and kills. A server that lets requests go on for longer than that never reaches its own limit: "
-    "its requests are cut in the middle, its clean-up does not run, and the exit code is 137.",
+    why="The engine waits for the grace period (10 s where compose says nothing, 30 s in ECS and in Kubernetes, "
+    "where the preStop hook counts, too; Fargate takes 120 s at most), and kills. A server that lets requests go on "
+    "for longer than that never reaches its own limit: its requests are cut in the middle, its clean-up does not run, "
+    "and the exit code is 137.",
     example=_DOCKERFILE + "# compose.yaml: no stop_grace_period\n",
     instead=_WEB + "    stop_grace_period: 65s\n",
-    check=also(per_service(NAME, Severity.WARNING, _look), NAME, Severity.WARNING, "grace.look"),
+    check=of_tasks(
+        also(per_service(NAME, Severity.WARNING, _look), NAME, Severity.WARNING, "grace.look"),
+        NAME,
+        Severity.WARNING,
+        "grace",
+    ),
     fix_safety=FixSafety.SAFE,
     fix_note="stop_grace_period is set to the server's limit and 5 s more.",
     sources=(
         "https://docs.docker.com/reference/compose-file/services/#stop_grace_period",
         "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
     ),
     bad=(
         Bad({"Dockerfile": _DOCKERFILE, "compose.yaml": _WEB}, "compose.yaml:2:3", "60 s"),
@@ -82,6 +89,10 @@ RULE = Rule(
             "k8s/web.yaml:8:15",
             "gunicorn",
         ),
+        Bad(task('"stopTimeout": 300', FARGATE), "task.json:3:16", "Fargate takes 120 s"),
+        Bad(
+            task('"command": ["gunicorn", "--graceful-timeout", "60", "a:b"]'), "task.json:2:12", "without stopTimeout"
+        ),
     ),
     good=(
         Good({"Dockerfile": _DOCKERFILE, "compose.yaml": _WEB + "    stop_grace_period: 65s\n"}),
@@ -91,5 +102,7 @@ RULE = Rule(
         Good({"web.yaml": _POD + "        command: [sleep, infinity]\n" + _GRACE + "0\n"}, "nothing to lose"),
         Good({"web.yaml": _POD + _SLEEP.replace("sleep 30", "while true; do sleep 30; done")}, "not known"),
         Good({"web.yaml": _POD.replace("Deployment", "Job").replace("apps", "batch") + _GRACE + "0\n"}, "a job"),
+        Good(task('"command": ["gunicorn", "--graceful-timeout", "60", "a:b"], "stopTimeout": 65')),
+        Good(task('"stopTimeout": 120', FARGATE)),
     ),
 )

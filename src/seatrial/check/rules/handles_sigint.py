@@ -50,6 +50,8 @@ RULE = Rule(
     good=(
         Good(_files(_SERVER + _TERM + _TERM.replace("TERM", "INT"))),
         Good(_files(_SERVER + 'for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, stop)\n')),
+        Good(_files(_SERVER + '["SIGTERM", "SIGINT"].forEach((s) => process.on(s, stop))\n')),
+        Good(_files(_SERVER + _TERM + 'process.on("SIGINT", () => process.emit("SIGTERM"))\n')),
         Good(_files(_SERVER), "that nothing is handled is another requirement's"),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch, source
+from seatrial.check import launch, services, source
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
@@ -18,8 +18,13 @@ _NODE_REMEDY = (
 )
 _PYTHON_REMEDY = "run it by a server that drains (gunicorn, uvicorn, granian), or handle signal.SIGTERM"
 
+_LIBRARY_REMEDY = "STOPSIGNAL SIGINT, at which it ends; for production a server that drains (nginx, caddy, gunicorn)"
+
 
 def _look(unit: Unit) -> Iterator[Wrong]:
+    if launch.library_server(unit):
+        yield from _of_library(unit)
+        return
     program = source.program_of(unit)
     if program is None or not source.is_own_program(program):
         return
@@ -30,6 +35,15 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         yield from _cut_off(program, signal)
     elif not source.may_handle(program, signal):
         yield from _missing(unit, program, signal)
+
+
+def _of_library(unit: Unit) -> Iterator[Wrong]:
+    """A server of Python's own library: that it handles nothing is known without any source."""
+    signal = source.stop_signal(unit)
+    if signal == "SIGINT" or launch.is_for_development(unit) or services.is_job(unit, ()):
+        return
+    message = f"python -m {launch.library_server(unit)} does not handle {signal}: {_consequence(unit)}"
+    yield Wrong(message, launch.command_place(unit), _LIBRARY_REMEDY, confidence=Confidence.HIGH)
 
 
 def _cut_off(program: Program, signal: str) -> Iterator[Wrong]:
@@ -53,7 +67,7 @@ def _missing(unit: Unit, program: Program, signal: str) -> Iterator[Wrong]:
         return
     other = "SIGINT" if signal != "SIGINT" else "SIGTERM"
     others = [handler for _, handler in source.handlers_of(program, other)]
-    happens = _consequence(unit, program)
+    happens = _consequence(unit, "jobs" if source.is_worker(program) else "requests in flight")
     started = launch.command_place(unit)
     related = (Sourced("the command that starts it", started),) if started else ()
     if others:
@@ -67,8 +81,7 @@ def _missing(unit: Unit, program: Program, signal: str) -> Iterator[Wrong]:
     yield Wrong(message, place, remedy if program.runner == "node" else _PYTHON_REMEDY, related=related)
 
 
-def _consequence(unit: Unit, program: Program) -> str:
-    lost = "jobs" if source.is_worker(program) else "requests in flight"
+def _consequence(unit: Unit, lost: str = "requests in flight") -> str:
     if source.is_behind_init(unit):
         return f"behind the init it dies at once, and its {lost} with it"
     if len(launch.chain(unit)) > 1:
@@ -79,7 +92,9 @@ def _consequence(unit: Unit, program: Program) -> str:
 _DOCKERFILE = 'FROM node:22-slim\nCOPY . .\nCMD ["node", "a.js"]\n'
 _SERVER = 'const http = require("http")\nconst server = http.createServer(f)\nserver.listen(3000)\n'
 _HANDLER = 'process.on("SIGTERM", () => server.close(() => process.exit(0)))\n'
+_AT_ONCE = 'process.on("SIGTERM", () => process.exit(0))\n'
 _FLASK = "from flask import Flask\napp = Flask(__name__)\napp.run()\n"
+_LIBRARY = 'FROM python:3.13\nCMD ["python", "-m", "http.server", "8000"]\n'
 _START = '{"scripts": {"start": "node a.js"}}'
 
 
@@ -107,7 +122,7 @@ RULE = Rule(
     bad=(
         Bad(_node(_SERVER), "a.js:3:1", "as PID 1 it ignores the signal"),
         Bad(_node(_SERVER + 'process.on("SIGINT", stop)\n'), "a.js:4:1", "SIGINT is handled, and SIGTERM"),
-        Bad(_node(_SERVER + 'process.on("SIGTERM", () => process.exit(0))\n'), "a.js:4:29", "at once"),
+        Bad(_node(_SERVER + _AT_ONCE), "a.js:4:29", "at once"),
         Bad(
             _node(_SERVER + 'process.on("SIGTERM", () => { server.close(); process.exit() })\n'),
             "a.js:4:47",
@@ -124,9 +139,25 @@ RULE = Rule(
             "src/a.ts:3:1",
             "nothing handles",
         ),
+        Bad({"Dockerfile": _LIBRARY}, "Dockerfile:2:5", "http.server does not handle SIGTERM: as PID 1"),
+        Bad(
+            {"compose.yaml": "services:\n  web:\n    image: python:3.13\n    command: python3 -m http.server\n"},
+            "compose.yaml:4:14",
+            "http.server",
+        ),
+        Bad(
+            _node(_SERVER + 'process.on("SIGTERM", () => process.emit("SIGINT"))\n' + _AT_ONCE.replace("TERM", "INT")),
+            "a.js:5:28",
+            "at once",
+        ),
     ),
     good=(
         Good(_node(_SERVER + _HANDLER)),
+        Good(
+            _node(_SERVER + 'process.on("SIGTERM", () => process.emit("SIGINT"))\n' + _HANDLER.replace("TERM", "INT")),
+            "what it emits is handled",
+        ),
+        Good(_node(_SERVER + '["SIGTERM", "SIGINT"].forEach((s) => process.on(s, stop))\n')),
         Good({**_node('require("./stop")\n' + _SERVER), "stop.js": _HANDLER}, "another file of the program's"),
         Good(_node(_SERVER + 'for (const s of ["SIGTERM", "SIGINT"]) process.on(s, stop)\n')),
         Good(_node('const { createTerminus } = require("@godaddy/terminus")\n' + _SERVER), "a library does"),
@@ -138,5 +169,7 @@ RULE = Rule(
             {"Dockerfile": 'FROM python:3.13\nSTOPSIGNAL SIGINT\nCMD ["python", "a.py"]\n', "a.py": _FLASK},
             "Python itself has a handler for SIGINT",
         ),
+        Good({"Dockerfile": _LIBRARY + "STOPSIGNAL SIGINT\n"}),
+        Good({"Dockerfile": 'FROM python:3.13\nCMD ["python", "-m", "json.tool"]\n'}, "it doesn't serve"),
     ),
 )

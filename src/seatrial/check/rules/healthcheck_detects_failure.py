@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import health
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, task
+from seatrial.check.manifests import on_containers
 from seatrial.check.rules.healthcheck_tool_present import lacks
 from seatrial.model.documents import ShellCommand, Unit
 from seatrial.model.finding import Severity
@@ -115,7 +116,7 @@ RULE = Rule(
     "no shell, so `||` is an argument.",
     example="HEALTHCHECK CMD curl http://localhost:3000/health\n",
     instead="HEALTHCHECK CMD curl -f http://localhost:3000/health\n",
-    check=per_service(NAME, Severity.WARNING, _look),
+    check=on_containers(NAME, Severity.WARNING, _look),
     fix_safety=FixSafety.SAFE,
     fix_note="-f is added to curl; other lines are left to their authors.",
     sources=("https://curl.se/docs/manpage.html#-f", "https://docs.docker.com/reference/dockerfile/#healthcheck"),
@@ -134,6 +135,9 @@ RULE = Rule(
             "argument",
         ),
         Bad({"compose.yaml": _TEST.format('["CMD", "curl -f http://localhost"]')}, "compose.yaml:5:13", "blanks"),
+        Bad(
+            task('"healthCheck": {"command": ["CMD-SHELL", "curl http://localhost/"]}'), "task.json:3:28", "without -f"
+        ),
     ),
     good=(
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -sSf http://localhost/ || exit 1\n"}),
@@ -142,5 +146,6 @@ RULE = Rule(
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD wget -qO- http://localhost/ || exit 1\n"}),
         Good({"Dockerfile": "FROM node:22-slim\nHEALTHCHECK CMD curl http://localhost/\n"}, "there is no curl"),
         Good({"compose.yaml": _TEST.format('["CMD-SHELL", "pg_isready || exit 1"]')}),
+        Good(task('"healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]}')),
     ),
 )

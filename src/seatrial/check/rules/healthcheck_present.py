@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import launch, services
-from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
-from seatrial.check.manifests import also, is_probed
+from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding, task
+from seatrial.check.manifests import also, is_probed, of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 
@@ -91,15 +91,27 @@ RULE = Rule(
     example="services:\n  web:\n    build: .\n    ports: ['80:3000']\n",
     instead="services:\n  web:\n    build: .\n    ports: ['80:3000']\n    healthcheck:\n"
     "      test: ['CMD', 'curl', '-f', 'http://localhost:3000/health']\n",
-    check=also(_check, NAME, Severity.WARNING, "health.present"),
+    check=of_tasks(also(_check, NAME, Severity.WARNING, "health.present"), NAME, Severity.INFO, "health_present"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="Which address says that the program is well can't be known from the files in every case.",
-    sources=("https://docs.docker.com/reference/dockerfile/#healthcheck",),
+    sources=(
+        "https://docs.docker.com/reference/dockerfile/#healthcheck",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
+    ),
     many="{count} services have no health check: {names}",
     bad=(
         Bad({"Dockerfile": _NODE}, "Dockerfile:3:5", "port 3000"),
         Bad({"Dockerfile": _NODE, "compose.yaml": "services:\n  web:\n    build: .\n"}, "compose.yaml:2:3", "web"),
         Bad({"web.yaml": _SERVICE + _POD}, "web.yaml:14:15", "no readiness probe"),
+        Bad(
+            {
+                "compose.yaml": "services:\n  web:\n    build: web\n    healthcheck: {test: [CMD, node, b.js]}\n",
+                "web/Dockerfile": 'FROM node:22\nHEALTHCHECK CMD ["node", "b.js"]\nCMD ["node", "a.js"]\n',
+                **task('"essential": true'),
+            },
+            "task.json:2:12",
+            "ECS never looks",
+        ),
     ),
     good=(
         Good(
@@ -117,5 +129,6 @@ RULE = Rule(
         Good({"Dockerfile": 'FROM alpine:3.22\nEXPOSE 80\nENTRYPOINT ["proxy"]\nCMD ["--help-all"]\n'}, "a tool"),
         Good({"compose.yaml": "services:\n  web:\n    image: nginx\n    ports: ['80:80']\n"}, "the image may have one"),
         Good({"Dockerfile": _NODE + "HEALTHCHECK NONE\n"}, "somebody's will"),
+        Good(task('"essential": true'), "a target group may ask it"),
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import launch
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service, task
+from seatrial.check.manifests import of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 from seatrial.model.place import Place
@@ -55,19 +56,33 @@ RULE = Rule(
     "when the service hangs. Interval and time-out times retries is how long a dead service is sent requests.",
     example=_FROM.format("--interval=5m --timeout=30s"),
     instead=_FROM.format("--interval=15s --timeout=3s --start-period=20s"),
-    check=per_service(NAME, Severity.INFO, _look),
+    check=of_tasks(per_service(NAME, Severity.INFO, _look), NAME, Severity.INFO, "health_timing"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The drill measures how long the service needs, and proposes times for it.",
-    sources=("https://docs.docker.com/reference/dockerfile/#healthcheck",),
+    sources=(
+        "https://docs.docker.com/reference/dockerfile/#healthcheck",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
+    ),
     consequence_of=("healthcheck-detects-failure", "healthcheck-tool-present"),
     bad=(
         Bad({"Dockerfile": _FROM.format("--interval=15s --timeout=30s")}, "Dockerfile:2:38", "after 135 s"),
         Bad({"Dockerfile": _FROM.format("--interval=5m")}, "Dockerfile:2:24", "min"),
+        Bad(
+            task('"healthCheck": {"command": ["CMD-SHELL", "b || exit 1"], "timeout": 90}'),
+            "task.json:3:69",
+            "takes 2 to 60",
+        ),
+        Bad(
+            task('"healthCheck": {"command": ["CMD-SHELL", "b || exit 1"], "interval": 300}'),
+            "task.json:3:70",
+            "15 min",
+        ),
     ),
     good=(
         Good({"Dockerfile": _FROM.format("--interval=10s --timeout=3s")}),
         Good({"Dockerfile": _FROM.format("--interval=3s --timeout=5s")}, "noticed after 24 s all the same"),
         Good({"Dockerfile": _FROM.format("--interval=10s")}, "the default time-out is nobody's word"),
         Good({"Dockerfile": _FROM.format("")}),
+        Good(task('"healthCheck": {"command": ["CMD-SHELL", "b || exit 1"], "interval": 15, "startPeriod": 60}')),
     ),
 )

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from seatrial.check import health, images, launch
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, task
+from seatrial.check.manifests import on_containers
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.finding import Severity
 
@@ -97,7 +98,7 @@ RULE = Rule(
     example="FROM node:22-slim\n" + _TEST,
     instead='FROM node:22-slim\nHEALTHCHECK CMD ["node", "-e", '
     "\"fetch('http://localhost:3000/').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))\"]\n",
-    check=per_service(NAME, Severity.ERROR, _look),
+    check=on_containers(NAME, Severity.ERROR, _look),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The line is rewritten for a program that the base image has.",
     sources=("https://github.com/docker-library/official-images",),
@@ -114,6 +115,15 @@ RULE = Rule(
             "no wget",
         ),
         Bad({"Dockerfile": "FROM node:22-slim\n" + _TEST.rstrip() + " || exit 0\n"}, "Dockerfile:2:17", "ever asked"),
+        Bad(
+            {
+                "task.json": task('"healthCheck": {"command": ["CMD", "curl", "-f", "http://localhost/"]}')[
+                    "task.json"
+                ].replace("a.org/web:1", "python:3.13-slim")
+            },
+            "task.json:3:28",
+            "has no curl",
+        ),
     ),
     good=(
         Good({"Dockerfile": "FROM node:22\n" + _TEST}, "the full image has it"),
@@ -121,5 +131,9 @@ RULE = Rule(
         Good({"Dockerfile": "FROM node:22-alpine\nHEALTHCHECK CMD wget -q --spider http://localhost\n"}),
         Good({"Dockerfile": "FROM node:22-slim\nCOPY s.sh .\nRUN ./s.sh\n" + _TEST, "s.sh": ""}, "who knows"),
         Good({"Dockerfile": "FROM example.org/base:1\n" + _TEST}, "an unknown base"),
+        Good(
+            task('"healthCheck": {"command": ["CMD", "curl", "-f", "http://localhost/"]}'),
+            "what the image has isn't known",
+        ),
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import builds, images, services
-from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
-from seatrial.check.manifests import also
+from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding, task
+from seatrial.check.manifests import also, of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
 
@@ -54,7 +54,7 @@ RULE = Rule(
     "major version of a database, and there is nothing to go back to: the old image has the same name as the new one.",
     example="services:\n  db:\n    image: postgres\n",
     instead="services:\n  db:\n    image: postgres:17.2\n",
-    check=also(_check, NAME, Severity.WARNING, "identity.tag"),
+    check=of_tasks(also(_check, NAME, Severity.WARNING, "identity.tag"), NAME, Severity.WARNING, "tag"),
     sources=("https://docs.docker.com/compose/how-tos/production/",),
     many="{count} services run images without a version: {names}",
     bad=(
@@ -67,6 +67,11 @@ RULE = Rule(
         ),
         Bad({"web.yaml": _POD.replace("IMAGE", "a.org/web")}, "web.yaml:9:16", "no tag"),
         Bad({"web.yaml": _POD.replace("IMAGE", "nginx:latest")}, "web.yaml:9:16", "the tag latest"),
+        Bad(
+            {"task.json": task('"essential": true')["task.json"].replace("web:1", "web:latest")},
+            "task.json:2:28",
+            "latest",
+        ),
     ),
     good=(
         Good({"web.yaml": _POD.replace("IMAGE", "a.org/web:1.2")}),
@@ -92,5 +97,9 @@ RULE = Rule(
         Good({"compose.yaml": "services:\n  a:\n    build: .\n    image: web\n", "Dockerfile": "FROM scratch\n"}),
         Good({"compose.yaml": "services:\n  a:\n    image: h/a:${TAG:-1.0}\n"}),
         Good({"compose.yaml": "services:\n  a:\n    image: shop-db\n"}, "built beforehand"),
+        Good(task('"essential": true')),
+        Good(
+            {"task.json": task('"essential": true')["task.json"].replace("a.org/web:1", "<IMAGE1_NAME>")}, "filled in"
+        ),
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import services
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over, task
+from seatrial.check.manifests import of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
 
@@ -42,18 +43,27 @@ RULE = Rule(
     "everything on the machine stops. max-file without max-size changes nothing.",
     example=_WEB,
     instead=_WEB + _LOGGING.format("{max-size: 10m, max-file: '3'}"),
-    check=over(NAME, Severity.WARNING, services.production, _look),
+    check=of_tasks(over(NAME, Severity.WARNING, services.production, _look), NAME, Severity.WARNING, "logs_rotated"),
     fix_safety=FixSafety.SAFE,
     fix_note="A logging section with max-size and max-file is added.",
-    sources=("https://docs.docker.com/engine/logging/drivers/json-file/",),
+    sources=(
+        "https://docs.docker.com/engine/logging/drivers/json-file/",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
+    ),
     many="the logs of {count} services are never rotated unless the daemon's own configuration says so: {names}",
     bad=(
         Bad({"compose.yaml": _WEB}, "compose.yaml:2:3", "never rotated"),
         Bad({"compose.yaml": _WEB + _LOGGING.format('max-file: "3"')}, "compose.yaml:5:7", "max-file"),
+        Bad(
+            {"task.json": task('"essential": true')["task.json"].replace("logConf", "xlogConf")},
+            "task.json:2:12",
+            "never rotated",
+        ),
     ),
     good=(
         Good({"compose.yaml": _WEB + _LOGGING.format("max-size: 10m")}),
         Good({"compose.yaml": _WEB + "    logging:\n      driver: local\n"}),
         Good({"compose.yaml": _WEB + "    logging:\n      driver: journald\n"}),
+        Good(task('"essential": true')),
     ),
 )

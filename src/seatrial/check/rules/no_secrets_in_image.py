@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, credentials, launch
-from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
-from seatrial.check.manifests import also
+from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding, task
+from seatrial.check.manifests import also, of_tasks
 from seatrial.model.documents import Assignment, Instruction, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.patterns import pattern
@@ -154,7 +154,7 @@ RULE = Rule(
     "deletes. A file in a repository is on every developer's machine, in every fork and in the history for ever.",
     example=_FROM + "ENV API_TOKEN=s3cr3t-t0k3n\n",
     instead=_FROM + "RUN --mount=type=secret,id=api_token ./fetch.sh /run/secrets/api_token\n",
-    check=also(_check, NAME, Severity.WARNING, "credentials.look"),
+    check=of_tasks(also(_check, NAME, Severity.WARNING, "credentials.look"), NAME, Severity.WARNING, "secrets"),
     sources=(
         "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
         "https://docs.docker.com/compose/how-tos/use-secrets/",
@@ -182,6 +182,7 @@ RULE = Rule(
             "s.yaml:5:10",
             "a GitHub token",
         ),
+        Bad(task('"environment": [{"name": "DB_PASSWORD", "value": "hunter22"}]'), "task.json:3:50", "DB_PASSWORD"),
     ),
     good=(
         Good({"web.yaml": _POD.replace("SAYS", "valueFrom: {secretKeyRef: {name: db, key: p}}")}),
@@ -200,5 +201,7 @@ RULE = Rule(
         Good({"docker-compose.dev.yml": _COMPOSE + "hunter2\n", "compose.yaml": "include: [docker-compose.dev.yml]\n"}),
         Good({"compose.yaml": _COMPOSE + "hunter2 # <-- change this\n"}, "a placeholder, by its comment"),
         Good({"compose.yaml": "services: {a: {build: tests}}\n", "tests/Dockerfile": _FROM + "ENV API_TOKEN=a1\n"}),
+        Good(task('"secrets": [{"name": "DB_PASSWORD", "valueFrom": "arn:aws:ssm:eu:1:parameter/a"}]')),
+        Good(task('"environment": [{"name": "DB_PASSWORD", "value": "${DB_PASSWORD}"}]'), "filled in by somebody"),
     ),
 )

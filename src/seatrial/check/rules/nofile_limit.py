@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, task
+from seatrial.check.manifests import on_containers
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 
@@ -30,6 +31,9 @@ def _look(unit: Unit) -> Iterator[Wrong]:
 
 
 _WEB = "services:\n  web:\n    image: nginx:1.27\n    ports: ['80:80']\n    ulimits:\n      nofile: {}\n"
+_ULIMITS = (
+    '"portMappings": [{{"containerPort": 80}}], "ulimits": [{{"name": "nofile", "softLimit": {}, "hardLimit": 65536}}]'
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -38,17 +42,23 @@ RULE = Rule(
     "then. Without a setting the engine's own limit holds, which is mostly high; this rule asks nothing there.",
     example=_WEB.format("1024"),
     instead=_WEB.format("65536"),
-    check=per_service(NAME, Severity.WARNING, _look),
+    check=on_containers(NAME, Severity.WARNING, _look),
     fix_safety=FixSafety.SAFE,
     fix_note="The limit is raised to 65536.",
     sources=("https://docs.docker.com/reference/compose-file/services/#ulimits", "setrlimit(2)"),
     bad=(
         Bad({"compose.yaml": _WEB.format("1024")}, "compose.yaml:6:15", "1024"),
         Bad({"compose.yaml": _WEB.format("{soft: 9999, hard: 5000}")}, "compose.yaml:6:15", "above"),
+        Bad(
+            task(_ULIMITS.format("1024")),
+            "task.json:3:86",
+            "1024 open files",
+        ),
     ),
     good=(
         Good({"compose.yaml": _WEB.format("65536")}),
         Good({"compose.yaml": _WEB.format("{soft: 20000, hard: 40000}")}),
         Good({"compose.yaml": "services:\n  web:\n    image: nginx:1.27\n"}, "nobody set any"),
+        Good(task(_ULIMITS.format("65536"))),
     ),
 )

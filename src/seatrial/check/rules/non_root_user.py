@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from seatrial.check import builds, launch, services
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
-from seatrial.check.manifests import also, has_user
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, task
+from seatrial.check.manifests import also, has_user, of_tasks
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
@@ -170,7 +170,12 @@ RULE = Rule(
     "Kubernetes' runAsNonRoot refuses such an image, and can check a numeric USER alone.",
     example="FROM node:22-slim\n" + _CMD,
     instead="FROM node:22-slim\nUSER node\n" + _CMD,
-    check=also(builds.per_project(NAME, Severity.WARNING, _look), NAME, Severity.WARNING, "identity.user"),
+    check=of_tasks(
+        also(builds.per_project(NAME, Severity.WARNING, _look), NAME, Severity.WARNING, "identity.user"),
+        NAME,
+        Severity.WARNING,
+        "user",
+    ),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The program may write to directories that belong to root, or listen below port 1024.",
     sources=("https://docs.docker.com/build/building/best-practices/#user",),
@@ -183,6 +188,7 @@ RULE = Rule(
         Bad({"web.yaml": _pod("a.org/web:1", _MUST + ", runAsUser: 0")}, "web.yaml:10:58", "never started"),
         Bad({"web.yaml": _pod("a.org/web:1", "runAsUser: 0")}, "web.yaml:10:38", "is root"),
         Bad({**_NAMED, "k8s/web.yaml": _pod("a.org/web:1", _MUST)}, "k8s/web.yaml:10:41", "USER node of"),
+        Bad(task('"user": "0:0"'), "task.json:3:9", "user 0:0 is root"),
     ),
     good=(
         Good({"web.yaml": _pod("nginx:1.27", _MUST + ", runAsUser: 101")}),
@@ -206,6 +212,11 @@ RULE = Rule(
                 "compose.yaml": "services:\n  web:\n    build: .\n    user: '1000'\n",
             },
             "compose says the user",
+        ),
+        Good(task('"user": "10001"')),
+        Good(
+            {"task.json": task('"user": "0"')["task.json"].replace("a.org/web", "aws-for-fluent-bit")},
+            "it reads others' logs",
         ),
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator
 
 from seatrial.check import launch
@@ -65,7 +64,9 @@ def _starts_something(manager: launch.Link, after: tuple[launch.Link, ...]) -> b
 
 
 def _shown(argv: tuple[str, ...]) -> str:
-    line = shlex.join(argv)
+    from shlex import join
+
+    line = join(argv)
     return line if len(line) <= 80 else line[:79] + "…"
 
 

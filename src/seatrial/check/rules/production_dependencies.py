@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, packages
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
-from seatrial.model.documents import Documents, Unit
+from seatrial.model.documents import Documents, Stage, Unit
 from seatrial.model.finding import Confidence, Severity
+from seatrial.model.patterns import pattern
+from seatrial.model.place import Sourced
 
 NAME = "production-dependencies"
 _LOCKS = {
@@ -26,6 +29,67 @@ def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
         wrong = _lock(install, there) or _development(install, unit)
         if wrong is not None:
             yield wrong
+    yield from _brought(unit)
+
+
+def _brought(unit: Unit) -> Iterator[Wrong]:
+    """`COPY --from=build /app/node_modules` of a stage that has installed all, for the sake of its build."""
+    if not any(_has(manifest.data, "devDependencies") for manifest in unit.manifests):
+        return
+    own = [builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN"]
+    for copy in builds.instructions(unit):
+        said = copy.flags.get("from") if copy.keyword == "COPY" else None
+        stages = _stage(unit, (said.value if said else None) or "")
+        found = _installed(stages, tuple(word.value.rstrip("/") for word in copy.words[:-1])) if stages else None
+        if found is None or any(_TAKES_OUT.search(text) for text in (*own, *_scripts(stages))):
+            continue
+        message = f"this brings node_modules with the dependencies for development: `{found.text()}` installs them, too"
+        remedy = "npm prune --omit=dev at the end of that stage, or npm ci --omit=dev here (yarn, pnpm: the same)"
+        yield Wrong(
+            message,
+            copy.place,
+            remedy,
+            confidence=Confidence.MEDIUM,
+            related=(Sourced("the install", found.command.place),),
+        )
+        return
+
+
+_TAKES_OUT = pattern(
+    r"\bprune\b|--prod(?:uction)?\b|--omit|--only[= ]prod|\bfocus\b|\bdeploy\b|NODE_ENV=[\"']?production|\bncc\b"
+    r"|rm\s+-\w+\s[^&;|]*node_modules|node-prune|modclean"
+)
+
+
+def _stage(unit: Unit, name: str) -> tuple[Stage, ...]:
+    """The stage of this name and those that it stands on; none where it is an image from outside."""
+    dockerfile = unit.dockerfile
+    if dockerfile is None or not any(name.lower() in (each.name, str(each.index)) for each in dockerfile.stages):
+        return ()
+    return dockerfile.chain(name)
+
+
+def _scripts(stages: tuple[Stage, ...]) -> Iterator[str]:
+    for stage in stages:
+        for each in stage.instructions:
+            if each.keyword == "RUN":
+                yield builds.script(each)
+            elif each.keyword in ("ENV", "ARG"):
+                yield " ".join(f"{one.name}={one.value}" for one in each.assignments)
+
+
+def _installed(stages: tuple[Stage, ...], sources: tuple[str, ...]) -> packages.Install | None:
+    """The install of all dependencies in a directory that is copied, or whose node_modules are."""
+    directory = "/"
+    for instruction in (each for stage in reversed(stages) for each in stage.instructions):
+        if instruction.keyword == "WORKDIR":
+            directory = posixpath.join(directory, instruction.arguments.strip())
+        there = {directory.rstrip("/"), posixpath.join(directory, "node_modules")}
+        for install in packages.installs([instruction]):
+            is_all = install.manager in _LOCKS and not any("$" in word for word in install.words)
+            if is_all and not install.has("-P", "--filter", "-F", "--prefix") and there & {*sources}:
+                return install
+    return None
 
 
 def _lock(install: packages.Install, there: frozenset[str]) -> Wrong | None:
@@ -140,6 +204,8 @@ _MANAGERS = {
 }
 _DEV = '{"dependencies": {}, "devDependencies": {"jest": "^29"}}'
 _END = 'CMD ["node", "a.js"]\n'
+_BUILT = "FROM node:22 AS b\nWORKDIR /app\nRUN npm ci\nRUN npm run build\nFROM node:22\n"
+_BROUGHT = "COPY --from=b /app/node_modules ./node_modules\n"
 _NPM = {"package.json": _DEV, "package-lock.json": "{}"}
 RULE = Rule(
     name=NAME,
@@ -173,6 +239,8 @@ RULE = Rule(
         Bad(
             {"Dockerfile": 'FROM php:8\nRUN composer install -o\nCMD ["php", "a.php"]\n'}, "Dockerfile:2:5", "composer"
         ),
+        Bad({"Dockerfile": _BUILT + _BROUGHT + _END, **_NPM}, "Dockerfile:6:1"),
+        Bad({"Dockerfile": _BUILT + "COPY --from=b /app /app\n" + _END, **_NPM}, "Dockerfile:6:1", "`npm ci`"),
     ),
     good=(
         Good({"Dockerfile": "FROM node:22\nRUN npm ci --omit=dev\n" + _END, **_NPM}),
@@ -183,6 +251,10 @@ RULE = Rule(
         Good({"Dockerfile": "FROM node:22\nENV NODE_ENV=production\nRUN npm ci\n" + _END, **_NPM}),
         Good({"Dockerfile": "FROM node:22\nRUN npm ci && npm run x && npm prune --omit=dev\n" + _END, **_NPM}),
         Good({"Dockerfile": "FROM node:22 AS b\nRUN npm ci\nFROM node:22\n" + _END, **_NPM}, "an earlier stage"),
+        Good({"Dockerfile": _BUILT + "COPY --from=b /app/dist dist\n" + _END, **_NPM}, "what was built, alone"),
+        Good({"Dockerfile": _BUILT.replace("build", "build && npm prune --omit=dev") + _BROUGHT + _END, **_NPM}),
+        Good({"Dockerfile": _BUILT.replace("WORKDIR", "ENV NODE_ENV=production\nWORKDIR") + _BROUGHT + _END, **_NPM}),
+        Good({"Dockerfile": _BUILT + _BROUGHT.replace("/app", "/other") + _END, **_NPM}, "another project's"),
         Good({"Dockerfile": "FROM node:22\nARG HOW\nRUN npm ci $HOW\n" + _END, **_NPM}, "who builds it says how"),
         Good({"Dockerfile": "FROM node:22\nRUN npm install -g pm2\n" + _END, **_NPM}, "a tool"),
         Good({"Dockerfile": 'FROM python:3\nRUN pip install -r requirements.txt\nCMD ["a"]\n'}),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import builds, services
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over
+from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, over, task
+from seatrial.check.manifests import of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Confidence, Severity
 
@@ -33,16 +34,34 @@ RULE = Rule(
     "And what a program writes into its container is lost at each deployment, which then shows at once.",
     example=_WEB,
     instead=_WEB + "    read_only: true\n    tmpfs: [/tmp]\n",
-    check=over(NAME, Severity.INFO, services.production, _look, Confidence.MEDIUM),
+    check=of_tasks(
+        over(NAME, Severity.INFO, services.production, _look, Confidence.MEDIUM), NAME, Severity.INFO, "read_only"
+    ),
     confidence=Confidence.MEDIUM,
     fix_safety=FixSafety.UNSAFE,
     fix_note="Which paths the program writes isn't known from the files.",
-    sources=("https://docs.docker.com/reference/compose-file/services/#read_only",),
+    sources=(
+        "https://docs.docker.com/reference/compose-file/services/#read_only",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
+    ),
     many="{count} services can write to their whole filesystem: {names}",
-    bad=(Bad({**_FILES, "compose.yaml": _WEB}, "compose.yaml:2:3", "web"),),
+    bad=(
+        Bad({**_FILES, "compose.yaml": _WEB}, "compose.yaml:2:3", "web"),
+        Bad(
+            {
+                "compose.yaml": _WEB.replace(".", "web") + "    read_only: true\n",
+                "web/Dockerfile": _FILES["Dockerfile"],
+                **task('"essential": true'),
+            },
+            "task.json:2:12",
+            "write to its whole",
+        ),
+    ),
     good=(
         Good({**_FILES, "compose.yaml": _WEB + "    read_only: true\n"}),
         Good({**_FILES, "compose.yaml": _WEB + "    read_only: false\n"}, "somebody's will"),
         Good({"compose.yaml": "services:\n  db:\n    image: postgres:17\n"}, "what it writes isn't known here"),
+        Good(task('"readonlyRootFilesystem": true')),
+        Good(task('"essential": true'), "whose image it is isn't known"),
     ),
 )

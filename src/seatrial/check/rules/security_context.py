@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
+from seatrial.check.interface import FARGATE, Bad, FixSafety, Good, Rule, Wrong, task
 from seatrial.check.kubernetes import Seen, listed, per_workload
+from seatrial.check.manifests import of_tasks
 from seatrial.model.finding import Severity
 from seatrial.model.kubernetes import Container, Pod
 from seatrial.model.place import Sourced
@@ -99,12 +100,13 @@ RULE = Rule(
     "node. Namespaces with the level `restricted` refuse such pods.",
     example=_WEB,
     instead=_WEB + _SAFE,
-    check=per_workload(NAME, Severity.INFO, _look),
+    check=of_tasks(per_workload(NAME, Severity.INFO, _look), NAME, Severity.INFO, "security"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The image may need root, or write somewhere; the drill says where.",
     sources=(
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted",
         "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
     ),
     many="{count} workloads keep privileges that they can give up: {names}",
     bad=(
@@ -116,6 +118,8 @@ RULE = Rule(
             "web.yaml:10:48",
             "SYS_ADMIN",
         ),
+        Bad(task('"privileged": true', FARGATE), "task.json:3:15", "refused on Fargate"),
+        Bad(task('"privileged": true'), "task.json:3:15", "the whole instance"),
     ),
     good=(
         Good({"web.yaml": _WEB + _SAFE}),
@@ -129,5 +133,6 @@ RULE = Rule(
         Good({"web.yaml": _WEB + _SAFE.replace("          readOnlyRootFilesystem: true\n", "")}, "a matter of taste"),
         Good({"web.yaml": _WEB.replace("Deployment", "DaemonSet")}, "the cluster's own machinery"),
         Good({"web.yaml": _WEB.replace("apps", "batch").replace("Deployment", "Job")}, "a job"),
+        Good(task('"privileged": false')),
     ),
 )

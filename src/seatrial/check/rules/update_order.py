@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong
-from seatrial.check.kubernetes import Seen, per_workload
-from seatrial.model.finding import Severity
+from seatrial.check import services
+from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, over
+from seatrial.check.kubernetes import STORES, Seen, per_workload
+from seatrial.model.documents import Rollout, Unit
+from seatrial.model.finding import Finding, Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 
@@ -14,6 +16,42 @@ NAME = "update-order"
 _FIELDS = ("strategy", "rollingUpdate", "maxUnavailable", "maxSurge", "replicas")
 _BOUND = pattern(r"(\d{1,6})(%?)")
 _CLAIMS = frozenset({"persistentVolumeClaim", "gcePersistentDisk", "awsElasticBlockStore", "hostPath"})
+
+
+def _check(context: Context) -> Iterator[Finding]:
+    yield from over(NAME, Severity.WARNING, services.production, _of_swarm)(context)
+    yield from per_workload(NAME, Severity.WARNING, _look)(context)
+
+
+def _of_swarm(unit: Unit) -> Iterator[Wrong]:
+    """Services that Swarm replaces: nothing is said where a second one beside the first may not be."""
+    rollout = unit.compose.rollout if unit.compose else None
+    if unit.compose is None or rollout is None:
+        return
+    replicas = unit.compose.replicas.value if unit.compose.replicas else 1
+    at_once = rollout.parallelism.value if rollout.parallelism else 1
+    is_all = replicas > 0 and (at_once == 0 or at_once >= replicas)
+    # Who writes stop-first for a single task wants no second one beside it.
+    stops_first = rollout.order is None or (rollout.order.value == "stop-first" and replicas > 1)
+    if stops_first and is_all and _may_run_twice(unit, rollout):
+        tasks = "the only task" if replicas == 1 else f"all {replicas} tasks at once"
+        message = f"{unit.service.name}: an update stops {tasks}, and starts the new only then"
+        place = (rollout.order.place if rollout.order else None) or rollout.place
+        yield Wrong(message + ("" if rollout.order else " (order is stop-first by default)"), place, _START_FIRST)
+    elif rollout.failure_action and rollout.failure_action.value == "continue":
+        message = f"{unit.service.name}: an update goes on while the new tasks fail, until none of the old is left"
+        yield Wrong(message, rollout.failure_action.place, "failure_action: rollback", Severity.INFO)
+
+
+def _may_run_twice(unit: Unit, rollout: Rollout) -> bool:
+    """Whether it is sent to, and holds nothing that only one may have."""
+    is_shared = any(mount.value.kind != "tmpfs" and not mount.value.read_only for mount in unit.service.mounts)
+    return (
+        bool(unit.service.ports) and not rollout.is_bound and not is_shared and services.image_name(unit) not in STORES
+    )
+
+
+_START_FIRST = "order: start-first, with a health check, so that the old waits for the new"
 
 
 def _look(seen: Seen) -> Iterator[Wrong]:
@@ -71,6 +109,16 @@ _WEB = (
 )
 
 
+_SWARM = (
+    "services:\n  web:\n    image: a.org/web:1\n    ports: ['80:80']\n    deploy:\n      replicas: 2\n"
+    "      update_config: {UPDATE}\n"
+)
+
+
+def _stack(update: str) -> str:
+    return _SWARM.replace("UPDATE", update)
+
+
 def _with(strategy: str) -> str:
     return _WEB.replace("STRATEGY", strategy)
 
@@ -78,15 +126,20 @@ def _with(strategy: str) -> str:
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
-    what="A rollout of a service behind a load balancer keeps enough pods ready: start first, then stop.",
-    why="With `Recreate`, or a maxUnavailable as large as the number of pods, there is a time in every rollout when "
-    "nobody answers: from the stop of the last old pod until the first new one is ready.",
+    what="A rollout of a service behind a load balancer keeps enough of it ready: start first, then stop.",
+    why="With `Recreate`, a `stop-first` of all tasks at once, or a maxUnavailable as large as the number of pods, "
+    "there is a time in every rollout when nobody answers: from the stop of the last old one until the first new one "
+    "is ready. Swarm stops first unless told otherwise, and with `failure_action: continue` it replaces all tasks by "
+    "new ones that fail.",
     example=_with("{type: Recreate}"),
     instead=_with("{rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"),
-    check=per_workload(NAME, Severity.WARNING, _look),
+    check=_check,
     fix_safety=FixSafety.UNSAFE,
     fix_note="Two versions then run side by side for a while, which the program has to bear.",
-    sources=("https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy",),
+    sources=(
+        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy",
+        "https://docs.docker.com/reference/compose-file/deploy/#update_config",
+    ),
     bad=(
         Bad({"web.yaml": _with("{type: Recreate}")}, "web.yaml:11:20", "all 2 pods"),
         Bad({"web.yaml": _with("{rollingUpdate: {maxUnavailable: 2}}")}, "web.yaml:11:46", "all 2 pods"),
@@ -96,11 +149,21 @@ RULE = Rule(
             "the only pod",
         ),
         Bad({"web.yaml": _with("{rollingUpdate: {maxUnavailable: 0%, maxSurge: 0}}")}, "web.yaml:11:46", "refuses"),
+        Bad({"compose.yaml": _stack("parallelism: 2")}, "compose.yaml:7:22", "all 2 tasks at once"),
+        Bad({"compose.yaml": _stack("parallelism: 0, order: stop-first")}, "compose.yaml:7:46", "all 2 tasks at once"),
+        Bad({"compose.yaml": _stack("delay: 5s").replace("replicas: 2", "replicas: 1")}, "compose.yaml:7:22", "only"),
+        Bad({"compose.yaml": _stack("failure_action: continue")}, "compose.yaml:7:39", "goes on while"),
     ),
     good=(
         Good({"web.yaml": _with("{rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}")}),
         Good({"web.yaml": _with("{rollingUpdate: {maxUnavailable: 50%}}")}, "one of two"),
         Good({"web.yaml": _with("{type: Recreate}").removeprefix(_SERVICE)}, "no traffic"),
         Good({"web.yaml": _with("{type: Recreate}").replace("replicas: 2", "replicas: 1")}, "chosen, with one pod"),
+        Good({"compose.yaml": _stack("parallelism: 2, order: start-first, failure_action: rollback")}),
+        Good({"compose.yaml": _stack("parallelism: 1, delay: 10s")}, "one after the other"),
+        Good({"compose.yaml": _stack("order: stop-first").replace("replicas: 2", "replicas: 1")}, "somebody's will"),
+        Good({"compose.yaml": _stack("parallelism: 2").replace("'80:80'", "{target: 80, mode: host}")}, "its own port"),
+        Good({"compose.yaml": _stack("parallelism: 2").replace("a.org/web:1", "redis:8")}, "its data is its own"),
+        Good({"compose.yaml": _stack("parallelism: 2").replace("    ports: ['80:80']\n", "")}, "no traffic"),
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import images, launch, services
-from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding
+from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding, task
+from seatrial.check.manifests import of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Sourced
@@ -119,10 +120,13 @@ RULE = Rule(
     "health check stops `up` with an error.",
     example=_APP + "      - db\n  db:\n    image: postgres:17\n",
     instead=_APP + "      db:\n        condition: service_healthy\n" + _CHECKED,
-    check=_check,
+    check=of_tasks(_check, NAME, Severity.WARNING, "dependencies"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The program starts later, and not at all if the data store never becomes healthy.",
-    sources=("https://docs.docker.com/compose/how-tos/startup-order/",),
+    sources=(
+        "https://docs.docker.com/compose/how-tos/startup-order/",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html",
+    ),
     many="{count} services start before the data store that they depend on answers: {names}",
     bad=(
         Bad(
@@ -134,6 +138,16 @@ RULE = Rule(
             {"compose.yaml": _APP + "      db:\n        condition: service_healthy\n  db:\n    image: redis:7\n"},
             "compose.yaml:5:7",
             "never starts",
+        ),
+        Bad(
+            {
+                "task.json": task("")["task.json"].replace(
+                    "}]}", '"dependsOn": [{"containerName": "db", "condition": "HEALTHY"}]},\n'
+                )
+                + '  {"name": "db", "image": "postgres:17"}]}\n'
+            },
+            "task.json:3:52",
+            "no healthCheck",
         ),
     ),
     good=(
@@ -170,5 +184,6 @@ RULE = Rule(
             },
             "it waits by itself",
         ),
+        Good(task('"dependsOn": [{"containerName": "db", "condition": "START"}]')),
     ),
 )

@@ -11,19 +11,21 @@ from collections.abc import Iterator
 
 from seatrial.check import launch
 from seatrial.model.documents import Unit
-from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 from seatrial.model.service import signal_name, signal_number
 from seatrial.model.source import Actions, Program, Route, SignalHandler, SourceFacts
 
-_HANDLING = pattern(
-    r"grace|shutdown|terminat|terminus|lifecycle|signal|exit-hook|lightship|stoppable|death|cleanup|exiting|pulse"
-    r"|functions-framework|moleculer|(?:^|/)sails|loopback|adonis|temporal|apollo|probot|graphile-worker|faust|dramatiq"
-    r"|^arq|twisted|seatrial|circus|^next$|nuxt|remix|sveltejs|strapi|keystone|directus|payload|medusa|meteor|supervis"
-    r"|^pm2|bootstrap|bootlib|skeleton|feathers|marblejs|foal|egg$|midway|nitro|dapr|newrelic-agent|scrapy|locust|mcp"
-    r"|aiogram|telegram|rclpy|celery|huey|streamlit|gradio|dash$|tritonclient|bentoml|litestar|nameko|discord|airflow"
+_HANDLING = (
+    *("grace", "shutdown", "terminat", "terminus", "lifecycle", "signal", "exit-hook", "lightship", "stoppable"),
+    *("death", "cleanup", "exiting", "pulse", "functions-framework", "moleculer", "^sails", "/sails", "loopback"),
+    *("adonis", "temporal", "apollo", "probot", "graphile-worker", "faust", "dramatiq", "^arq", "twisted"),
+    *("seatrial", "circus", "^next$", "nuxt", "remix", "sveltejs", "strapi", "keystone", "directus", "payload"),
+    *("medusa", "meteor", "supervis", "^pm2", "bootstrap", "bootlib", "skeleton", "feathers", "marblejs", "foal"),
+    *("egg$", "midway", "nitro", "dapr", "newrelic-agent", "scrapy", "locust", "mcp", "aiogram", "telegram"),
+    *("rclpy", "celery", "huey", "streamlit", "gradio", "dash$", "tritonclient", "bentoml", "litestar", "nameko"),
+    *("discord", "airflow"),
 )
-"""Packages from outside that may install handlers for signals."""
+"""Packages from outside that may install handlers for signals, by parts of their names; `^` and `$` are the ends."""
 _RUNNERS = frozenset({"node", "python"})
 _BOUND = frozenset({"grpc", "ws"})
 """Servers that listen without a call of `listen`."""
@@ -107,7 +109,7 @@ def handlers_of(program: Program, signal: str) -> Iterator[tuple[SourceFacts, Si
 def may_handle(program: Program, signal: str) -> bool:
     """Whether something may handle this signal: who asks before saying that nothing does."""
     others = (name for name in program.external if name.partition(".")[0] != "signal")
-    if not program.complete or any(_HANDLING.search(name) for name in others):
+    if not program.complete or any(_may_install_one(name) for name in others):
         return True
     for facts in program.files:
         if signal in facts.mentions or any(not each.signals or signal in each.signals for each in facts.handlers):
@@ -115,6 +117,11 @@ def may_handle(program: Program, signal: str) -> bool:
         if any(signal in server.handles for server in facts.servers):
             return True
     return False
+
+
+def _may_install_one(package: str) -> bool:
+    marked = f"^{package}$"
+    return any(part in marked for part in _HANDLING)
 
 
 def serves_at(program: Program) -> Place | None:

@@ -6,7 +6,7 @@ with what is left, and never ends in an exception for what a user wrote.
 
 from __future__ import annotations
 
-from seatrial.files.compose.project import merged_document, read_compose
+from seatrial.files.compose.project import read_compose, read_normal
 from seatrial.files.compose.types import (
     ComposeBuild,
     ComposeHealthcheck,
@@ -23,6 +23,6 @@ __all__ = [
     "ComposeService",
     "FileGrant",
     "RestartPolicy",
-    "merged_document",
     "read_compose",
+    "read_normal",
 ]

@@ -22,23 +22,25 @@ def _hooks(service: Fields, kind: str) -> list[Hook]:
         if not isinstance(item, Table):
             service.wrong(item, kind, "a mapping with a command")
             continue
-        fields = Fields(item, service.problems, f"{service.where}.{kind}")
-        fields.check_keys(keys.HOOK)
-        command = _command(fields)
-        if not command:
-            fields.problems.error(f"{fields.where} needs a command", item.place)
-            continue
-        user, directory, privileged = fields.text("user"), fields.text("working_dir"), fields.boolean("privileged")
-        found.append(
-            Hook(
-                command,
-                user.value if user else "",
-                bool(privileged and privileged.value),
-                directory.value if directory else "",
-                {name: said.value or "" for name, said in fields.pairs("environment").items()},
-            )
-        )
+        if hook := _hook(Fields(item, service.problems, f"{service.where}.{kind}")):
+            found.append(hook)
     return found
+
+
+def _hook(fields: Fields) -> Hook | None:
+    fields.check_keys(keys.HOOK)
+    command = _command(fields)
+    if not command:
+        fields.problems.error(f"{fields.where} needs a command", fields.table.place)
+        return None
+    user, directory, privileged = fields.text("user"), fields.text("working_dir"), fields.boolean("privileged")
+    return Hook(
+        command,
+        user.value if user else "",
+        bool(privileged and privileged.value),
+        directory.value if directory else "",
+        {name: said.value or "" for name, said in fields.pairs("environment").items()},
+    )
 
 
 def _command(fields: Fields) -> tuple[str, ...]:
@@ -64,18 +66,25 @@ def read_watch(service: Fields) -> tuple[WatchRule, ...]:
         if not isinstance(item, Table):
             develop.wrong(item, "watch", "a mapping with path and action")
             continue
-        fields = Fields(item, develop.problems, f"{develop.where}.watch")
-        fields.check_keys(keys.WATCH)
-        path, action, target = fields.path("path"), fields.text("action"), fields.text("target")
-        if path is None or action is None:
-            fields.problems.error(f"{fields.where} needs a path and an action", item.place)
-            continue
-        if action.value not in _ACTIONS:
-            message = f"{fields.where}.action: {action.value!r} is none of {', '.join(_ACTIONS)}"
-            fields.problems.error(message, item.place)
-            continue
-        ignore, include = (
-            tuple(text.value for text in fields.texts(key, single=True)) for key in ("ignore", "include")
-        )
-        found.append(WatchRule(path.value, action.value, target.value if target else "", ignore, include))
+        if rule := _rule(Fields(item, develop.problems, f"{develop.where}.watch")):
+            found.append(rule)
     return tuple(found)
+
+
+def _rule(fields: Fields) -> WatchRule | None:
+    fields.check_keys(keys.WATCH)
+    path, action, target = fields.path("path"), fields.text("action"), fields.text("target")
+    place = fields.table.place
+    if path is None or action is None:
+        fields.problems.error(f"{fields.where} needs a path and an action", place)
+        return None
+    if action.value not in _ACTIONS:
+        fields.problems.error(f"{fields.where}.action: {action.value!r} is none of {', '.join(_ACTIONS)}", place)
+        return None
+    said = fields.sub("exec")
+    hook = _hook(said) if said else None
+    if action.value == "sync+exec" and said is None:
+        fields.problems.error(f"{fields.where}: sync+exec needs exec: {{command: …}}", place)
+        return None
+    ignore, include = (tuple(text.value for text in fields.texts(key, single=True)) for key in ("ignore", "include"))
+    return WatchRule(path.value, action.value, target.value if target else "", ignore, include, hook)

@@ -12,6 +12,7 @@ from seatrial.files.compose import keys
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.nodes import Scalar, Table
 from seatrial.files.compose.types import RestartPolicy
+from seatrial.model.documents import Rollout
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
 from seatrial.model.service import Limits, Ulimit
@@ -34,6 +35,7 @@ class Deployment:
     replicas: Sourced[int] | None
     restart: Sourced[str] | None
     restart_policy: Sourced[RestartPolicy] | None
+    rollout: Rollout | None = None
 
 
 def read_deployment(service: Fields) -> Deployment:
@@ -57,6 +59,23 @@ def read_deployment(service: Fields) -> Deployment:
         _replicas(service, deploy),
         _restart(service, policy),
         policy,
+        _rollout(service, deploy),
+    )
+
+
+def _rollout(service: Fields, deploy: Fields | None) -> Rollout | None:
+    fields = deploy.sub("update_config") if deploy else None
+    if deploy is None or fields is None:
+        return None
+    mode = deploy.text("mode")
+    ports = (each.get("mode") for each in service.items("ports") if isinstance(each, Table))
+    has_port_of_node = any(isinstance(each, Scalar) and each.value == "host" for each in ports)
+    return Rollout(
+        fields.table.place,
+        fields.text("order"),
+        fields.integer("parallelism"),
+        fields.text("failure_action"),
+        has_port_of_node or (mode is not None and mode.value != "replicated"),
     )
 
 

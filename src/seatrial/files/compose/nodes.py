@@ -7,14 +7,16 @@ relative paths of the file are relative to: it travels with the value through ov
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from seatrial.model.place import Place
 from seatrial.model.values import dataclass, replace
 
-Value: TypeAlias = str | int | float | bool | date | None
+if TYPE_CHECKING:
+    from datetime import date  # slow; few files hold one
+
+Value: TypeAlias = "str | int | float | bool | date | None"
 """A single value. A plain `2024-01-02` is a date, which compose prints in its own way."""
 
 
@@ -109,9 +111,9 @@ def text_of(scalar: Scalar) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, date):
-        return f"{value.isoformat()} 00:00:00 +0000 UTC"
-    return _float_text(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return _float_text(value)
+    return str(value) if isinstance(value, str | int) else f"{value.isoformat()} 00:00:00 +0000 UTC"
 
 
 def _float_text(value: float) -> str:
@@ -137,5 +139,5 @@ def kind_of(node: Node) -> str:
         return "a mapping"
     if isinstance(node, Listing):
         return "a list"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", date: "a date"}
-    return names.get(type(node.value), "null")
+    names = {"bool": "a boolean", "int": "a number", "float": "a number", "str": "a string", "date": "a date"}
+    return names.get(type(node.value).__name__, "null")

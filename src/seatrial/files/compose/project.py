@@ -9,7 +9,7 @@ from pathlib import Path
 from seatrial.files.compose.assembling import load
 from seatrial.files.compose.checks import check_service, check_top_level
 from seatrial.files.compose.dependencies import check_dependencies
-from seatrial.files.compose.fields import Fields, plain
+from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.loading import Loader
 from seatrial.files.compose.nodes import Scalar, Table, is_null
@@ -17,6 +17,7 @@ from seatrial.files.compose.problems import Problems
 from seatrial.files.compose.services import Context, named_files, read_service
 from seatrial.files.compose.surroundings import EnvFile, is_project_name, normalized_name, read_env_files
 from seatrial.files.compose.types import ComposeProject, ComposeService
+from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 from seatrial.model.values import dataclass
@@ -29,42 +30,53 @@ def read_compose(
     environment: Mapping[str, str],
     profiles: Collection[str] = (),
     project_directory: Path | None = None,
+    named: Collection[str] = (),
 ) -> ComposeProject:
     """The project that these compose files (at least one) describe together, the later ones overriding the earlier.
 
     `environment` is what compose would see as its own; the `.env` file of the project directory is read below it. The
     project directory is that of the first file unless given. `profiles` are turned on; without any, COMPOSE_PROFILES
-    decides. Places are relative to the project directory. Never raises for what the files hold, nor for missing ones.
+    decides; services that are `named` turn their own on. Places are relative to the project directory. Never raises
+    for what the files hold, nor for missing ones.
     """
+    return _project(_merge(paths, environment, project_directory), profiles, named)
+
+
+def read_normal(
+    paths: Sequence[Path],
+    environment: Mapping[str, str],
+    profiles: Collection[str] = (),
+    project_directory: Path | None = None,
+) -> tuple[ComposeProject, dict[str, object]]:
+    """The same project, and its normal form where no error was found: what `config` prints."""
+    from seatrial.files.compose.normal import normal_document
+
     read = _merge(paths, environment, project_directory)
-    name, loader, variables = read.name, read.loader, read.variables
-    problems, directory = loader.problems, loader.directory
+    project = _project(read, profiles, ())
+    is_wrong = any(finding.severity is Severity.ERROR for finding in project.findings)
+    return project, {} if is_wrong else normal_document(project, read.tree)
+
+
+def _project(read: _Merged, profiles: Collection[str], named: Collection[str]) -> ComposeProject:
+    loader, variables = read.loader, read.variables
+    problems = loader.problems
     project = Fields(read.tree, problems, "the file")
     services = _services(loader, project, variables.get)
-    enabled, disabled = _split(services, profiles, variables)
+    own = {profile.value for name in named if name in services for profile in services[name].profiles}
+    enabled, disabled = _split(services, _active(profiles, variables) | own)
     for service in enabled.values():
         check_service(service, project)
     unread = set(getattr(read.tree.table("services"), "entries", {})) - set(services)
     check_dependencies(enabled, disabled, unread, problems)
     return ComposeProject(
-        name=name,
-        directory=directory,
+        name=read.name,
+        directory=loader.directory,
         services=enabled,
         disabled=disabled,
         findings=problems.findings,
         files=tuple(loader.files),
         extensions=project.extensions(),
     )
-
-
-def merged_document(
-    paths: Sequence[Path], environment: Mapping[str, str], project_directory: Path | None = None
-) -> dict[str, object]:
-    """The same files as one document, merged and interpolated, as plain values: what `config` prints."""
-    read = _merge(paths, environment, project_directory)
-    document = plain(read.tree)
-    assert isinstance(document, dict)
-    return {"name": read.name, **{key: value for key, value in document.items() if key not in ("name", "version")}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +161,16 @@ def _service_fields(services: Fields, name: str) -> Fields | None:
     return Fields(fields.table, fields.problems, f"services.{name}") if fields else None
 
 
+def _active(profiles: Collection[str], variables: Mapping[str, str]) -> set[str]:
+    return set(profiles) or {word.strip() for word in variables.get("COMPOSE_PROFILES", "").split(",")} - {""}
+
+
 def _split(
-    services: Mapping[str, ComposeService], profiles: Collection[str], variables: Mapping[str, str]
+    services: Mapping[str, ComposeService], active: Collection[str]
 ) -> tuple[dict[str, ComposeService], dict[str, ComposeService]]:
-    active = set(profiles) or {word.strip() for word in variables.get("COMPOSE_PROFILES", "").split(",")} - {""}
     enabled: dict[str, ComposeService] = {}
     disabled: dict[str, ComposeService] = {}
     for name, service in services.items():
         said = {profile.value for profile in service.profiles}
-        (enabled if not said or "*" in active or said & active else disabled)[name] = service
+        (enabled if not said or "*" in active or not said.isdisjoint(active) else disabled)[name] = service
     return enabled, disabled

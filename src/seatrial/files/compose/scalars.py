@@ -6,10 +6,13 @@ strings and `22:22` is no sexagesimal number.
 
 from __future__ import annotations
 
-from datetime import date
+from typing import TYPE_CHECKING
 
 from seatrial.files.compose.nodes import Value
 from seatrial.model.patterns import pattern
+
+if TYPE_CHECKING:
+    from datetime import date
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -21,6 +24,8 @@ _SPECIAL_FLOATS = {
 _INTEGER = pattern(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|[1-9][0-9]*|0)")
 _FLOAT = pattern(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DATE = pattern(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
+_SURE_TO_FIT = 19
+"""A number of fewer digits fits into 64 bits."""
 _LONGEST = 100
 """A longer number fits into no 64 bits and would only cost time."""
 
@@ -57,11 +62,10 @@ def resolve_tagged(text: str, tag: str, plain: bool) -> Value:
 
 
 def _number(text: str) -> int | float | date | None:
-    if match := _DATE.fullmatch(text):
-        try:
-            return date(int(match[1]), int(match[2]), int(match[3]))
-        except ValueError:
-            return None
+    if "-" in text and (match := _DATE.fullmatch(text)):
+        return _date(*map(int, match.groups()))
+    if text.isdecimal() and text.isascii() and text[0] != "0" and len(text) < _SURE_TO_FIT:
+        return int(text)
     plain = text.replace("_", "")
     if _INTEGER.fullmatch(plain):
         value = _integer(plain)
@@ -70,6 +74,15 @@ def _number(text: str) -> int | float | date | None:
         if -(2**63) <= value < 2**64:
             return value
     return float(plain) if _FLOAT.fullmatch(plain) else None
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    from datetime import date
+
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 def _integer(text: str) -> int:

@@ -7,6 +7,7 @@ be read is told and counts as not said, so that one mistake hides nothing else.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from seatrial.files.compose import keys
 from seatrial.files.compose.dependencies import read_dependencies
@@ -16,7 +17,7 @@ from seatrial.files.compose.health import read_healthcheck
 from seatrial.files.compose.hooks import read_hooks, read_watch
 from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.limits import read_deployment
-from seatrial.files.compose.merging import build_table
+from seatrial.files.compose.merging import build_table, hosts_listing
 from seatrial.files.compose.mounts import read_mounts
 from seatrial.files.compose.nodes import Listing, Scalar, Table, text_of
 from seatrial.files.compose.ports import read_exposed, read_ports
@@ -28,6 +29,7 @@ from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Logging, signal_number
 from seatrial.model.values import dataclass, replace
 
+_HOST = pattern(r"([^=:\s]+)[=:](\S+)")
 _CONTAINER_NAME = pattern(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _REMOTE = ("https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:")
 
@@ -44,7 +46,7 @@ class Context:
 def read_service(name: str, place: Place, service: Fields, context: Context) -> ComposeService:
     """The service of that name."""
     service.check_keys(keys.SERVICE)
-    said = ComposeService(name=name, place=place, extensions=service.extensions())
+    said = ComposeService(name=name, place=place, extensions=service.extensions(), keys=_places(service))
     said = _with_program(said, service, context)
     said = _with_rights(said, service, context)
     return _with_surroundings(said, service)
@@ -96,6 +98,7 @@ def _with_surroundings(said: ComposeService, service: Fields) -> ComposeService:
         said,
         restart=deployment.restart,
         restart_policy=deployment.restart_policy,
+        rollout=deployment.rollout,
         replicas=deployment.replicas,
         limits=deployment.limits,
         reserved_cpus=deployment.reserved_cpus,
@@ -104,6 +107,7 @@ def _with_surroundings(said: ComposeService, service: Fields) -> ComposeService:
         expose=read_exposed(service),
         depends_on=read_dependencies(service),
         hostname=service.text("hostname"),
+        extra_hosts=tuple(_extra_hosts(service)),
         container_name=_container_name(service),
         profiles=service.unique_texts("profiles"),
         network_mode=service.text("network_mode"),
@@ -136,6 +140,23 @@ def _words(service: Fields, key: str) -> Sourced[tuple[str, ...]] | None:
         message = f"{service.where}.{key} is not run by a shell: compose drops everything from {shown!r} on"
         service.problems.warn(message, node.place, 'write ["sh", "-c", "exec …"]')
     return Sourced(words.argv, node.place)
+
+
+def _places(service: Fields) -> dict[str, Place]:
+    return {key: entry.place for key, entry in service.table.entries.items() if service.says(key)}
+
+
+def _extra_hosts(service: Fields) -> Iterator[Sourced[tuple[str, str]]]:
+    """Each `name=address` or `name:address`; an IPv6 address may stand in brackets."""
+    node = service.node("extra_hosts")
+    hosts = hosts_listing(node) if node is not None else None
+    for item in hosts.items if isinstance(hosts, Listing) else ():
+        text = item.value if isinstance(item, Scalar) and isinstance(item.value, str) else ""
+        name, address = _HOST.sub(r"\1 \2", text).partition(" ")[::2]
+        if name and address:
+            yield Sourced((name, address.strip("[]")), item.place)
+        else:
+            service.wrong(item, "extra_hosts", "a name and an address", "write api.example=10.0.0.1")
 
 
 def _container_name(service: Fields) -> Sourced[str] | None:
@@ -205,9 +226,14 @@ def _context(build: Fields) -> tuple[Sourced[str], bool]:
     said = build.text("context")
     if said is None:
         return Sourced(absolute(".", build.table.base), build.table.place), False
-    if "://" in said.value or said.value.startswith(_REMOTE):
+    if is_remote(said.value):
         return said, True
     return build.path("context") or said, False
+
+
+def is_remote(context: str) -> bool:
+    """Whether a build context is fetched from elsewhere."""
+    return "://" in context or context.startswith(_REMOTE)
 
 
 def _args(build: Fields, outside: Lookup) -> dict[str, Sourced[str | None]]:
@@ -221,8 +247,7 @@ def _contexts(build: Fields) -> dict[str, Sourced[str]]:
     found: dict[str, Sourced[str]] = {}
     for name, said in build.pairs("additional_contexts").items():
         text = said.value or ""
-        is_remote = "://" in text or text.startswith(_REMOTE)
-        found[name] = Sourced(text if is_remote else absolute(text, build.table.base), said.place)
+        found[name] = Sourced(text if is_remote(text) else absolute(text, build.table.base), said.place)
     return found
 
 

@@ -7,12 +7,16 @@ tell "not said" from "said to be empty" (`command: []` takes the image's command
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from seatrial.model.deployment import Hooks, WatchRule
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Dependency, Limits, Logging, Mount, Port
 from seatrial.model.values import dataclass, field
+
+if TYPE_CHECKING:
+    from seatrial.model.documents import Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class ComposeService:
     healthcheck: ComposeHealthcheck | None = None
     restart: Sourced[str] | None = None
     restart_policy: Sourced[RestartPolicy] | None = None
+    rollout: Rollout | None = None
     replicas: Sourced[int] | None = None
     limits: Limits = field(default_factory=Limits)
     reserved_cpus: Sourced[float] | None = None
@@ -123,6 +128,8 @@ class ComposeService:
     cap_drop: tuple[Sourced[str], ...] = ()
     security_opt: tuple[Sourced[str], ...] = ()
     hostname: Sourced[str] | None = None
+    extra_hosts: tuple[Sourced[tuple[str, str]], ...] = ()
+    """Names and their addresses; a name may come several times."""
     container_name: Sourced[str] | None = None
     tty: Sourced[bool] | None = None
     stdin_open: Sourced[bool] | None = None
@@ -140,6 +147,8 @@ class ComposeService:
     watch: tuple[WatchRule, ...] = ()
     attach: Sourced[bool] | None = None
     extensions: Mapping[str, Sourced[object]] = field(default_factory=dict)
+    keys: Mapping[str, Place] = field(default_factory=dict)
+    """All keys that say something, and where."""
 
     @property
     def stop_grace(self) -> Sourced[float] | None:

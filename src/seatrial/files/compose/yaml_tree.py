@@ -10,8 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
+from seatrial.files import yaml_parser
 from seatrial.files.compose.nodes import Entry, Listing, Mark, Node, Scalar, Table, is_null
 from seatrial.files.compose.scalars import resolve_tagged
 from seatrial.model.patterns import pattern
@@ -23,10 +22,9 @@ MAX_DEPTH = 80
 MAX_NODES = 100_000
 """Values of one document with every alias unfolded: compose's own limit."""
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MARKS = {"!reset": Mark.RESET, "!override": Mark.OVERRIDE}
 _LINE_END = pattern(r"\r\n|\r|\n")
-_LINE_END_OF_NO_EDITOR = pattern("[\x85\u2028\u2029]")
+_LINE_ENDS_OF_NO_EDITOR = "\x85\u2028\u2029"
 _LINE_BREAKS = "\r\n\x85\u2028\u2029"
 
 
@@ -72,7 +70,7 @@ class _Spans:
         self.file = file
         # The parser also counts NEL and U+2028 as line ends; no editor does, so a place must not.
         self.starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-        self.is_counted_alike = not _LINE_END_OF_NO_EDITOR.search(text)
+        self.is_counted_alike = not any(end in text for end in _LINE_ENDS_OF_NO_EDITOR)
 
     def at(self, offset: int) -> Place:
         """The place of one character."""
@@ -123,31 +121,34 @@ class _Builder:
 
     def build(self) -> list[Node]:
         for event in self._events():
-            if isinstance(event, yaml.ScalarEvent):
+            if isinstance(event, yaml_parser.SCALAR):
                 self._scalar(event)
-            elif isinstance(event, yaml.AliasEvent):
+            elif isinstance(event, yaml_parser.ALIAS):
                 self._alias(event)
-            elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            elif isinstance(event, yaml_parser.OPENING):
                 self._open(event)
-            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            elif isinstance(event, yaml_parser.CLOSING):
                 self._close(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
+            elif isinstance(event, yaml_parser.DOCUMENT):
                 self.anchors.clear()
         return [root for root in self.roots if not is_null(root)]
 
     def _events(self) -> Iterator[Any]:
         try:
-            yield from yaml.parse(self.text, Loader=_LOADER)
-        except yaml.MarkedYAMLError as error:
+            yield from yaml_parser.events(self.text)
+        except yaml_parser.MarkedError as error:
             raise self._explained(error) from None
-        except yaml.reader.ReaderError as error:
-            # The pure parser counts characters, the C one bytes.
-            offset = next((i for i, c in enumerate(self.text) if ord(c) == _code(error.character)), 0)
-            code = _code(error.character)
-            remedy = "save the file as UTF-8" if code == 0 else ""
-            raise YamlError(f"character U+{code:04X} is not allowed", self.spans.at(offset), remedy) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise YamlError(f"not readable as YAML: {error}", self.spans.at(0)) from None
+        except (yaml_parser.AnyError, ValueError, RecursionError) as error:
+            raise self._refused(error) from None
+
+    def _refused(self, error: Any) -> YamlError:
+        if not hasattr(error, "character"):
+            return YamlError(f"not readable as YAML: {error}", self.spans.at(0))
+        # The pure parser counts characters, the C one bytes.
+        code = _code(error.character)
+        offset = next((i for i, c in enumerate(self.text) if ord(c) == code), 0)
+        remedy = "save the file as UTF-8" if code == 0 else ""
+        return YamlError(f"character U+{code:04X} is not allowed", self.spans.at(offset), remedy)
 
     def _explained(self, error: Any) -> YamlError:
         mark: Any = error.problem_mark or error.context_mark
@@ -218,7 +219,7 @@ class _Builder:
             raise self._fail("a key must be a string, not a list or a mapping", event)
         if len(self.frames) >= MAX_DEPTH:
             raise self._fail(f"nested deeper than {MAX_DEPTH} levels", event)
-        is_table = isinstance(event, yaml.MappingStartEvent)
+        is_table = isinstance(event, yaml_parser.TABLE)
         mark = _MARKS.get(event.tag or "", Mark.NONE)
         start = self._content_start(event, event.start_mark.index, len(self.text))
         if event.anchor is not None:

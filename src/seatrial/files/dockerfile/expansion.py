@@ -25,7 +25,7 @@ _PLAIN = {
     for escape in "\\`"
     for quotes in (True, False)
 }
-_QUOTED = {escape: re.compile('[^$"' + re.escape(escape) + "]+") for escape in "\\`"}
+_QUOTED = {escape: pattern('[^$"' + re.escape(escape) + "]+") for escape in "\\`"}
 _RUNS = pattern(f"[{SPACE}]+|[^{SPACE}]+")
 _MODIFIERS = frozenset("+-?#%")
 

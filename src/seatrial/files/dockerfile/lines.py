@@ -16,7 +16,7 @@ from seatrial.files.dockerfile.syntax import Directives
 from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
-from seatrial.model.values import dataclass, field
+from seatrial.model.values import dataclass
 
 SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 """What Go's unicode.IsSpace accepts. Python's own idea of space also has \\x1c to \\x1f, which are none here."""
@@ -37,10 +37,11 @@ class Source:
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
-        self._lines = text.split("\n")
-        self.starts = [0, *accumulate(len(line) + 1 for line in self._lines[:-1])]
-        if not self._lines[-1]:
+        lines = text.split("\n")
+        self.starts = [0, *accumulate(len(line) + 1 for line in lines[:-1])]
+        if not lines[-1]:
             self.starts.pop()
+        self._lines = [line.rstrip("\r") for line in lines] if "\r" in text else lines
 
     def __len__(self) -> int:
         """How many lines there are; a last one without a line end counts."""
@@ -49,7 +50,7 @@ class Source:
     def line(self, number: int) -> str:
         """Line `number` (from 0) without its line end; as in BuildKit, every carriage return at the end belongs to
         that."""
-        return self._lines[number].rstrip("\r")
+        return self._lines[number]
 
     def place(self, start: int, end: int) -> Place:
         """The place of `text[start:end]`."""
@@ -84,7 +85,8 @@ class Source:
 
 @dataclass(slots=True)
 class LogicalLine:
-    """A line with its continuations joined. The piece at `physical[i]` of the file begins at `logical[i]` in it."""
+    """A line with its continuations joined. The piece of the physical line `numbers[i]` (from 0) begins at `logical[i]`
+    in it; all but the first are whole lines."""
 
     source: Source
     first: int
@@ -92,23 +94,32 @@ class LogicalLine:
     last: int
     text: str
     comments: tuple[str, ...]
-    logical: list[int] = field(default_factory=list)
-    physical: list[int] = field(default_factory=list)
+    indent: int
+    """How far the first piece stands from the beginning of its line."""
+    logical: list[int]
+    numbers: list[int]
 
     def offset(self, position: int) -> int:
         """Where the character at `position` stands in the file."""
-        at = max(bisect_right(self.logical, position) - 1, 0)
-        return self.physical[at] + position - self.logical[at]
+        line, column = self._position(position)
+        return self.source.starts[line - 1] + column - 1
 
     def place(self, start: int, end: int) -> Place:
         """The place of `text[start:end]`; an empty span is a point behind the character before it."""
-        if len(self.physical) == 1:
-            line, before = self.first + 1, self.physical[0] - self.source.starts[self.first] + 1
+        if len(self.logical) == 1:
+            line, before = self.first + 1, self.indent + 1
             return Place(self.source.file, line, before + start, line, before + max(start, end))
         if end > start:
-            return self.source.place(self.offset(start), self.offset(end - 1) + 1)
+            line, column = self._position(start)
+            end_line, end_column = self._position(end - 1)
+            return Place(self.source.file, line, column, end_line, end_column + 1)
         at = self.offset(start - 1) + 1 if start > 0 else self.offset(start)
         return self.source.place(at, at)
+
+    def _position(self, position: int) -> tuple[int, int]:
+        at = max(bisect_right(self.logical, position) - 1, 0)
+        column = position - self.logical[at] + 1
+        return self.numbers[at] + 1, column if at else column + self.indent
 
 
 class LineReader:
@@ -137,7 +148,7 @@ class LineReader:
                 continue
             self._looking_for_directives = False
             if stripped:
-                return self._join(number, stripped, self.source.starts[number] + len(content) - len(stripped))
+                return self._join(number, stripped, len(content) - len(stripped))
         return None
 
     def _take(self) -> str:
@@ -161,9 +172,9 @@ class LineReader:
         else:
             self._comments.clear()
 
-    def _join(self, number: int, first: str, offset: int) -> LogicalLine | None:
+    def _join(self, number: int, first: str, indent: int) -> LogicalLine | None:
         piece, goes_on = _cut_continuation(first, self.escape)
-        line = LogicalLine(self.source, number, number, "", tuple(self._comments), [0], [offset])
+        line = LogicalLine(self.source, number, number, "", tuple(self._comments), indent, [0], [number])
         pieces, length, gap = [piece], len(piece), None
         count = len(self.source)
         while goes_on and self.number < count:
@@ -177,7 +188,7 @@ class LineReader:
                 continue
             piece, goes_on = _cut_continuation(content, self.escape)
             line.logical.append(length)
-            line.physical.append(self.source.starts[here])
+            line.numbers.append(here)
             pieces.append(piece)
             length += len(piece)
         line.text = "".join(pieces)

@@ -165,14 +165,18 @@ def read_json(line: LogicalLine, start: int, end: int) -> list[Word] | None:
             value, stop = _STRINGS.raw_decode(text, at)
         except ValueError:
             return None
-        # Go's decoder makes U+FFFD of half a surrogate pair.
-        words.append(word_at(line, (start + at, start + stop), _LONE_SURROGATES.sub("\ufffd", value)))
+        words.append(word_at(line, (start + at, start + stop), _as_decoded(value)))
         at = _skip_json_space(text, stop)
         if text.startswith("]", at):
             return words if _skip_json_space(text, at + 1) == len(text) else None
         if not text.startswith(",", at):
             return None
         at = _skip_json_space(text, at + 1)
+
+
+def _as_decoded(value: str) -> str:
+    """Go's decoder makes U+FFFD of half a surrogate pair."""
+    return value if value.isascii() else _LONE_SURROGATES.sub("\ufffd", value)
 
 
 _JSON_SPACE = pattern(r"[ \t\n\r]*")

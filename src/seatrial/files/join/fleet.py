@@ -12,6 +12,7 @@ from seatrial.files import disk
 from seatrial.files.compose import ComposeService, FileGrant, read_compose
 from seatrial.files.compose.types import ComposeHealthcheck
 from seatrial.files.join.compose import join_services
+from seatrial.files.join.ignored import without_effect
 from seatrial.files.join.locate import locate
 from seatrial.model.deployment import Deployment, Fleet, GrantedFile, Restarting
 from seatrial.model.errors import InputError, NothingFoundError
@@ -36,8 +37,10 @@ def read_fleet(
     compose_files: Sequence[Path] = (),
     profiles: Sequence[str] = (),
     name: str = "",
+    named: Sequence[str] = (),
 ) -> Fleet:
-    """The project at `path`. `name` overrides the one that the files say.
+    """The project at `path`. `name` overrides the one that the files say; services that are `named` turn their own
+    profiles on.
 
     Raises NothingFoundError without a compose file, and InputError for what keeps the project from being started: the
     first error of its files, or a secret that isn't there.
@@ -52,17 +55,19 @@ def read_fleet(
             hint="name it with --file, or run one service without files: seatrial run -- COMMAND",
         )
     known = {**environment, "COMPOSE_PROJECT_NAME": name} if name else environment
-    project = read_compose(located.compose_files, known, tuple(profiles), located.directory)
+    project = read_compose(located.compose_files, known, tuple(profiles), located.directory, named)
     services, findings, files = join_services(project, located.directory)
-    _refuse(findings)
+    refuse(findings)
     deployments = tuple(
         _deployment(service, said, environment)
         for service, said in zip(services, project.services.values(), strict=True)
     )
-    return Fleet(project.name, project.directory, deployments, tuple(project.disabled), findings, files)
+    ignored = tuple(found for said in project.services.values() for found in without_effect(said))
+    return Fleet(project.name, project.directory, deployments, tuple(project.disabled), (*findings, *ignored), files)
 
 
-def _refuse(findings: Sequence[Finding]) -> None:
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raises InputError for the first error, which says how many there are."""
     wrong = [finding for finding in findings if finding.severity is Severity.ERROR]
     if wrong:
         more = f" (and {len(wrong) - 1} more: seatrial check)" if len(wrong) > 1 else ""
@@ -87,7 +92,17 @@ def _deployment(service: Service, said: ComposeService, environment: Mapping[str
         shared_port=own.get("shared_port", ""),
         attach=said.attach is None or said.attach.value,
         watch=said.watch,
+        hosts=_hosts(said),
     )
+
+
+def _hosts(said: ComposeService) -> dict[str, str]:
+    """Names of `extra_hosts`; the gateway to the host is the host itself here."""
+    found: dict[str, list[str]] = {}
+    for each in said.extra_hosts:
+        name, address = each.value
+        found.setdefault(name, []).append("127.0.0.1" if address == "host-gateway" else address)
+    return {name: ",".join(addresses) for name, addresses in found.items()}
 
 
 def _times(said: ComposeHealthcheck) -> Healthcheck:

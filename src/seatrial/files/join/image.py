@@ -13,7 +13,7 @@ from seatrial.files.join.building import Built
 from seatrial.files.scripts import Tree, resolve_hops
 from seatrial.model.finding import Finding
 from seatrial.model.place import Sourced
-from seatrial.model.service import Copy, Mount, Service
+from seatrial.model.service import BuildPlan, Copy, Mount, Service
 from seatrial.model.values import replace
 
 
@@ -38,6 +38,13 @@ def service_of_image(name: str, built: Built) -> Service:
         mounts=tuple(Sourced(Mount("volume", "", absolute(said.value)), said.place) for said in image.volumes),
         ports=image.ports,
         shell=image.shell.value,
+        build=BuildPlan(
+            str(built.build.context),
+            str(built.build.dockerfile),
+            built.build.target or "",
+            dict(built.build.arguments),
+            built.build.inline,
+        ),
     )
 
 

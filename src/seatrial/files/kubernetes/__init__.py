@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from seatrial.files import disk
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
-from seatrial.model.kubernetes import Cluster, Workload
+from seatrial.model.kubernetes import Balancer, Cluster, Workload
 from seatrial.model.place import Place, Sourced
 from seatrial.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from seatrial.files.kubernetes.kustomize import Kustomization
+    from seatrial.files.kubernetes.objects import Objects
+    from seatrial.model.ecs import Task
 
 MAX_FILES = 50_000
 MAX_BYTES = 4 * 1024 * 1024
@@ -70,6 +72,12 @@ def is_manifest_name(name: str) -> bool:
     return (name.endswith(_ENDINGS) and not is_compose and name not in _NEVER) or name == "Kustomization"
 
 
+def looks_like_task(data: bytes) -> bool:
+    """Whether this may be a task definition of ECS; costs next to nothing."""
+    _, found, behind = data.partition(b'"containerDefinitions"')
+    return bool(found) and behind[:64].lstrip(b": \t\r\n")[:1] == b"[" and b'"family"' in data
+
+
 def looks_like_manifest(data: bytes) -> bool:
     """Whether this may be a manifest; costs next to nothing, and no YAML parser."""
     return b"apiVersion" in data and b"kind" in data and b"\0" not in data[:64]
@@ -81,7 +89,8 @@ def is_manifest(path: Path) -> bool:
         return False
     from seatrial.files.kubernetes.manifest import is_sure_manifest
 
-    return is_sure_manifest(_bytes(path) or b"")
+    data = _bytes(path) or b""
+    return is_sure_manifest(data) or (path.suffix == ".json" and looks_like_task(data))
 
 
 def read_manifests(root: Path, files: Iterable[Path]) -> Manifests:
@@ -116,7 +125,11 @@ class _Tree:
 
     def _candidate(self, file: Path) -> bytes | None:
         data = _bytes(file)
-        is_wanted = data is not None and (looks_like_manifest(data) or file.name in _KUSTOMIZATIONS)
+        is_wanted = data is not None and (
+            looks_like_manifest(data)
+            or file.name in _KUSTOMIZATIONS
+            or (file.suffix == ".json" and looks_like_task(data))
+        )
         return data if is_wanted else None
 
     def _read(self, candidates: dict[str, bytes]) -> Manifests:
@@ -136,7 +149,11 @@ class _Tree:
         objects = Objects()
         skipped = [Sourced("is a kustomize patch, and not applied", Place(file, 1)) for file in sorted(patches)]
         charts: set[str] = set()
+        tasks: list[Task] = []
         for shown, data in candidates.items():
+            if shown.endswith(".json") and looks_like_task(data):
+                tasks += self._task(shown, data, objects, skipped)
+                continue
             if shown in patches or posixpath.basename(shown) in _KUSTOMIZATIONS:
                 continue
             if chart := self._chart(shown):
@@ -158,12 +175,32 @@ class _Tree:
             tuple(replace(each, groups=joined.groups(each.place)) for each in objects.budgets),
             tuple(replace(each, groups=joined.groups(each.place)) for each in objects.autoscalers),
             tuple(objects.secrets),
+            tuple(self._balancer(each, objects, joined) for each in objects.balancers),
             frozenset(name for each in kustomizations.values() for name in each.images) | frozenset(built),
             built,
             tuple((each.value, joined.groups(each.place)) for each in objects.defaulted if each.place),
             tuple(skipped),
+            tuple(tasks),
         )
         return Manifests(cluster, tuple(objects.findings), self.texts)
+
+    def _task(self, shown: str, data: bytes, objects: Objects, skipped: list[Sourced[str]]) -> Iterator[Task]:
+        from seatrial.files.ecs import read_task
+        from seatrial.model.ecs import Task
+
+        before = len(objects.findings)
+        found = read_task(data, shown, objects.findings)
+        if isinstance(found, Task):
+            yield found
+        elif found is not None:
+            skipped.append(found)
+        if isinstance(found, Task) or len(objects.findings) != before:
+            self.texts[shown] = data.decode("utf-8", "replace").removeprefix("\ufeff")
+
+    @staticmethod
+    def _balancer(found: Balancer, objects: Objects, joined: _Joined) -> Balancer:
+        idle = found.idle or (objects.idle_of_nginx if found.kind == "nginx" else None)
+        return replace(found, idle=idle, groups=joined.groups(found.place))
 
     def _other(self, shown: str) -> bytes | None:
         path = self.files.get(shown)

@@ -18,6 +18,8 @@ from seatrial.model.place import Place, Sourced
 
 _KIND = pattern(r"""kind["']?[ \t]*:[ \t]*["']?(?:\w*List|{})\b""".format("|".join(KINDS)))
 """It begins with plain letters, which are looked for much faster than anything else."""
+_OF_BALANCERS = ("alb.ingress.kubernetes.io/", "nginx.ingress.kubernetes.io/", "upstream-keepalive-timeout")
+"""Of Ingresses and ConfigMaps those alone matter that say one of these: texts, which are looked for fastest."""
 _SEPARATOR = pattern(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _TEMPLATED = pattern(r"\{\{|\{%|<%|^#@|^\s*\(\(|^<<<<<<< ", re.MULTILINE)
 _NO_LINE_END = pattern(r"[^\r\n]+")
@@ -56,14 +58,18 @@ _HINT = "`kubectl apply --dry-run=client -f` says what it makes of the file"
 
 def _relevant(text: str) -> str | None:
     """The text with all documents blanked that hold nothing of interest, None if none does."""
-    if not _KIND.search(text):
+    if not _matters(text):
         return None
     if _DIRECTIVE.search(text):
         return text
     starts = [match.start() for match in _SEPARATOR.finditer(text)]
     edges = [0, *(start for start in starts if start), len(text)]
     parts = [text[start:end] for start, end in pairwise(edges)]
-    return "".join(part if _KIND.search(part) else _blank(part) for part in parts)
+    return "".join(part if _matters(part) else _blank(part) for part in parts)
+
+
+def _matters(text: str) -> bool:
+    return bool(_KIND.search(text)) or any(mark in text for mark in _OF_BALANCERS)
 
 
 def _blank(part: str) -> str:

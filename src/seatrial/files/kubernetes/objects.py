@@ -5,8 +5,6 @@ Objects of other kinds, and of other API groups (Knative's Service is none of Ku
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator
 
 from seatrial.files.compose.nodes import Listing, Node, Table
@@ -15,6 +13,7 @@ from seatrial.files.kubernetes.fields import Fields
 from seatrial.model.finding import Finding
 from seatrial.model.kubernetes import (
     Autoscaler,
+    Balancer,
     DisruptionBudget,
     KubernetesService,
     Pod,
@@ -22,6 +21,7 @@ from seatrial.model.kubernetes import (
     Strategy,
     Workload,
 )
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 from seatrial.model.values import dataclass, field
 
@@ -42,6 +42,8 @@ _GROUPS = {
     "List": ("v1",),
 }
 KINDS = tuple(_GROUPS)
+_OF_BALANCERS = {"Ingress": ("networking.k8s.io/", "extensions/"), "ConfigMap": ("v1",)}
+_IDLE = pattern(r"(?:^|,)\s*idle_timeout\.timeout_seconds=([0-9]{1,5})")
 
 
 @dataclass(slots=True)
@@ -53,6 +55,9 @@ class Objects:
     budgets: list[DisruptionBudget] = field(default_factory=list)
     autoscalers: list[Autoscaler] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
+    balancers: list[Balancer] = field(default_factory=list)
+    idle_of_nginx: Sourced[int] | None = None
+    """What the settings of ingress-nginx say, wherever they are."""
     defaulted: list[Sourced[str]] = field(default_factory=list)
     """The namespaces of LimitRanges."""
     findings: list[Finding] = field(default_factory=list)
@@ -68,7 +73,8 @@ class Objects:
         for table in _documents(root):
             fields = Fields(table, self.findings)
             kind, version = fields.string("kind"), fields.string("apiVersion")
-            if kind in _GROUPS and version.startswith(_GROUPS[kind]):
+            versions = _GROUPS.get(kind) or _OF_BALANCERS.get(kind)
+            if versions and version.startswith(versions):
                 self._add(kind, fields)
 
     def _add(self, kind: str, fields: Fields) -> None:
@@ -82,6 +88,8 @@ class Objects:
             "LimitRange": lambda found, _fields: self.defaulted.append(Sourced(found.namespace, found.place)),
             "PodDisruptionBudget": self._budget,
             "HorizontalPodAutoscaler": self._autoscaler,
+            "Ingress": self._ingress,
+            "ConfigMap": self._settings,
         }
         readers.get(kind, self._workload)(head, fields)
 
@@ -114,6 +122,7 @@ class Objects:
         spec = fields.sub("spec")
         if spec is None:
             return
+        self._balanced(head, fields.sub("metadata"))
         ports = tuple(spec.tables("ports"))
         targets = (port.text("targetPort") or port.text("port") for port in ports)
         self.services.append(
@@ -129,6 +138,40 @@ class Objects:
                 tuple(port.string("name") for port in ports),
             )
         )
+
+    def _balanced(self, head: _Head, metadata: Fields | None) -> None:
+        """The load balancer of a Service, where it is told how long to keep connections."""
+        annotations = metadata.sub("annotations") if metadata else None
+        said = (
+            annotations.text("service.beta.kubernetes.io/aws-load-balancer-connection-idle-timeout")
+            if annotations
+            else None
+        )
+        if said is not None and said.value.isdecimal():
+            idle = Sourced(int(said.value), said.place)
+            self.balancers.append(Balancer("elb", head.name, head.place, head.namespace, frozenset({head.name}), idle))
+
+    def _ingress(self, head: _Head, fields: Fields) -> None:
+        metadata, spec = fields.sub("metadata"), fields.sub("spec")
+        annotations = metadata.sub("annotations") if metadata else None
+        if spec is None or annotations is None:
+            return
+        kind = next(
+            (kind for mark, kind in _MARKS.items() if any(mark in key for key in annotations.table.entries)), ""
+        )
+        if not kind:
+            return
+        said = annotations.text("alb.ingress.kubernetes.io/load-balancer-attributes") if kind == "alb" else None
+        found = _IDLE.search(said.value) if said else None
+        idle = Sourced(int(found.group(1)), said.place) if said and found else None
+        names = frozenset(_backends(spec))
+        self.balancers.append(Balancer(kind, head.name, head.place, head.namespace, names, idle))
+
+    def _settings(self, _head: _Head, fields: Fields) -> None:
+        data = fields.sub("data")
+        said = data.text("upstream-keepalive-timeout") if data else None
+        if said is not None and said.value.isdecimal():
+            self.idle_of_nginx = Sourced(int(said.value), said.place)
 
     def _budget(self, head: _Head, fields: Fields) -> None:
         spec = fields.sub("spec")
@@ -179,6 +222,21 @@ def _documents(root: Node) -> Iterator[Table]:
             yield node
 
 
+_MARKS = {"alb.ingress.kubernetes.io/": "alb", "nginx.ingress.kubernetes.io/": "nginx"}
+
+
+def _backends(spec: Fields) -> Iterator[str]:
+    """The Services that an Ingress sends to, also by the names of older versions."""
+    parts = [spec.sub("defaultBackend"), spec.sub("backend")]
+    for rule in spec.tables("rules"):
+        http = rule.sub("http")
+        parts += [path.sub("backend") for path in http.tables("paths")] if http else []
+    for each in parts:
+        service = each.sub("service") if each else None
+        if each is not None:
+            yield service.string("name") if service else each.string("serviceName")
+
+
 def _job_of(spec: Fields) -> Fields | None:
     template = spec.sub("jobTemplate")
     return template.sub("spec") if template else None
@@ -196,7 +254,9 @@ def _strategy(spec: Fields) -> Strategy:
 
 
 def _decoded(text: str) -> str:
+    from base64 import b64decode
+
     try:
-        return base64.b64decode("".join(text.split()), validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
+        return b64decode("".join(text.split()), validate=True).decode("utf-8", "replace")
+    except ValueError:
         return ""

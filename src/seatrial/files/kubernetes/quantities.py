@@ -35,11 +35,3 @@ def parse_quantity(text: str) -> Fraction:
         factor = Fraction(10) ** (int(exponent[1:]) if exponent else _DECIMAL[suffix or ""])
     amount = Fraction(math.ceil(Fraction(digits.rstrip(".")) * factor * _NANO), _NANO)
     return min(amount, Fraction(_LARGEST)) * (-1 if sign == "-" else 1)
-
-
-def shown_bytes(amount: Fraction) -> str:
-    """An amount of memory for a message: `512 MiB`."""
-    for factor, unit in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
-        if amount >= factor:
-            return f"{float(amount / factor):.4g} {unit}"
-    return f"{float(amount):.4g} bytes"

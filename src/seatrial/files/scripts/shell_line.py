@@ -13,6 +13,8 @@ from typing import NamedTuple
 from seatrial.model.patterns import pattern
 
 _BLANK = pattern(r"[ \t\r]*")
+_ROW = pattern(r"[ \t\r]*((?:[!%*+,\-./0-9:=?@A-Z\[\]^_a-z{}~][!#%*+,\-./0-9:=?@A-Z\[\]^_a-z{}~]*[ \t\r]+)+)")
+"""Words in a row, most of what is written, in whose characters Python's `split` sees no other blanks than a shell."""
 _SIMPLE = pattern(
     r"[ \t\r]*(?:([^ \t\r\n;|&()<>'\"\\$`#][^ \t\r\n;|&()<>'\"\\$`]*)(?=[ \t\r\n;|&()]|\Z)"
     r"|(&&|\|\||;;|\|&|[;|()\n]|&(?![<>])))"
@@ -92,13 +94,13 @@ def commands(line: str, environment: Mapping[str, str]) -> list[Command]:
     found: list[Command] = []
     words: list[str] = []
     before, start = "", 0
-    for token, at, is_operator in _Tokens(line[:MAX_LINE], environment).all():
+    for said, at, is_operator in _Tokens(line[:MAX_LINE], environment).all():
         if not is_operator:
             start = start if words else at
-            words.append(token)
+            words += said
             continue
         found += _command(words, before, start)
-        words, before = [], token
+        words, before = [], said[0]
     return found + _command(words, before, start)
 
 
@@ -145,14 +147,19 @@ class _Tokens:
         self.environment = environment
         self.at = 0
 
-    def all(self) -> list[tuple[str, int, bool]]:
-        found: list[tuple[str, int, bool]] = []
-        line, simple = self.line, _SIMPLE.match
+    def all(self) -> list[tuple[Sequence[str], int, bool]]:
+        """Each is one word or several in a row, where they begin, and whether it is an operator instead."""
+        found: list[tuple[Sequence[str], int, bool]] = []
+        line, simple, row = self.line, _SIMPLE.match, _ROW.match
         while True:
-            while (token := simple(line, self.at)) is not None:
+            if (words := row(line, self.at)) is not None:
+                found.append((words[1].split(), words.start(1), False))
+                self.at = words.end()
+            if (token := simple(line, self.at)) is not None:
                 word, operator = token.groups()
-                found.append((word or operator, token.start(token.lastindex or 0), word is None))
+                found.append(((word or operator,), token.start(token.lastindex or 0), word is None))
                 self.at = token.end()
+                continue
             start = self._skip_blanks()
             if start >= len(line):
                 return found
@@ -161,10 +168,11 @@ class _Tokens:
             elif (redirection := _REDIRECTION.match(line, start)) is not None:
                 self._skip_redirection(redirection.end())
             else:
-                words = self._word()
-                if words is None:
+                others = self._word()
+                if others is None:
                     return found
-                found += [(word, start, False) for word in words]
+                if others:
+                    found.append((others, start, False))
 
     def _skip_blanks(self) -> int:
         blanks = _BLANK.match(self.line, self.at)

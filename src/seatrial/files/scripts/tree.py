@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,8 +29,7 @@ class Tree(NamedTuple):
 
     def absolute(self, path: str, directory: str = "") -> str:
         """A container path made absolute from `directory` (the working directory where none is given)."""
-        joined = posixpath.normpath(posixpath.join("/", self.workdir, directory, path))
-        return "/" + joined.lstrip("/")
+        return _absolute(self.workdir, directory, path)
 
     def find(self, path: str) -> Path | None:
         """The file of the context that this absolute container path holds, or None."""
@@ -54,7 +54,7 @@ class Tree(NamedTuple):
             yield below
 
     def _by_copy(self, copy: Copy, source: str, path: str) -> Iterator[str]:
-        source = posixpath.normpath(posixpath.join("/", source)).lstrip("/")
+        source = _absolute("/", "", source)[1:]
         target = self.absolute(copy.target)
         if _GLOB_CHARACTERS.intersection(source):
             yield from self._by_glob(source, target, path)
@@ -74,6 +74,12 @@ class Tree(NamedTuple):
             return
         if pattern == "*" or ("/" not in below and fnmatch.fnmatchcase(below, pattern)):
             yield posixpath.join(directory, below)
+
+
+@lru_cache(maxsize=2048)
+def _absolute(workdir: str, directory: str, path: str) -> str:
+    """Remembered, since a command's way through a container asks for the same few paths again and again."""
+    return "/" + posixpath.normpath(posixpath.join("/", workdir, directory, path)).lstrip("/")
 
 
 def _relative(path: str, directory: str) -> str | None:

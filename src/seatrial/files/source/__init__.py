@@ -57,7 +57,7 @@ def read_source(path: str, data: bytes, language: str = "") -> SourceFacts:
     text = data.decode("utf-8", "replace")
     data = text.encode()  # valid in any case: what is not has made the parser's library crash
     imports, is_dynamic = python_imports(text) if language == "python" else javascript_imports(text)
-    if not (_PYTHON if language == "python" else _JAVASCRIPT).search(data):
+    if not _may_tell(language, data):
         return SourceFacts(path, language, imports, is_dynamic)
     try:
         found = _python(path, data, imports) if language == "python" else _javascript(language, path, data, imports)
@@ -66,6 +66,14 @@ def read_source(path: str, data: bytes, language: str = "") -> SourceFacts:
     if found is None:
         return SourceFacts(path, language, imports, is_dynamic, skipped="takes too long to parse")
     return found if not is_dynamic else _with_dynamic(found)
+
+
+def _may_tell(language: str, data: bytes) -> bool:
+    """Whether there is anything in it to parse it for. What most files have in them is looked for first."""
+    if language == "python":
+        return b"signal" in data or b"print(" in data or _PYTHON.search(data) is not None
+    is_usual = b"console." in data or b".listen(" in data or b"process.exit" in data
+    return is_usual or _JAVASCRIPT.search(data) is not None
 
 
 def _with_dynamic(facts: SourceFacts) -> SourceFacts:

@@ -179,7 +179,8 @@ class _Walk:
 
     def _other(self, call: Call) -> None:
         name = call.name.removeprefix("this.").removeprefix("self.")
-        body = self.scan.named.get(name) if self.depth < _MAX_DEPTH else None
+        known = self.scan.named.get(name) or self._emitted(call)
+        body = known if self.depth < _MAX_DEPTH else None
         if body is not None and body is not self.body and not body.start <= call.start < body.end:
             self._merge(actions_of(self.scan, self.words, body, self.depth + 1), call)
             return
@@ -188,6 +189,11 @@ class _Walk:
         self._more()
         if "(" not in name:
             self.seen.calls.append(name)
+
+    def _emitted(self, call: Call) -> Body | None:
+        """The function that `process.emit("SIGINT")` calls."""
+        arguments = call.arguments() if self.scan.listeners and call.name == "process.emit" else []
+        return self.scan.listeners.get(self.scan.text(arguments[0]).strip("'\"`")) if arguments else None
 
     def _merge(self, there: Actions, call: Call) -> None:
         seen, first = self.seen, self._is_first(call)

@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seatrial.model.patterns import pattern
+
 _NODES = frozenset({"node", "nodejs", "bun", "deno", "tsx", "ts-node", "ts-node-dev", "tsnd", "nodemon", "pm2-runtime"})
 _NODE_VALUES = frozenset(
     {"-r", "--require", "--import", "--env-file", "--loader", "--experimental-loader", "-C", "--conditions", "--title"}
     | {"-P", "--project", "-w", "--exec", "-x", "--inspect-port", "--max-old-space-size", "--config", "--tsconfig"}
 )
 _LOADS = frozenset({"-r", "--require", "--import"})
-_SCRIPT = re.compile(r"\.(?:[cm]?[jt]sx?)$")
-_APPLICATION = re.compile(r"([A-Za-z_][\w.]*)(?::[\w.()\[\]'\"]+)?")
+_SCRIPT = pattern(r"\.(?:[cm]?[jt]sx?)$")
+_APPLICATION = pattern(r"([A-Za-z_][\w.]*)(?::[\w.()\[\]'\"]+)?")
 _SERVER_VALUES = {
     "gunicorn": frozenset(
         {"-b", "--bind", "-w", "--workers", "-k", "--worker-class", "-t", "--timeout", "-c", "--config", "--chdir"}

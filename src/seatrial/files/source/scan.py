@@ -83,6 +83,8 @@ class Scan:
     waits: list[tuple[int, int]] = field(default_factory=list)
     constants: dict[str, Node] = field(default_factory=dict)
     named: dict[str, Body] = field(default_factory=dict)
+    listeners: dict[str, Body] = field(default_factory=dict)
+    """The functions that are called at an event of the process, by its name."""
     known: dict[int, Actions] = field(default_factory=dict)
     """What functions do, by where they start."""
     _starts: list[int] = field(default_factory=list)
