@@ -92,6 +92,7 @@ static const struct known { const char *name; int words; int (*run)(char **); in
     { "unshare", 2, step_unshare, 1 }, { "limit", 4, step_limit, 1 }, { "groups", 2, step_groups, 1 }, { "group", 2, step_group, 1 },
     { "user", 2, step_user, 1 }, { "bound", 2, step_bound, 1 }, { "capabilities", 2, step_capabilities, 1 },
     { "no-new-privileges", 1, step_no_new_privs, 0 }, { "umask", 2, step_umask, 1 }, { "parent-death", 2, step_parent_death, 1 },
+    { "terminal", 2, step_terminal, 1 },
 };
 
 static const struct known *known_as(const char *name)

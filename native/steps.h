@@ -50,6 +50,7 @@ static int step_no_new_privs(char **w) { (void)w; return prctl(PR_SET_NO_NEW_PRI
 static int step_group(char **w) { return setresgid((gid_t)number(w[1]), (gid_t)number(w[1]), (gid_t)number(w[1])); }
 static int step_umask(char **w) { umask((mode_t)number(w[1])); return 0; }
 static int step_unshare(char **w) { return unshare((int)number(w[1])); }
+static int step_terminal(char **w) { return ioctl((int)number(w[1]), TIOCSCTTY, 0); } /* the child leads a session that has none yet */
 static int step_own(char **w) { return lchown(w[1], (uid_t)number(w[2]), (gid_t)number(w[3])); }
 static int step_mode(char **w) { return chmod(w[1], (mode_t)number(w[2])); }
 

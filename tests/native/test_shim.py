@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pty
 import random
 import shutil
 import signal
@@ -284,6 +285,21 @@ def test_command_is_pid_1_of_its_own_namespaces(start: Callable[..., Running], t
     said = text(tmp_path / "log", "stdout").decode().split("\n")
     assert said[0] == "1 box 65534:65534 512 0022"
     assert [part.split()[1].lstrip("0") for part in said[1:4]] == ["", "", "1"]
+
+
+def test_terminal_that_is_given_is_the_controlling_one(start: Callable[..., Running], tmp_path: Path) -> None:
+    ours, its = pty.openpty()
+    given: list[Record] = [("input", its), ("output", its, its), ("terminal", its)]
+    line = "trap 'exit 5' INT; tty -s && echo from the terminal >/dev/tty; read word"
+    running = start(shell(line, tmp_path, *given), pass_fds=(its,))
+    os.close(its)
+    said = b""
+    while b"from the terminal" not in said:
+        said += os.read(ours, 1024)
+    os.write(ours, b"\x03")  # for the processes in the foreground of the session that has this terminal
+    running.told()
+    os.close(ours)
+    assert json.loads((tmp_path / "exit").read_text())["code"] == 5
 
 
 @needs_namespaces
@@ -707,6 +723,7 @@ STEPS = (
     "user",
     "no-new-privileges",
     "parent-death",
+    "terminal",
 )
 NASTY = ("", "0", "1", "-1", "07", "0x", "1 ", "many", "=", "9" * 30, "/nope", "true", "a" * 5000, "\ufffd")
 """Such that nothing outside is changed by them, whatever they are put together to. No descriptor has such a number."""

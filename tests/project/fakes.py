@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -60,6 +61,9 @@ class FakeInstance:
     async def wait_output(self) -> float:
         return time.monotonic()
 
+    def new_socket(self, family: int) -> socket.socket:
+        return socket.socket(family)
+
     def processes(self) -> tuple[ProcessState, ...]:
         return ()
 
@@ -97,6 +101,7 @@ class FakeHarbour:
         self.failing: set[str] = set()
         self.deaf: set[str] = set()
         self.probe_codes: dict[str, list[int]] = {}
+        self.enforcement: tuple[str, ...] = ()
 
     async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> FakeInstance:
         if gate is not None:
@@ -107,6 +112,7 @@ class FakeHarbour:
         instance = FakeInstance(berth.name, self.journal)
         instance.deaf = berth.name in self.deaf
         instance.probe_codes = self.probe_codes.get(berth.name, [])
+        instance.enforcement = self.enforcement
         self.running[berth.name] = instance
         return instance
 

@@ -1,4 +1,4 @@
-"""A service for the tests: speaks when it starts, answers HTTP on $PORT, tells of each signal, stops on SIGTERM."""
+"""A service for the tests: speaks when it starts, answers HTTP on $HOST:$PORT, tells each signal, stops on SIGTERM."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-listener = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+listener = socket.create_server((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])))
 
 
 def stop(number: int, _frame: object) -> None:

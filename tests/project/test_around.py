@@ -52,8 +52,8 @@ def test_the_limits_in_force_are_always_said(project: Harness) -> None:
     with project.start("up", "-d") as process:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    for words in ("memory 48 MiB: ", "cpus 0.5: ", "ulimit nofile 123:123: rlimit"):
-        assert words in err
+    said = next(line for line in err.splitlines() if line.startswith(" Service web  Limits: memory 48 MiB"))
+    assert "cpus 0.5" in said and "ulimit nofile 123:123 (rlimit)" in said
     project.eventually(lambda: project.rows()["web"]["State"] == "exited")
     state = project.inspect("web")["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (137, True)
@@ -107,6 +107,31 @@ def test_a_changed_file_restarts_its_service(project: Harness) -> None:
             pass
         (project.directory / "app" / "text").write_text("second")
         assert "second" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_a_changed_file_runs_a_command_inside_and_what_is_rebuilt_is_shown_on(project: Harness) -> None:
+    for name in ("text", "code"):
+        (project.directory / name).mkdir()
+        (project.directory / name / "file").write_text("first")
+    hook = "{command: [sh, -c, 'echo $$WHO read $$(cat /app/text/file)'], environment: {WHO: hook}}"
+    rules = f"[{{path: ./text, action: sync+exec, exec: {hook}}}, {{path: ./code, action: rebuild}}]"
+    more = f"    volumes: ['.:/app']\n    develop: {{watch: {rules}}}\n"
+    project.write("services:\n" + shell("web", "echo begins; exec sleep 999", more))
+    with project.start("up", "--watch") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "begins" in process.stdout.readline()
+        while "Watch enabled" not in process.stderr.readline():
+            pass
+        first = project.inspect("web")["Id"]
+        (project.directory / "text" / "file").write_text("second")
+        assert process.stdout.readline() == "hook read second\n"
+        (project.directory / "code" / "file").write_text("second")
+        assert "begins" in process.stdout.readline()
+        assert project.inspect("web")["Id"] != first
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
@@ -174,7 +199,7 @@ def test_an_ordinary_user_has_projects_too(anybodys: Path) -> None:
         service = Service("web", str(anybodys / "project"), Sourced(("/bin/sh", "-c", line)))
         fleet = Fleet("shop", str(anybodys / "project"), (Deployment(service),))
         steps = list(client.post("up", values={"fleet": codec.encode(fleet), "wait": True}))
-        assert steps[-1]["status"] == "Healthy"
+        assert steps[-1]["status"] == "Running"
         (found,) = client.get("instances", "web")
         assert found["State"]["Running"]
         while "begins" not in Path(found["LogPath"]).read_text():

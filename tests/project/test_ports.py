@@ -37,6 +37,10 @@ SAME, OTHER = Port(3000, published=3000), Port(3000, published=8080)
         (deployment("web", SAME, replicas=2, environment={"PORT": "3000"}), Reach(Way.FRONT, "PORT")),
         (deployment("web", SAME, replicas=2, environment={"HTTP_PORT": "3000"}), Reach(Way.FRONT, "HTTP_PORT")),
         (deployment("web", SAME, replicas=2, environment={"PORT": "4000"}), Reach(Way.FRONT, own_network=True)),
+        (deployment("web", network="own"), Reach(Way.DIRECT, own_network=True)),
+        (deployment("web", SAME, network="own", environment={"PORT": "3000"}), Reach(Way.FRONT, own_network=True)),
+        (deployment("web", SAME, network="own", shared_port="reuse-port"), Reach(Way.FRONT, own_network=True)),
+        (deployment("web", SAME, network="own", shared_port="inherited"), Reach(Way.INHERITED, own_network=True)),
     ],
 )
 def test_what_stands_before_a_service_follows_from_its_ports(service: Deployment, expected: Reach) -> None:
@@ -54,3 +58,5 @@ def test_what_has_a_port_or_a_network_of_its_own_collides_with_nobody() -> None:
     alone = deployment("old", Port(3000, published=9090), shared_port="front")
     fleet = Fleet("shop", "/", (deployment("web", SAME), told, alone))
     refuse_conflicts(fleet, fleet.deployments)
+    inside = tuple(deployment(name, Port(3000), network="own") for name in ("web", "api"))
+    refuse_conflicts(Fleet("shop", "/", inside), inside)

@@ -18,7 +18,7 @@ import pytest
 from seatrial.load.interface import Plan, Result, Target
 from seatrial.load.remote import start_local
 from seatrial.model.recording import Outcome
-from tests.project.conftest import Harness, free_port
+from tests.project.conftest import Harness, free_port, server
 from tests.requirements import missing_program, require
 
 pytestmark = pytest.mark.slow
@@ -151,3 +151,16 @@ def test_a_port_that_is_taken_is_named_before_the_start(project: Harness) -> Non
             _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert f"web: port {port} of this machine is taken by" in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="networks behind the relay need root")
+def test_replicas_without_a_variable_have_networks_of_their_own_in_which_they_are_probed(project: Harness) -> None:
+    port = free_port()
+    more = f"    ports: ['{port}:3000']\n    deploy: {{replicas: 2}}\n"
+    text = server("web", 3000, more).replace("PORT:", "OTHER:").replace("command: [", "command: [env, PORT=3000, ")
+    project.write("services:\n" + text)
+    project.run("up", "-d", "--wait")
+    assert [row["Health"] for row in project.client.get("instances")] == ["healthy", "healthy"]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as asked:
+        asked.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert asked.recv(99).startswith(b"HTTP/1.1 200 OK")

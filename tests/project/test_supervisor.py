@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,16 +14,20 @@ from typing import Any
 import pytest
 
 from seatrial.engine.contract import commands as c
+from seatrial.engine.contract.health import Check, Kind
 from seatrial.engine.contract.lifecycle import State
 from seatrial.model.deployment import Deployment, Fleet, Hook, Hooks, Restarting
 from seatrial.model.errors import InputError
 from seatrial.model.place import Sourced
-from seatrial.model.service import Dependency, Healthcheck, Service
+from seatrial.model.service import Dependency, Healthcheck, Limits, Port, Service
 from seatrial.project.events import Events
 from seatrial.project.interface import Found
 from seatrial.project.layout import Layout
+from seatrial.project.moorings import TakenError, aimed
+from seatrial.project.replica import Replica
 from seatrial.project.supervisor import Supervisor
-from seatrial.project.wishes import ProjectError, UpOptions
+from seatrial.project.wishes import ProjectError, UpOptions, refuse_limits
+from tests.project.conftest import free_port
 from tests.project.fakes import FakeHarbour, FakeInstance
 
 
@@ -64,6 +70,9 @@ class Ship:
 
     def running(self, name: str) -> FakeInstance:
         return self.harbour.running[name]
+
+    def web(self) -> list[Replica]:
+        return self.supervisor.of_service("web")
 
     def actions(self) -> list[str]:
         return [f"{each['Action']} {each['Actor']['Attributes']['name']}" for each in self.events.since(0)]
@@ -200,6 +209,89 @@ async def test_what_changed_is_made_anew(made: Ship) -> None:
     assert made.journal.count("start shop-web-1") == 2
     assert made.journal.count("start shop-db-1") == 1
     assert "remove shop-web-1" in made.journal
+
+
+@story
+async def test_what_is_made_anew_in_any_case_are_the_named_services_or_what_they_depend_on(made: Ship) -> None:
+    web, database = deployment("web", Dependency("db")), deployment("db")
+    await made.up(web, database)
+    await made.up(web, database, names=("web",), force_recreate=True)
+    assert [made.journal.count(f"start shop-{name}-1") for name in ("web", "db")] == [2, 1]
+    await made.up(web, database, names=("web",), anew_deps=True)
+    assert [made.journal.count(f"start shop-{name}-1") for name in ("web", "db")] == [2, 2]
+    await made.up(web, database, force_recreate=True)
+    assert [made.journal.count(f"start shop-{name}-1") for name in ("web", "db")] == [3, 3]
+
+
+@story
+async def test_a_port_that_is_taken_is_told_before_anything_is_made(made: Ship) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        port = Sourced(Port(number, "tcp", number, "127.0.0.1"))
+        web = deployment("web")
+        web = replace(web, service=replace(web.service, ports=(port,)))
+        with pytest.raises(TakenError, match=f"web: port {number} of this machine is taken"):
+            await made.up(web, deployment("db"))
+        assert made.supervisor.replicas == {} and made.journal == []
+        assert "Created shop-web-1" in await made.up(web, start=False)
+
+
+@story
+async def test_waiting_tells_what_is_healthy_from_what_runs(made: Ship) -> None:
+    steps = await made.up(deployment("web"), deployment("db", health=True), wait=True)
+    assert sorted(steps[-2:]) == ["Healthy shop-db-1", "Running shop-web-1"]
+
+
+@story
+async def test_each_instance_behind_the_relay_is_probed_on_its_own_port(made: Ship) -> None:
+    port = Sourced(Port(3000, published=free_port()))
+    web = deployment("web", replicas=2)
+    web = replace(web, service=replace(web.service, ports=(port,), environment={"PORT": Sourced("3000")}))
+    await made.up(web)
+    asked = [Check(Kind.TCP, ("127.0.0.1", "3000")), Check(Kind.HTTP, ("http://localhost:3000/health?a=b",))]
+    own = [str(json.loads((each.berth.directory / "mooring.json").read_text())["port"]) for each in made.web()]
+    assert len(set(own)) == 2
+    for replica, number in zip(made.web(), own, strict=True):
+        tcp, http = [aimed(check, replica).argv for check in asked]
+        assert tcp == ("127.0.0.1", number) and http == (f"http://localhost:{number}/health?a=b",)
+        for other in (Check(Kind.TCP, ("127.0.0.1", "4000")), Check(Kind.EXECUTE, ("127.0.0.1", "3000"))):
+            assert aimed(other, replica) == other
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"memory": 1 << 20}, "below 6 MiB"),
+        ({"memory_swap": 64 << 20}, "needs a memory limit"),
+        ({"memory": 64 << 20, "memory_swap": 32 << 20}, "less than the memory limit"),
+        ({"memory": 64 << 20, "memory_reservation": 65 << 20}, "above the memory limit"),
+        ({"memory_reservation": 1 << 20}, "reservation is below 6 MiB"),
+        ({"cpus": -1.0}, "can't be negative"),
+        ({"oom_score_adj": 1001}, "not between"),
+    ],
+)
+def test_limits_that_docker_refuses_are_refused(values: dict[str, Any], words: str) -> None:
+    web = deployment("web")
+    limits = Limits(**{name: Sourced(value) for name, value in values.items()})
+    with pytest.raises(InputError, match=words):
+        refuse_limits(replace(web, service=replace(web.service, limits=limits)))
+    good = Limits(memory=Sourced(64 << 20), memory_swap=Sourced(-1), cpus=Sourced(99.0), oom_score_adj=Sourced(-1000))
+    refuse_limits(replace(web, service=replace(web.service, limits=good)))
+
+
+@story
+async def test_limits_are_said_once_a_service_with_their_means(made: Ship) -> None:
+    made.harbour.enforcement = (
+        "memory 64 MiB: cgroup1",
+        "pids 20: cgroup1",
+        "cpus 0.5: scheduler (nice 3: no cgroup)",
+        "cpuset 9: not enforced (there is none)",
+    )
+    steps = [step async for step in made.supervisor.up(fleet(deployment("web", replicas=3)), UpOptions())]
+    assert [step["text"] for step in steps if step["text"]] == [
+        "memory 64 MiB, pids 20 (cgroup1); cpus 0.5 (scheduler: nice 3: no cgroup)",
+        "web: cpuset 9: not enforced (there is none)",
+    ]
 
 
 @story

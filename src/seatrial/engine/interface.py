@@ -13,7 +13,8 @@ files say), `StartError` (the set-up of the instance failed: which step, and err
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -52,10 +53,14 @@ class StartOptions:
 
     `environment` is added to the service's own (over it). `init` overrides the service's wish where not None.
     `on_output` is called in the event loop's thread for each piece of output, in order per stream. `network` is "own"
-    (a loopback that nobody else sees) or "host" (the machine's own); `hosts` are names with their addresses that the
-    instance finds besides. `inherited` are descriptors that it gets from 3 on. `lasting`: what it writes to its
-    binds stays; else it is forgotten, and the host's files never change. `gate`: everything is made ready, and the
-    command is executed when this is set (only for an instance that is kept and stays).
+    (a loopback that nobody else sees) or "host" (the machine's own); `hosts` are names that the instance
+    finds besides, each with its addresses, separated by commas. `inherited` are descriptors that it gets from 3 on.
+    `lasting`: what it writes to its binds stays; else it is forgotten, and the host's files never change. `gate`:
+    everything is made ready, and the command is executed when this is set (only for an instance that is kept and
+    stays). `plug` is called with PID 1's number while that waits, to connect its own network with others. `input` is a descriptor that it
+    gets as its stdin (-1: there is nothing to read); `terminal` one of a terminal, which becomes its stdin, stdout and
+    stderr, and controls it: its output is then there alone. `restart` is a policy by which the engine starts it again
+    ("always", "on-failure:3"), where the engine does that; its end is then told when it stays down.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +71,10 @@ class StartOptions:
     inherited: tuple[int, ...] = ()
     lasting: bool = False
     gate: asyncio.Event | None = None
+    input: int = -1
+    terminal: int = -1
+    plug: Callable[[int], Awaitable[None]] | None = None
+    restart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,8 @@ class ProcessState:
 
     `state` is the letter of /proc/PID/stat; `handles`, `ignores` and `blocks` are signal numbers (SigCgt, SigIgn, and
     the main thread's SigBlk; None where it is not known).
-    `start_ticks` tells two processes with one pid apart.
+    `start_ticks` tells two processes with one pid apart. `memory` is bytes of its own pages and `shared` of files and
+    shared memory that it has mapped, `cpu` the seconds that it has run; 0 where an engine doesn't know.
     """
 
     pid: int
@@ -99,17 +109,30 @@ class ProcessState:
     handles: tuple[int, ...]
     ignores: tuple[int, ...]
     blocks: tuple[int, ...] | None = None
+    memory: int = 0
+    shared: int = 0
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A TCP socket in LISTEN, or a Unix stream socket that listens. `family` as in `Target`; `address` as to connect
-    to (a wildcard is given as the loopback address of its family)."""
+    to (a wildcard is given as the loopback address of its family). `reached`: the port of `address` that leads there,
+    where it is another one than the instance's own (0: it is the same)."""
 
     family: str
     address: str
     port: int
     wildcard: bool = False
+    reached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the engine itself told of an instance: "health_status: healthy", "oom", "die", "start"."""
+
+    time: float
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +165,18 @@ class Instance(Protocol):
     @property
     def enforcement(self) -> tuple[str, ...]:
         """The limits in force and how ("memory 512 MiB: cgroup1"), and those that could not be enforced."""
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the engine itself told of it so far; nothing where no engine but ours runs it."""
+
+    @property
+    def restarts(self) -> int:
+        """How often the engine has started it again, by its policy. What ran beside it must be spawned anew then."""
+
+    @property
+    def shares_network(self) -> bool:
+        """Whether what `spawn_beside` runs is in the instance's own network, and not before a published port of it."""
 
     async def signal(self, number: int) -> float:
         """Send a signal to PID 1; returns the moment. ProcessLookupError if it has ended."""
@@ -180,6 +215,14 @@ class Instance(Protocol):
 
 class Engine(Protocol):
     """Something that runs services."""
+
+    @property
+    def restarts(self) -> bool:
+        """Whether it starts a single instance again by a policy (`StartOptions.restart`)."""
+
+    def prepared(self, service: Service) -> AbstractAsyncContextManager[Service]:
+        """All that instances of a service need besides themselves (its image, what it depends on), while this is
+        entered: gives the service as it will be run."""
 
     def machine(self) -> Machine:
         """Where this is, and what it can enforce. Raises UnsupportedError if nothing can be started at all."""

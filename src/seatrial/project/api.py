@@ -148,6 +148,7 @@ class Api:
             names=tuple(_names(values)),
             with_dependencies=not values.get("no_deps"),
             force_recreate=bool(values.get("force_recreate")),
+            anew_deps=bool(values.get("always_recreate_deps")),
             no_recreate=bool(values.get("no_recreate")),
             remove_orphans=bool(values.get("remove_orphans")),
             wait=bool(values.get("wait")),

@@ -36,6 +36,17 @@ class Client:
     def __init__(self, socket_path: Path) -> None:
         self._path = socket_path
 
+    def is_answered(self) -> bool:
+        """Whether somebody listens now."""
+        connection = _Connection(self._path)
+        try:
+            connection.connect()
+        except OSError:
+            return False
+        finally:
+            connection.close()
+        return True
+
     def get(self, *parts: str, **query: str) -> Any:
         """The JSON value of a GET."""
         return json.loads(self._checked("GET", parts, query).read())

@@ -34,6 +34,9 @@ class NativeHarbour:
     async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> Instance:
         """Start one. Raises StartError, InputError and UnsupportedError."""
         service = with_volumes(with_files(deployment, berth.directory / _FILES), self._volumes)
+        if berth.hosts_file is not None:
+            names = Sourced(Mount("bind", str(berth.hosts_file), "/etc/hosts", read_only=True))
+            service = replace(service, hostname=service.hostname or berth.short, mounts=(*service.mounts, names))
         options = StartOptions(
             environment=berth.environment,
             network="own" if berth.own_network else "host",
@@ -41,6 +44,7 @@ class NativeHarbour:
             inherited=berth.inherited,
             lasting=True,
             gate=gate,
+            plug=berth.plug,
         )
         instance = await self._engine.start(service, options, keeping(deployment, berth))
         if instance.is_over and (ended := await instance.wait()).error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -26,7 +27,8 @@ class Berth:
 
     `hosts` are names that it finds beside those of the machine, with their addresses; `environment` is added to the
     service's own; `inherited` are listening descriptors that it gets (LISTEN_FDS); `own_network`: a loopback that it
-    alone has, instead of the machine's network.
+    alone has, instead of the machine's network; `plug` connects that with the project's, and `hosts_file` has the names
+    there.
     """
 
     identity: str
@@ -37,6 +39,13 @@ class Berth:
     environment: Mapping[str, str] = field(default_factory=dict)
     inherited: tuple[int, ...] = ()
     own_network: bool = False
+    plug: Callable[[int], Awaitable[None]] | None = None
+    hosts_file: Path | None = None
+
+    @property
+    def short(self) -> str:
+        """The beginning of its identity: its host name, where nobody says another."""
+        return self.identity[:12]
 
     @property
     def log(self) -> Path:
@@ -52,6 +61,9 @@ class Instance(Running, Protocol):
 
     def kill_all(self) -> None:
         """SIGKILL to all processes that are left of it, wherever they came from."""
+
+    def new_socket(self, family: int) -> socket.socket:
+        """A TCP socket in its network, for a probe. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,16 @@ def known_projects(environment: Mapping[str, str]) -> tuple[str, ...]:
         return ()
 
 
+def state_of(environment: Mapping[str, str]) -> Path:
+    """STATE: the directory of everything that is kept."""
+    return _roots(environment)[0]
+
+
+def make_state(environment: Mapping[str, str]) -> None:
+    """Make STATE, for its user alone. Raises UnsupportedError where that can't be."""
+    _make_private(state_of(environment))
+
+
 def _roots(environment: Mapping[str, str]) -> tuple[Path, Path]:
     if said := environment.get("SEATRIAL_STATE"):
         path = Path(said).absolute()

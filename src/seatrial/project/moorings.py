@@ -16,7 +16,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from seatrial.engine.contract.health import Check, Kind
 from seatrial.model.deployment import Deployment
 from seatrial.model.errors import SeatrialError
 from seatrial.project.front import listening_socket
@@ -172,6 +174,24 @@ def _backend(replica: Replica) -> dict[str, Any] | None:
         return None
     ports = {str(port.number): known["port"] or port.number for port in tcp_ports(replica.deployment)}
     return {"ports": ports, "pid": pid if known["own_network"] else 0}
+
+
+def aimed(check: Check, replica: Replica) -> Check:
+    """A check as it is made of this very instance: one that asks on the service's port asks on the instance's own."""
+    how = reach(replica.deployment)
+    if check.kind is Kind.EXECUTE or how.way is not Way.FRONT or not how.variable:
+        return check
+    known = read_json(_file(replica.berth.directory))
+    (number,) = {port.number for port in tcp_ports(replica.deployment)}
+    if known is None:
+        return check
+    if check.kind is Kind.TCP:
+        host, port = check.argv
+        return replace(check, argv=(host, str(known["port"]))) if port == str(number) else check
+    url = urlsplit(check.argv[0])
+    if (url.port or 80) != number:
+        return check
+    return replace(check, argv=(url._replace(netloc=f"{url.hostname}:{known['port']}").geturl(),))
 
 
 def own_ports(replica: Replica) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ Rules
 * *Front*: a relay of ours listens on the published port. It is needed where that is another one than the service's own,
   or where several instances can't listen at once. Each instance then listens on a port of its own, where a variable
   tells it (`PORT: "3000"`); else in a network of its own, where two or more would collide.
+* On a network of the project's own (`up --network own`) all that is published is behind the relay.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ def listened(deployment: Deployment) -> tuple[int, ...]:
 def reach(deployment: Deployment) -> Reach:
     """How the instances of a service are reached."""
     published = tcp_ports(deployment)
+    is_own = deployment.network == "own"
+    if published and deployment.shared_port == "inherited":
+        return Reach(Way.INHERITED, own_network=is_own)
+    if is_own:
+        return Reach(Way.FRONT if published else Way.DIRECT, own_network=True)
     if not published or deployment.shared_port == "reuse-port":
         return Reach(Way.DIRECT)
-    if deployment.shared_port == "inherited":
-        return Reach(Way.INHERITED)
     several = deployment.replicas > 1 or deployment.shared_port == "front"
     if not several and all(port.published == port.number for port in published):
         return Reach(Way.DIRECT)

@@ -31,6 +31,7 @@ from seatrial.project import memory
 from seatrial.project.interface import Berth, Found, Harbour, Instance
 from seatrial.project.layout import read_json, write_json
 from seatrial.project.memory import Remembered
+from seatrial.project.moorings import aimed
 
 if TYPE_CHECKING:
     from seatrial.engine.logs.pump import PumpState
@@ -334,7 +335,7 @@ class Replica:
     async def _run_probe(self, command: c.Probe) -> None:
         if self.instance is not None:
             with contextlib.suppress(asyncio.CancelledError):
-                result = await probe(command.check, self.instance)
+                result = await probe(aimed(command.check, self), self.instance, self.instance.new_socket)
                 self.tell(c.Probed(command.run, command.number, result))
 
     async def _remove(self) -> None:

@@ -15,13 +15,56 @@ import asyncio
 from pathlib import Path
 
 from seatrial.engine.contract.health import Status
-from seatrial.project.moorings import listens, own_ports, wait_listening, wait_taking
+from seatrial.model.errors import SeatrialError
+from seatrial.project import logfiles
+from seatrial.project.crew import Crew
+from seatrial.project.ending import Ending
+from seatrial.project.moorings import listens, own_ports, wait_accepted, wait_listening, wait_taking
 from seatrial.project.ports import Way, reach, tcp_ports
+from seatrial.project.progress import Step, Tell
 from seatrial.project.replica import Replica
+from seatrial.project.starting import Starting
+from seatrial.project.wishes import ProjectError
 
 LIMIT = 120.0
 """Seconds that a new instance has to be ready."""
 _MIGRATES = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+
+
+class Rolling:
+    """Replaces running instances of one project."""
+
+    def __init__(self, crew: Crew, starting: Starting, ending: Ending) -> None:
+        self._crew = crew
+        self._starting = starting
+        self._ending = ending
+
+    async def replace(self, old: Replica, grace: float | None, tell: Tell) -> None:
+        """Replace one. Raises what went wrong; the old one goes on then, unless it had to end already."""
+        deployment = self._crew.fleet.deployment(old.deployment.name) or old.deployment
+        taken = {replica.berth.number for replica in self._crew.of_service(deployment.name)}
+        new = self._crew.new(deployment, next(number for number in range(1, len(taken) + 2) if number not in taken))
+        tell(Step(new.name, "Created"))
+        try:
+            await self._starting.start_one(new, "rolling restart", tell)
+            if why := await wait_ready(new):
+                raise ProjectError(f"{new.name} did not come up beside {old.name}: {why}", hint=hint_for(new))
+        except SeatrialError:
+            await self._ending.remove_all([new], tell)
+            raise
+        tell(Step(new.name, "Healthy" if new.machine.terms.check else "Listening"))
+        if warning := warning_for(new):
+            tell(Step(new.name, "Warning", warning))
+        await self._crew.moorings.retire(old, self._crew.replicas.values())
+        if reach(deployment).way is Way.FRONT:
+            await wait_accepted(old)
+        await self._ending.stop_one(old, grace, "rolling restart", tell)
+        most = self._crew.harbour.log_files(deployment, new.berth)
+        try:
+            await asyncio.to_thread(logfiles.inherit, old.berth.log, new.berth.log, most)
+        except OSError as error:
+            tell(Step(new.name, "Warning", f"the log of {old.name} is lost: {error.strerror}"))
+        await self._ending.remove_one(old, tell)
 
 
 async def wait_ready(replica: Replica) -> str:

@@ -69,7 +69,7 @@ def document(replica: Replica, project: str) -> dict[str, Any]:
                 "Name": machine.terms.restart.word.value,
                 "MaximumRetryCount": machine.terms.restart.attempts,
             },
-            "NetworkMode": "host",
+            "NetworkMode": "host" if replica.deployment.network == "host" else f"{project}_default",
         },
         "Config": {
             "Env": [

@@ -12,6 +12,9 @@ from seatrial.model.errors import InputError, SeatrialError
 from seatrial.project.layout import read_json
 from seatrial.project.replica import Replica, deployment_file
 
+_NOT = "not enforced"
+_LEAST_MEMORY = 6 << 20
+
 
 class ProjectError(SeatrialError):
     """What was asked for did not come about: a dependency failed, a hook failed, an instance would not start."""
@@ -19,11 +22,13 @@ class ProjectError(SeatrialError):
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """How `up` brings a project up. `names` empty: all services. `wait_limit` in seconds, 0 for none."""
+    """How `up` brings a project up. `names` empty: all services. `force_recreate` is about these, `anew_deps` about
+    what they depend on. `wait_limit` in seconds, 0 for none."""
 
     names: tuple[str, ...] = ()
     with_dependencies: bool = True
     force_recreate: bool = False
+    anew_deps: bool = False
     no_recreate: bool = False
     remove_orphans: bool = False
     wait: bool = False
@@ -32,13 +37,24 @@ class UpOptions:
 
 
 def in_force(replica: Replica) -> str:
-    """The limits and by what they are enforced: that is never left out."""
-    return "; ".join(replica.instance.enforcement) if replica.instance else ""
+    """The limits that are enforced, by what: "memory 64 MiB, pids 20 (cgroup2); cpuset 0 (scheduler: …)"."""
+    by_means: dict[str, list[str]] = {}
+    for sentence in replica.instance.enforcement if replica.instance else ():
+        limit, _, means = sentence.partition(": ")
+        if not means.startswith(_NOT):
+            by_means.setdefault(means, []).append(limit)
+    return "; ".join(f"{', '.join(found)} ({_flat(means)})" for means, found in by_means.items())
+
+
+def _flat(means: str) -> str:
+    """ "rlimit (for each process)" without brackets in brackets."""
+    word, _, note = means.partition(" (")
+    return f"{word}: {note.removesuffix(')')}" if note else word
 
 
 def not_enforced(replica: Replica) -> list[str]:
     """The limits that this machine can't enforce, each with the reason."""
-    return [each for each in (replica.instance.enforcement if replica.instance else ()) if ": not enforced" in each]
+    return [each for each in (replica.instance.enforcement if replica.instance else ()) if f": {_NOT}" in each]
 
 
 def deployment_in(directory: Path) -> Deployment | None:
@@ -64,3 +80,25 @@ def refuse_without_command(chosen: Sequence[Deployment]) -> None:
                 place=deployment.place,
                 hint=f"services: {{{deployment.name}: {{x-seatrial: {{command: [{command}]}}}}}}",
             )
+
+
+def refuse_limits(deployment: Deployment) -> None:
+    """Raises InputError for limits with which Docker makes no container (moby: daemon_unix.go,
+    verifyPlatformContainerResources). More CPUs than there are is none of them: they are cut, which is said."""
+    limits = deployment.service.limits
+    memory = limits.memory.value if limits.memory else 0
+    swap = limits.memory_swap.value if limits.memory_swap else 0
+    reserved = limits.memory_reservation.value if limits.memory_reservation else 0
+    adjusted = limits.oom_score_adj.value if limits.oom_score_adj else 0
+    found = {
+        "the memory limit is below 6 MiB": 0 < memory < _LEAST_MEMORY,
+        "a limit of memory and swap needs a memory limit": swap > 0 and not memory,
+        "memory and swap together are less than the memory limit": 0 < swap < memory,
+        "the memory reservation is above the memory limit": bool(memory) and reserved > memory,
+        "the memory reservation is below 6 MiB": 0 < reserved < _LEAST_MEMORY,
+        "cpus can't be negative": limits.cpus is not None and limits.cpus.value < 0,
+        f"oom_score_adj {adjusted} is not between -1000 and 1000": not -1000 <= adjusted <= 1000,
+    }
+    for problem, is_so in found.items():
+        if is_so:
+            raise InputError(f"{deployment.name}: {problem}", place=deployment.place)

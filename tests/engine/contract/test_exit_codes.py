@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
-import signal
 
 import pytest
 
 from seatrial.engine.contract import exit_codes
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"), [(0, (0, 0)), (3 << 8, (3, 0)), (255 << 8, (255, 0)), (9, (137, 9)), (15, (143, 15))]
-)
-def test_wait_status_becomes_code_and_signal(status: int, expected: tuple[int, int]) -> None:
-    assert exit_codes.of_wait_status(status) == expected
-    code = os.waitstatus_to_exitcode(status)
-    assert expected[0] == (code if code >= 0 else 128 - code)
-
-
-def test_core_dump_flag_is_no_part_of_the_code() -> None:
-    assert exit_codes.of_wait_status(signal.SIGSEGV | 0x80) == (139, 11)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import pytest
 
 from seatrial.engine.interface import StartError
 from seatrial.engine.native import NativeEngine, leftovers, shim
-from seatrial.engine.native.engine import _explained
-from seatrial.engine.native.instance import start_error
+from seatrial.engine.native.failures import explained, of_report
 from seatrial.model.errors import UnsupportedError
 from seatrial.model.place import Sourced
 from seatrial.model.service import Service
@@ -50,11 +49,11 @@ def test_machine_without_the_shim_is_told_how_to_get_it(tmp_path: Path, monkeypa
 
 
 def test_shim_of_another_version_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seatrial.engine.native.engine.find", lambda: "/usr/bin/seatrial-shim")
-    refused = start_error(shim.parse(b"error description 38 hold\n"), "/stage/root")
-    explained = _explained(refused, False)
-    assert isinstance(explained, UnsupportedError)
-    assert "/usr/bin/seatrial-shim is of another version" in str(explained)
+    monkeypatch.setattr("seatrial.engine.native.failures.find", lambda: "/usr/bin/seatrial-shim")
+    refused = of_report(shim.parse(b"error description 38 hold\n"), "/stage/root")
+    told = explained(refused, False)
+    assert isinstance(told, UnsupportedError)
+    assert "/usr/bin/seatrial-shim is of another version" in str(told)
 
 
 @pytest.mark.parametrize(
@@ -68,5 +67,5 @@ def test_shim_of_another_version_is_the_machines_fault(monkeypatch: pytest.Monke
     ],
 )
 def test_failed_step_of_the_shim_is_told_in_words(line: bytes, step: str, message: str) -> None:
-    error = start_error(shim.parse(line), "/stage/root")
+    error = of_report(shim.parse(line), "/stage/root")
     assert (error.step, error.message) == (step, f"{step}: {message}")

@@ -59,10 +59,10 @@ def test_part_of_the_project_at_its_own_place_needs_no_step(project: Path) -> No
 
 
 def test_part_of_the_project_elsewhere_is_put_there(project: Path) -> None:
-    copies = (Copy(("src",), "/opt/code"), Copy(("package.json",), "/etc/service/"), Copy(("*.json",), "/meta/"))
+    copies = (Copy(("src",), "/opt/code"), Copy(("package.json",), "/etc/of-ours/"), Copy(("*.json",), "/meta/"))
     steps = decided(project, workdir=Sourced("/app"), copies=copies)
     assert at(steps, "/opt/code")[0]["sources"] == [str(project / "src")]
-    assert at(steps, "/etc/service/package.json")[0]["source"] == str(project / "package.json")
+    assert at(steps, "/etc/of-ours/package.json")[0]["source"] == str(project / "package.json")
     assert at(steps, "/meta/package.json")
 
 
@@ -133,7 +133,8 @@ def test_mounts_of_the_service(project: Path) -> None:
         Sourced(Mount("bind", "/proc", "/proc")),
     )
     steps, notes = both(project, user=User("", 1000, 1000, "/"), mounts=mounts)
-    assert at(steps, "/scratch") == [{"do": "tmpfs", "target": "/scratch", "options": "size=64m,mode=1777"}]
+    scratch = {"do": "tmpfs", "target": "/scratch", "options": "size=64m,mode=1777", "noexec": True}
+    assert at(steps, "/scratch") == [scratch]
     assert at(steps, "/data") == [{"do": "tmpfs", "target": "/data", "options": "mode=0755", "uid": 1000, "gid": 1000}]
     assert [step["do"] for step in at(steps, "/code")] == ["overlay", "read_only"]
     assert at(steps, "/etc/package.json")[0]["do"] == "file"

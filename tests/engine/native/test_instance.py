@@ -352,6 +352,24 @@ def test_execute_cuts_the_output_and_tells_what_is_not_there(project: Path) -> N
     asyncio.run(trial())
 
 
+def test_execute_has_the_limits_that_no_cgroup_enforces(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seatrial.engine.native.engine._trees", lambda: ())
+    wanted = Limits(cpus=Sourced(0.5), memory=Sourced(900 << 20), oom_score_adj=Sourced(321))
+    look = "import os, resource; print(os.sched_getaffinity(0), os.nice(0), resource.getrlimit(resource.RLIMIT_DATA), "
+    look += "open('/proc/self/oom_score_adj').read().strip(), flush=True)"
+
+    async def trial() -> None:
+        what = service(project, PYTHON, "-c", f"{look}; import time; time.sleep(60)", limits=wanted)
+        async with started(what) as run:
+            first = await run.wait_for(lambda: run.text().endswith("\n") and run.text(), "a line")
+            result = await run.instance.execute([PYTHON, "-c", look], timeout=DEADLINE)
+            assert (result.code, result.output) == (0, first), result
+            own = min(os.sched_getaffinity(0))
+            assert first == f"{{{own}}} 3 ({900 << 20}, {900 << 20}) 321\n"
+
+    asyncio.run(trial())
+
+
 def test_execute_kills_the_whole_tree_at_its_timeout(project: Path) -> None:
     async def trial() -> None:
         async with started(service(project, "sleep", "1000")) as run:

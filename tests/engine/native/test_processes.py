@@ -20,6 +20,8 @@ def test_own_namespace_has_this_process_with_its_parent() -> None:
     me = found[os.getpid()]
     assert (me.host_pid, me.user, me.start_ticks) == (os.getpid(), os.geteuid(), start_ticks(os.getpid()))
     assert me.state in "RSD"
+    assert me.memory > 1 << 20 and me.shared > 1 << 20
+    assert 0 < me.cpu <= sum(os.times()[:2]) + 0.05
     assert "python" in me.argv[0] or "pytest" in me.argv[0]
 
 

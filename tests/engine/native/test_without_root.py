@@ -18,7 +18,7 @@ import pytest
 
 from seatrial.engine.interface import StartError
 from seatrial.engine.native import shim
-from seatrial.engine.native.engine import _explained
+from seatrial.engine.native.failures import explained
 from seatrial.model.errors import UnsupportedError
 from tests.requirements import require
 
@@ -153,12 +153,12 @@ def test_machine_that_forbids_namespaces_is_told_so_with_a_hint(readable: Path) 
 
 
 def test_only_the_failure_to_make_namespaces_is_the_machines() -> None:
-    unsupported = _explained(StartError("new user namespace", "Operation not permitted"), True)
+    unsupported = explained(StartError("new user namespace", "Operation not permitted"), True)
     assert isinstance(unsupported, UnsupportedError)
     assert "run seatrial as root" in unsupported.hint
-    assert "privileged" in _explained(StartError("new PID namespace", "Operation not permitted"), False).hint
-    masked = _explained(StartError("file system", "mount /proc: Operation not permitted"), True)
+    assert "privileged" in explained(StartError("new PID namespace", "Operation not permitted"), False).hint
+    masked = explained(StartError("file system", "mount /proc: Operation not permitted"), True)
     assert isinstance(masked, UnsupportedError)
     assert "masked" in masked.hint
     own = StartError("working directory /x", "No such file or directory")
-    assert _explained(own, True) is own
+    assert explained(own, True) is own

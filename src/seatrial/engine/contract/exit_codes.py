@@ -12,12 +12,6 @@ KILLED = 128 + signal.SIGKILL
 SIGNALLED = 128
 
 
-def of_wait_status(status: int) -> tuple[int, int]:
-    """Exit code and signal (0 if it ended by itself) of a status as wait4(2) gives it."""
-    number = status & 0x7F
-    return (SIGNALLED + number, number) if number else (status >> 8 & 0xFF, 0)
-
-
 def of_execute_error(number: int) -> int:
     """The code of a command that could not be executed: 127 if it isn't there, 126 if it can't be run, else 128."""
     if number in (errno.ENOENT, errno.ENOTDIR):

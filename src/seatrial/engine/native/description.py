@@ -39,6 +39,8 @@ class Step(TypedDict, total=False):
     optional: bool
     writable: bool
     """A `bind` that may be written to."""
+    noexec: bool
+    """A `tmpfs` from which nothing is executed."""
 
 
 class Launch(TypedDict):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import platform
 import secrets
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from seatrial.engine.interface import StartError, StartOptions
-from seatrial.engine.native import capabilities, cgroups, leftovers, limits, plan, records, starting
-from seatrial.engine.native.instance import NativeInstance, start_error
+from seatrial.engine.native import capabilities, cgroups, failures, leftovers, limits, plan, records, scopes, starting
+from seatrial.engine.native.instance import NativeInstance
 from seatrial.engine.native.keeping import Keeping
 from seatrial.engine.native.shim import Shim, find
-from seatrial.model.errors import UnsupportedError
 from seatrial.model.recording import Machine
 from seatrial.model.service import Limits, Service
 
@@ -25,9 +26,20 @@ PROBE_TIMEOUT = 20.0
 class NativeEngine:
     """Runs services in namespaces of this machine. One engine may start many instances at once."""
 
+    restarts = False
+    """Whether it starts an instance again by itself: that is a supervisor's work."""
+
     def __init__(self) -> None:
         self._usable = False
         self._swept = False
+        self._is_asked = False
+        self._manager: scopes.Manager | None = None
+        """systemd's, once it was needed and asked for."""
+
+    @contextlib.asynccontextmanager
+    async def prepared(self, service: Service) -> AsyncIterator[Service]:
+        """The service as it is: the host's files stand for its image, and what it depends on is not started."""
+        yield service
 
     def machine(self) -> Machine:
         """Where this is, and what it can enforce. Raises UnsupportedError if nothing can be started at all."""
@@ -35,7 +47,7 @@ class NativeEngine:
         trees = _trees()
         everything = _example_limits()
         made = cgroups.make(f"{leftovers.name(next(_counter))}-probe", limits.controllers(everything), trees)
-        enforced = _enforced(everything, made, runs_as_root=False)
+        enforced = self._enforced(everything, made, runs_as_root=False)
         leftovers.remove(made.folders)
         words = tuple(_in_general(str(each)) for each in enforced.enforcement)
         return Machine(
@@ -58,13 +70,21 @@ class NativeEngine:
             leftovers.sweep(_trees())
             self._swept = True
         host = plan.own_host(needs_user_namespace())
-        try:
-            instance = await self._start(service, options, host, _trees(), kept)
-        except StartError as error:
-            if error.step != "cgroup":
-                raise
-            # the kernel moves nobody out of a cgroup that isn't theirs, which shows only when it is tried
-            instance = await self._start(service, options, host, (), kept)
+        trees = _trees()
+        while True:
+            try:
+                instance = await self._start(service, options, host, trees, kept)
+            except StartError as error:
+                # the kernel moves nobody out of a cgroup that isn't theirs, which shows only when it is tried; nor
+                # does systemd do all that it accepts
+                if error.step == "cgroup" and trees:
+                    trees = ()
+                elif error.step == scopes.STEP and self._manager is not None:
+                    self._manager = None
+                else:
+                    raise
+            else:
+                break
         self._usable = True
         return instance
 
@@ -84,14 +104,26 @@ class NativeEngine:
         try:
             Path(stage).mkdir(0o700)
             decided = plan.make(service, options, host, made, stage)
-            enforced = _enforced(service.limits, made, runs_as_root=decided.user.uid == 0)
-            return await starting.launch(plan.limited(decided, enforced), made, enforced, host, options, kept)
+            enforced = self._enforced(service.limits, made, runs_as_root=decided.user.uid == 0)
+            limited = plan.limited(decided, enforced, self._manager, made.unified)
+            return await starting.launch(limited, made, enforced, host, options, kept)
         except StartError as error:
             leftovers.remove((*made.folders, stage))
-            raise _explained(error, host.user_namespace) from error
+            raise failures.explained(error, host.user_namespace) from error
         except BaseException:
             leftovers.remove((*made.folders, stage))
             raise
+
+    def _enforced(self, wanted: Limits, made: cgroups.Cgroups, *, runs_as_root: bool) -> limits.Plan:
+        """Write the limits into the cgroups, and decide about what they can't enforce."""
+        folders = made.by_controller
+        if not self._is_asked and limits.is_beyond(wanted, folders):
+            self._is_asked, self._manager = True, scopes.find(_trees(), os.environ)
+        # a process has one place in version 2: where ours there has some of the limits, the scope can't have the others
+        is_free = made.unified not in folders.values()
+        given = self._manager.controllers if self._manager and is_free else frozenset[str]()
+        means = limits.means_here(folders, made.unified, runs_as_root=runs_as_root, systemd=given)
+        return limits.apply(wanted, means)
 
     def _prove_usable(self) -> None:
         """Make the namespaces once, for nothing."""
@@ -107,7 +139,7 @@ class NativeEngine:
             shim.abandon()
         for report in told:
             if report.word == "error":
-                raise _explained(start_error(report, ""), user_namespace)
+                raise failures.explained(failures.of_report(report, ""), user_namespace)
         self._usable = True
 
 
@@ -117,35 +149,6 @@ def needs_user_namespace() -> bool:
         if line.startswith("CapEff:"):
             return not int(line.split()[1], 16) & capabilities.SYS_ADMIN
     return os.geteuid() != 0
-
-
-def _explained(error: StartError, user_namespace: bool) -> StartError | UnsupportedError:
-    """A failure to make namespaces is this machine's, with what to do about it; any other is the instance's own."""
-    if error.step == "description":
-        return UnsupportedError(
-            f"this {find()} is of another version ({error.message})",
-            hint="install it anew with seatrial; in a checkout: make -C native",
-        )
-    if error.step == "file system" and error.args[0].startswith("file system: mount /proc: "):
-        return UnsupportedError(
-            f"this machine does not let seatrial mount a /proc of its own ({error.message})",
-            hint="inside a container parts of /proc are masked: docker run --privileged, or run seatrial on the host",
-        )
-    if error.step != "private mounts" and not error.step.startswith("new "):
-        return error
-    hint = (
-        "run seatrial as root; or allow user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), "
-        "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces=10000; "
-        "inside Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
-    )
-    if not user_namespace:
-        hint = "inside Docker: docker run --privileged, or run seatrial on the host"
-    return UnsupportedError(f"this machine does not let seatrial make namespaces ({error.message})", hint=hint)
-
-
-def _enforced(wanted: Limits, made: cgroups.Cgroups, *, runs_as_root: bool) -> limits.Plan:
-    """Write the limits into the cgroups, and decide about what they can't enforce."""
-    return limits.apply(wanted, limits.means_here(made.by_controller, made.unified, runs_as_root=runs_as_root))
 
 
 def _trees() -> tuple[cgroups.Hierarchy, ...]:

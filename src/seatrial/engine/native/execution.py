@@ -11,15 +11,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial.engine.contract import exit_codes
 from seatrial.engine.interface import ExecResult
-from seatrial.engine.native import beside, leftovers, records
+from seatrial.engine.native import beside, leftovers, placing, records
 from seatrial.engine.native.description import Launch
 from seatrial.engine.native.output import Reader
-from seatrial.engine.native.shim import Report, Shim, wait_exit, wait_readable
+from seatrial.engine.native.shim import Record, Report, Shim, wait_exit, wait_readable
+
+if TYPE_CHECKING:
+    from seatrial.engine.native.instance import About
 
 OUTPUT_LIMIT = 4096
 START_LIMIT = 30.0
@@ -80,12 +84,11 @@ class Helpers:
 class Command:
     """One command inside: a shim that enters the namespaces and waits for it, and its output, which is one pipe."""
 
-    def __init__(
-        self, launch: Launch, argv: Sequence[str], namespaces: Mapping[str, int], unified: str, *, as_root: bool
-    ) -> None:
+    def __init__(self, about: About, argv: Sequence[str], namespaces: Mapping[str, int], *, as_root: bool) -> None:
         self._program = argv[0]
-        self._folder = _own_cgroup(unified)
-        cgroups = [self._folder or one if one == unified else one for one in launch["cgroups"]]
+        self._about = about
+        self._folder = _own_cgroup(about.unified)
+        cgroups = [self._folder or one if one == about.unified else one for one in about.launch["cgroups"]]
         self._output = bytearray()
         self._code = exit_codes.KILLED
         self._error = ""
@@ -93,9 +96,9 @@ class Command:
         self._begun = time.monotonic()
         read, write = os.pipe2(os.O_CLOEXEC)
         try:
-            described = records.inside(launch, argv, namespaces, cgroups, as_root=as_root)
+            described = records.inside(about.launch, argv, namespaces, cgroups, as_root=as_root)
             given = (write, *namespaces.values())
-            self._shim = Shim.spawn((("output", write, write), *described), pass_fds=given)
+            self._shim = Shim.spawn((("output", write, write), *_held(about), *described), pass_fds=given)
         except BaseException:
             os.close(read)
             raise
@@ -108,7 +111,9 @@ class Command:
         self._output.extend(data[: OUTPUT_LIMIT - len(self._output)])
 
     def _hear(self, report: Report) -> None:
-        if report.word == "started" and not self._executing.done():
+        if report.word == "created":
+            self._placing = asyncio.create_task(self._place(int(report.rest)))
+        elif report.word == "started" and not self._executing.done():
             self._executing.set_result(float(report.rest.split()[1]))
         elif report.word == "error":
             step, number, _ = report.failure()
@@ -116,6 +121,10 @@ class Command:
             self._error = f"{self._program if step == 'exec' else step}: {os.strerror(number)}"
         elif report.word == "exited":
             self._code = json.loads(report.rest)["code"]
+
+    async def _place(self, pid: int) -> None:
+        self._error = await placing.place(self._about, pid)
+        self._shim.hang_up() if self._error else self._shim.go()
 
     async def run(self, timeout: float) -> ExecResult:
         """Wait for the command's end, and kill all that came from it at its timeout."""
@@ -144,30 +153,42 @@ class Command:
             kill_tree(self._shim.process.pid, self._folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What a command is connected with: descriptors of its stdin, stdout and stderr; or of a terminal that is all
+    three, and controls it."""
+
+    streams: tuple[int, int, int] = (0, 1, 2)
+    terminal: int = -1
+
+
 async def attached(
-    launch: Launch, argv: Sequence[str], namespaces: Mapping[str, int], *, as_root: bool
+    about: About, argv: Sequence[str], namespaces: Mapping[str, int], to: Attached, *, as_root: bool
 ) -> tuple[int, str]:
-    """Run a command inside with our own stdin, stdout and stderr; gives its exit code, and why it could not be run.
-    It is killed when we end."""
+    """Run a command inside with descriptors of ours; gives its exit code, and why it could not be run. It is killed
+    when we end. The terminal is closed here once the command has it."""
     code, error = exit_codes.KILLED, ""
+    placed: list[asyncio.Task[None]] = []
+
+    async def place(pid: int) -> None:
+        nonlocal error
+        error = await placing.place(about, pid)
+        shim.hang_up() if error else shim.go()
 
     def hear(report: Report) -> None:
         nonlocal code, error
-        if report.word == "error":
-            step, number, about = report.failure()
+        if report.word == "created":
+            placed.append(asyncio.create_task(place(int(report.rest))))
+        elif report.word == "error":
+            step, number, what = report.failure()
             code = exit_codes.of_execute_error(number) if step == "exec" else exit_codes.START_FAILED
-            error = f"{about or step}: {os.strerror(number)}"
+            error = f"{what or step}: {os.strerror(number)}"
         elif report.word == "exited" and not error:
             code = json.loads(report.rest)["code"]
 
+    launch = _on_a_terminal(about.launch, to.terminal, as_root=as_root) if to.terminal >= 0 else about.launch
     described = records.inside(launch, argv, namespaces, launch["cgroups"], as_root=as_root)
-    outputs = os.dup(1), os.dup(2)  # the shim's own are thrown away
-    try:
-        given = (*outputs, *namespaces.values())
-        shim = Shim.spawn((("input", 0), ("output", *outputs), *described), pass_fds=given, stdin=0)
-    finally:
-        for descriptor in outputs:
-            os.close(descriptor)
+    shim = _spawn_attached([*_held(about), *described], to, tuple(namespaces.values()))
     shim.listen(hear, shim.hang_up)
     descriptor = os.pidfd_open(shim.process.pid)
     try:
@@ -178,6 +199,31 @@ async def attached(
         shim.hang_up()
         await shim.wait_gone()
     return code, error
+
+
+def _on_a_terminal(launch: Launch, terminal: int, *, as_root: bool) -> Launch:
+    """What differs for a command on a terminal, which becomes that user's, so that it may open it by its name, too."""
+    if not launch["user_namespace"]:
+        with contextlib.suppress(OSError):
+            os.fchown(terminal, 0 if as_root else launch["uid"], -1)
+    return {**launch, "environment": {"TERM": "xterm", **launch["environment"]}}
+
+
+def _spawn_attached(described: Sequence[Record], to: Attached, passed: tuple[int, ...]) -> Shim:
+    streams = to.streams if to.terminal < 0 else (to.terminal,) * 3
+    given = [os.dup(each) for each in streams]  # the shim's own are thrown away
+    try:
+        controlling = [("terminal", given[0])] if to.terminal >= 0 else []
+        connected: list[Record] = [("input", given[0]), ("output", *given[1:]), *controlling]
+        return Shim.spawn((*connected, *described), pass_fds=(*given, *passed))
+    finally:
+        for descriptor in (*given, *([to.terminal] if to.terminal >= 0 else [])):
+            os.close(descriptor)
+
+
+def _held(about: About) -> list[Record]:
+    """The command waits where it has to be placed first."""
+    return [("hold",)] if placing.is_needed(about) else []
 
 
 def _own_cgroup(unified: str) -> str:

@@ -50,6 +50,8 @@ class Wish:
     resolver: str = "options timeout:1\n"
     lasting: bool = False
     """What is written to a bind stays on the host."""
+    console: str = ""
+    """The name of the terminal that it gets, outside; inside it is /dev/console, as in a container."""
 
 
 def plan(service: Service, wish: Wish) -> tuple[list[Step], list[str]]:
@@ -141,6 +143,8 @@ def _kernel_file_systems(building: Building, service: Service, wish: Wish) -> No
     for folder, target in wish.cgroup_folders:
         building.add({"do": "cgroup", "target": target, "source": folder, "optional": True})
     building.add({"do": "dev", "target": "/dev", "size": shm})
+    if wish.console:
+        building.add({"do": "bind", "target": "/dev/console", "source": wish.console, "writable": True})
     building.add({"do": "mqueue", "target": "/dev/mqueue", "optional": True})
     building.add({"do": "tmpfs", "target": "/tmp", "options": "mode=1777"})
     building.add({"do": "tmpfs", "target": "/run", "options": "mode=0755"})
@@ -150,7 +154,8 @@ def _kernel_file_systems(building: Building, service: Service, wish: Wish) -> No
 def _identity(building: Building, wish: Wish) -> None:
     """The files that tell the instance who and where it is."""
     hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{wish.hostname}\n"
-    hosts += "".join(f"{address}\t{name}\n" for name, address in wish.hosts.items())
+    pairs = [(address, name) for name, addresses in wish.hosts.items() for address in addresses.split(",")]
+    hosts += "".join(f"{address}\t{name}\n" for address, name in pairs)
     texts = {"/etc/hosts": hosts, "/etc/hostname": f"{wish.hostname}\n", "/etc/resolv.conf": wish.resolver}
     user = wish.user
     if user.invented:
@@ -292,6 +297,8 @@ def _mounts(building: Building, service: Service, wish: Wish) -> None:
         else:
             options = mount.options if mount.kind == "tmpfs" and mount.options else "mode=1777"
             step: Step = {"do": "tmpfs", "target": target, "options": _tmpfs_options(options)}
+            if mount.kind == "tmpfs" and "exec" not in mount.options.split(","):
+                step["noexec"] = True  # Docker's default
             if mount.kind == "volume":
                 step |= {"options": "mode=0755", "uid": wish.user.uid, "gid": wish.user.gid}
                 building.notes.append(

@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import signal as signals
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from seatrial.engine import probes
 from seatrial.engine.contract import stopping
-from seatrial.engine.interface import Ended, ExecResult, Listener, Output, ProcessState, StartError
-from seatrial.engine.native import execution, leftovers, sockets, watchdog
+from seatrial.engine.interface import Ended, ExecResult, Listener, Notice, Output, ProcessState, StartError
+from seatrial.engine.native import execution, failures, leftovers, sockets, terminals, watchdog
 from seatrial.engine.native.description import Launch
 from seatrial.engine.native.output import Reader
 from seatrial.engine.native.processes import ProcessTable
@@ -29,14 +31,6 @@ NAMESPACES = ("ipc", "uts", "net", "pid", "mnt")
 OUTPUT_DEADLINE = 2.0
 END_DEADLINE = 10.0
 STREAMS = ("stdout", "stderr")
-STEPS = {
-    "clone": "new namespaces",
-    "map": "new user namespace",
-    "hostname": "host name",
-    "loopback": "network",
-    "limit": "ulimits",
-}
-"""Names of the shim's steps for people, where they aren't the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +45,11 @@ class About:
     outer_uid: int
     watchdog: int | None = None
     """Bytes of resident memory above which all of it is killed, where no cgroup limits it."""
+    affinity: Sequence[int] | None = None
+    """The CPUs that it and all commands inside may use, where no cgroup says it; None: all."""
+    nice: int | None = None
+    scope: str = ""
+    """The unit of systemd's user manager that limits it, or ""."""
 
 
 class Parent(Protocol):
@@ -64,21 +63,6 @@ class Parent(Protocol):
 
     def forget(self) -> None:
         """Listen no longer, and leave it alone."""
-
-
-def start_error(report: Report, root: str) -> StartError:
-    """The error that the shim reported: which step of the set-up of the instance failed, and why."""
-    step, number, about = report.failure()
-    reason = os.strerror(number)
-    if step == "mount" and about == "/":
-        return StartError("private mounts", reason)
-    if step == "chdir":
-        return StartError(f"working directory {about}", reason)
-    if about.startswith(f"{root}/"):
-        return StartError("file system", f"{step} {about.removeprefix(root)}: {reason}")
-    if step in STEPS:
-        return StartError(STEPS[step], reason)
-    return StartError(step, f"{about}: {reason}" if about else reason)
 
 
 class NativeInstance:
@@ -166,7 +150,7 @@ class NativeInstance:
         if step == "exec":
             self._error = f"{about}: {os.strerror(number)}"
         else:
-            self.fail(start_error(report, f"{self.about.launch['stage']}/root"))
+            self.fail(failures.of_report(report, f"{self.about.launch['stage']}/root"))
 
     def fail(self, error: StartError) -> None:
         """The set-up failed: whoever waits for it gets the error."""
@@ -216,6 +200,21 @@ class NativeInstance:
     def approximations(self) -> tuple[str, ...]:
         """What differs here from the real image, one sentence each."""
         return self.about.approximations
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Nothing: no engine but ours runs it."""
+        return ()
+
+    @property
+    def restarts(self) -> int:
+        """Never: that is a supervisor's work."""
+        return 0
+
+    @property
+    def shares_network(self) -> bool:
+        """Whether what `spawn_beside` runs is in the instance's own network."""
+        return True
 
     @property
     def enforcement(self) -> tuple[str, ...]:
@@ -315,19 +314,30 @@ class NativeInstance:
         """What listens now in the instance's network namespace."""
         return sockets.listeners(self.host_pid.result()) if not self._ended.done() else ()
 
+    def new_socket(self, family: int) -> socket.socket:
+        """A TCP socket in its network namespace, or in the machine's where it has none. Raises OSError."""
+        namespace = self._namespaces.get("net")
+        return probes.new_socket(family) if namespace is None else probes.sockets_inside(namespace)(family)
+
     async def execute(self, argv: Sequence[str], *, timeout: float, as_root: bool = False) -> ExecResult:
         """Run a command inside the instance's namespaces with its environment, user and working directory.
         At the timeout its whole process tree is killed."""
         now = time.monotonic()
         if self._ended.done() or self._closing:
             return ExecResult(None, "", now, now, "the instance has ended")
-        unified = self.about.unified
-        command = execution.Command(self.about.launch, argv, self._namespaces, unified, as_root=as_root)
+        command = execution.Command(self.about, argv, self._namespaces, as_root=as_root)
         return await self._helpers.execute(command, timeout)
 
-    async def attach(self, argv: Sequence[str], *, as_root: bool = False) -> tuple[int, str]:
-        """Run a command inside with our own stdin, stdout and stderr: its exit code, and why it could not be run."""
-        return await execution.attached(self.about.launch, argv, self._namespaces, as_root=as_root)
+    async def attach(
+        self, argv: Sequence[str], to: execution.Attached | None = None, *, as_root: bool = False
+    ) -> tuple[int, str]:
+        """Run a command inside with descriptors of ours, by default our own stdin, stdout and stderr: its exit code,
+        and why it could not be run."""
+        return await execution.attached(self.about, argv, self._namespaces, to or execution.Attached(), as_root=as_root)
+
+    def new_terminal(self) -> tuple[int, int]:
+        """A terminal of its own /dev/pts: master and slave. Raises OSError."""
+        return terminals.new_inside(self.host_pid.result())
 
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> asyncio.subprocess.Process:
         """Run a program of the host in the instance's network (and user) namespace only: the load generator."""

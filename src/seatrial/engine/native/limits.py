@@ -26,10 +26,9 @@ from enum import Enum
 from pathlib import Path
 
 from seatrial.engine.native.cgroups import PERIOD, size, swap_total
+from seatrial.engine.native.scopes import Property
 from seatrial.model.service import Limits, Ulimit
 
-LEAST_MEMORY = 6 << 20
-"""Docker refuses less."""
 WATCH_EVERY = 1.0
 """Seconds between two looks of the watchdog."""
 NICE_STEP = 1.25
@@ -103,15 +102,15 @@ class Enforcement:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that is to be done: files in cgroups (in this order, before the command runs), limits of each process (name,
-    soft, hard), CPUs and nice value (None: as they are), bytes that a watchdog kills above, the words that come before
-    the command for systemd, the oom_score_adj. `enforcement` has a sentence for each limit."""
+    soft, hard), CPUs and nice value (None: as they are), bytes that a watchdog kills above, what the scope of systemd
+    has, the oom_score_adj. `enforcement` has a sentence for each limit."""
 
     writes: tuple[Write, ...] = ()
     rlimits: tuple[Ulimit, ...] = ()
     affinity: tuple[int, ...] | None = None
     nice: int | None = None
     watchdog: int | None = None
-    prefix: tuple[str, ...] = ()
+    properties: tuple[Property, ...] = ()
     oom_score_adj: int | None = None
     enforcement: tuple[Enforcement, ...] = ()
 
@@ -127,7 +126,7 @@ class Plan:
             affinity,
             nice,
             self.watchdog if other.watchdog is None else other.watchdog,
-            self.prefix + other.prefix,
+            self.properties + other.properties,
             self.oom_score_adj if other.oom_score_adj is None else other.oom_score_adj,
             self.enforcement + other.enforcement,
         )
@@ -143,8 +142,17 @@ def controllers(limits: Limits) -> frozenset[str]:
     return frozenset({"memory", *(name for name, is_asked in wanted.items() if is_asked)})
 
 
-def means_here(folders: Mapping[str, str], unified: str, *, runs_as_root: bool) -> Means:
-    """The means of this process: `folders` are the instance's cgroups by controller, `unified` the one of version 2."""
+def is_beyond(limits: Limits, folders: Mapping[str, str]) -> bool:
+    """Whether a limit is asked for that these cgroups by controller can't enforce."""
+    is_memory = limits.memory is not None or limits.memory_reservation is not None
+    return bool(controllers(limits) - set(folders) - (set() if is_memory else {"memory"}))
+
+
+def means_here(
+    folders: Mapping[str, str], unified: str, *, runs_as_root: bool, systemd: frozenset[str] = frozenset()
+) -> Means:
+    """The means of this process: `folders` are the instance's cgroups by controller, `unified` the one of version 2,
+    `systemd` the controllers of the user manager."""
     places = {
         name: Place(Level.CGROUP2 if folder == unified else Level.CGROUP1, folder) for name, folder in folders.items()
     }
@@ -155,32 +163,13 @@ def means_here(folders: Mapping[str, str], unified: str, *, runs_as_root: bool) 
     }
     return Means(
         places,
+        systemd=systemd,
         cores=tuple(sorted(os.sched_getaffinity(0))),
         hard=hard,
         is_root=os.geteuid() == 0,
         runs_as_root=runs_as_root,
         oom_score_adj=int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii")),
     )
-
-
-def problems(limits: Limits, cores: int) -> tuple[str, ...]:
-    """What Docker would refuse to create a container for (moby: daemon_unix.go, verifyPlatformContainerResources)."""
-    memory = limits.memory.value if limits.memory else 0
-    swap = limits.memory_swap.value if limits.memory_swap else 0
-    reserved = limits.memory_reservation.value if limits.memory_reservation else 0
-    cpus = limits.cpus.value if limits.cpus else 0.0
-    adjusted = limits.oom_score_adj.value if limits.oom_score_adj else 0
-    found = {
-        "the memory limit is below 6 MiB": 0 < memory < LEAST_MEMORY,
-        "a limit of memory and swap needs a memory limit": swap > 0 and not memory,
-        "memory and swap together are less than the memory limit": 0 < swap < memory,
-        "the memory reservation is above the memory limit": bool(memory) and reserved > memory,
-        "the memory reservation is below 6 MiB": 0 < reserved < LEAST_MEMORY,
-        f"cpus {cpus:g} is more than the {cores} that there are": cpus > cores,
-        "cpus can't be negative": cpus < 0,
-        f"oom_score_adj {adjusted} is not between -1000 and 1000": not -1000 <= adjusted <= 1000,
-    }
-    return tuple(text for text, is_so in found.items() if is_so)
 
 
 def plan(limits: Limits, means: Means) -> Plan:
@@ -199,8 +188,6 @@ def plan(limits: Limits, means: Means) -> Plan:
     joined = Plan()
     for part in parts:
         joined += part
-    if joined.prefix:
-        joined = replace(joined, prefix=("systemd-run", "--user", "--scope", "--quiet", *joined.prefix, "--"))
     return joined
 
 
@@ -228,9 +215,8 @@ def _cgroup(controller: str, means: Means, words: str, version1: Iterable[Write]
     return Plan(tuple(writes), enforcement=(Enforcement(words, place.level),))
 
 
-def _systemd(words: str, *properties: str) -> Plan:
-    arguments = tuple(word for one in properties for word in ("-p", one))
-    return Plan(prefix=arguments, enforcement=(Enforcement(words, Level.SYSTEMD),))
+def _systemd(words: str, *properties: Property) -> Plan:
+    return Plan(properties=properties, enforcement=(Enforcement(words, Level.SYSTEMD),))
 
 
 def _why(controller: str, means: Means) -> str:
@@ -253,8 +239,8 @@ def _memory(limits: Limits, means: Means) -> Plan:
             second.append(Write("memory", "memory.swap.max", "max", lost))
         return _cgroup("memory", means, words, first, second)
     if "memory" in means.systemd:
-        swap = [f"MemorySwapMax={total - memory}"] if total is not None and total >= memory else []
-        return _systemd(words, f"MemoryMax={memory}", *swap)
+        swap = [("MemorySwapMax", total - memory)] if total is not None and total >= memory else []
+        return _systemd(words, ("MemoryMax", memory), *swap)
     note = (
         f"RLIMIT_DATA for each process, a look at all of them every {WATCH_EVERY:g} s; swap is not limited: "
         f"{_why('memory', means)}"
@@ -267,7 +253,7 @@ def _memory(limits: Limits, means: Means) -> Plan:
 
 
 def _senseless_swap(limits: Limits) -> Plan:
-    """What `problems` refuses is still said where nobody asked for them."""
+    """What Docker refuses is at least said."""
     total = limits.memory_swap.value if limits.memory_swap else 0
     memory = limits.memory.value if limits.memory else 0
     if total <= 0 or 0 < memory <= total:
@@ -285,7 +271,7 @@ def _reservation(limits: Limits, means: Means) -> Plan:
         soft = [Write("memory", "memory.soft_limit_in_bytes", text)]
         return _cgroup("memory", means, words, soft, [Write("memory", "memory.low", text)])
     if "memory" in means.systemd:
-        return _systemd(words, f"MemoryLow={text}")
+        return _systemd(words, ("MemoryLow", limits.memory_reservation.value))
     return Plan(enforcement=(Enforcement(words, Level.NONE, _why("memory", means)),))
 
 
@@ -300,7 +286,7 @@ def _cpus(limits: Limits, means: Means) -> Plan:
         first = [Write("cpu", "cpu.cfs_period_us", str(PERIOD)), Write("cpu", "cpu.cfs_quota_us", str(quota))]
         return _cgroup("cpu", means, words, first, [Write("cpu", "cpu.max", f"{quota} {PERIOD}")])
     if "cpu" in means.systemd:
-        return _systemd(words, f"CPUQuota={quota * 100 / PERIOD:g}%")
+        return _systemd(words, ("CPUQuotaPerSecUSec", quota * 1_000_000 // PERIOD))
     whole = math.ceil(cpus)
     nice = min(19, round(math.log(whole / cpus, NICE_STEP)))
     note = f"on {whole} of the CPUs, nice {nice}; time is not counted: {_why('cpu', means)}"
@@ -324,7 +310,7 @@ def _shares(limits: Limits, means: Means) -> Plan:
         first = [Write("cpu", "cpu.shares", str(shares))]
         return _cgroup("cpu", means, words, first, [Write("cpu", "cpu.weight", str(weight))])
     if "cpu" in means.systemd:
-        return _systemd(words, f"CPUWeight={weight}")
+        return _systemd(words, ("CPUWeight", weight))
     nice = max(-20 if means.is_root else 0, min(19, round(-math.log(shares / SHARES, NICE_STEP))))
     enforcement = Enforcement(words, Level.SCHEDULER, f"nice {nice}, each process by itself: {_why('cpu', means)}")
     return Plan(nice=nice, enforcement=(enforcement,))
@@ -364,7 +350,7 @@ def _pids(limits: Limits, means: Means) -> Plan:
         write = [Write("pids", "pids.max", str(most))]
         return _cgroup("pids", means, words, write, write)
     if "pids" in means.systemd:
-        return _systemd(words, f"TasksMax={most}")
+        return _systemd(words, ("TasksMax", most + 1))  # the shim is in it, too
     if means.runs_as_root:
         note = f"RLIMIT_NPROC doesn't hold root; {_why('pids', means)}"
         return Plan(enforcement=(Enforcement(words, Level.NONE, note),))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seatrial.engine.interface import StartOptions
-from seatrial.engine.native import capabilities, filesystem, limits, looking, programs, users
+from seatrial.engine.native import capabilities, filesystem, limits, looking, programs, scopes, users
 from seatrial.engine.native.cgroups import Cgroups
 from seatrial.engine.native.description import Launch, Step
 from seatrial.model.errors import InputError
@@ -46,6 +46,8 @@ class Plan:
     init: str
     user: users.User
     approximations: tuple[str, ...]
+    scope: scopes.Scope | None = None
+    """What limits it of systemd's user manager."""
 
 
 def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, stage: str) -> Plan:
@@ -70,6 +72,7 @@ def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, 
         hosts=options.hosts,
         resolver=host.resolver if options.network == "host" else "options timeout:1\n",
         lasting=options.lasting,
+        console=os.ttyname(options.terminal) if options.terminal >= 0 else "",
     )
     steps, notes = filesystem.plan(service, wish)
     environment = _environment(service, options, user, found.path, hostname)
@@ -79,12 +82,18 @@ def make(service: Service, options: StartOptions, host: Host, cgroups: Cgroups, 
     return Plan(launch, init, user, tuple(dict.fromkeys(sentences)))
 
 
-def limited(plan: Plan, enforced: limits.Plan) -> Plan:
-    """The plan with the limits that each process has by itself."""
+def limited(plan: Plan, enforced: limits.Plan, manager: scopes.Manager | None, unified: str) -> Plan:
+    """The plan with the limits that each process has by itself, and those of a scope around it."""
     own = {number: (soft, hard) for number, soft, hard in plan.launch["ulimits"]}
     own |= {_limit_number(each.name): (each.soft, each.hard) for each in enforced.rlimits}
     launch = plan.launch | {"ulimits": [(number, *limit) for number, limit in sorted(own.items())]}
-    return replace(plan, launch=launch)
+    if manager is None or not enforced.properties:
+        return replace(plan, launch=launch)
+    scope = manager.scope(f"{Path(plan.launch['stage']).name}.scope", enforced.properties)
+    launch |= {"cgroups": [each for each in plan.launch["cgroups"] if each != unified]}  # it can't be in both
+    if "MemoryMax" in dict(scope.properties):
+        launch |= {"oom": f"{scope.folder}/memory.events"}
+    return replace(plan, launch=launch, scope=scope)
 
 
 def _argv(service: Service) -> tuple[str, ...]:
@@ -195,13 +204,15 @@ def _general(service: Service, host: Host, options: StartOptions, path: str) -> 
         sentences.append(f"dependencies are not started: {names}")
     if options.network == "host":
         sentences.append("the network is that of this host: a port that the service listens on is taken on the host")
+    elif options.plug is not None:
+        sentences.append("the network is the project's own: no DNS, no outside")
     else:
         sentences.append("the network is loopback alone: no DNS, no outside")
     sentences.append("no seccomp or AppArmor profile is applied")
     cpus = service.limits.cpus
     if cpus is not None and cpus.value > host.cores:
         sentences.append(f"cpus {cpus.value:g} is cut to the {host.cores} cores of this machine")
-    if service.tty:
+    if service.tty and options.terminal < 0:
         sentences.append("tty: true is not imitated: output goes to pipes")
     return sentences
 

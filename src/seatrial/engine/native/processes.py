@@ -6,6 +6,8 @@ import os
 
 from seatrial.engine.interface import ProcessState
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
 
 class ProcessTable:
     """Finds the processes of one PID namespace.
@@ -56,22 +58,31 @@ class ProcessTable:
             handles=signals(fields["SigCgt"]),
             ignores=signals(fields["SigIgn"]),
             blocks=signals(fields["SigBlk"]),
+            memory=_bytes(fields, "RssAnon"),
+            shared=_bytes(fields, "RssFile") + _bytes(fields, "RssShmem"),
+            cpu=int(fields["ticks"]) / TICKS,
         )
 
 
 def _read(name: str) -> dict[str, str]:
-    """Status, start time and arguments of a process; empty if it went away meanwhile."""
+    """Status, start time, processor time and arguments of a process; empty if it went away meanwhile."""
     try:
         with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
             pairs = (line.rstrip("\n").partition(":\t") for line in file)
             fields = {key: value for key, _, value in pairs}
         with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-            fields["start"] = file.read().rpartition(")")[2].split()[19]
+            numbers = file.read().rpartition(")")[2].split()  # from the third field on
+        fields["start"], fields["ticks"] = numbers[19], str(int(numbers[11]) + int(numbers[12]))
         with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
             fields["argv"] = file.read().rstrip("\0")  # a program that renames itself pads with them
     except (OSError, IndexError):
         return {}
     return fields if "SigCgt" in fields and "SigBlk" in fields else {}
+
+
+def _bytes(fields: dict[str, str], name: str) -> int:
+    """A size of the status, which a zombie has none of."""
+    return int(fields[name].split()[0]) << 10 if name in fields else 0
 
 
 def _inner_pid(fields: dict[str, str]) -> int:

@@ -80,10 +80,9 @@ class Shim:
         stay: bool = False,
         pass_fds: tuple[int, ...] = (),
         report: tuple[int, int] | None = None,
-        stdin: int = subprocess.DEVNULL,
     ) -> Shim:
         """Start it in a session of its own (a Ctrl-C is for seatrial alone). `report`: both ends of a pipe that the
-        caller has made for what it tells; they are the shim's from then on. `stdin` is the command's, too."""
+        caller has made for what it tells; they are the shim's from then on."""
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as given:
             hear, tell = report or os.pipe2(os.O_CLOEXEC)
             ours.callback(os.close, hear)
@@ -97,7 +96,7 @@ class Shim:
             _write(description, encode([mode, *records]))
             process = subprocess.Popen(
                 [find(), str(description), str(tell)],
-                stdin=stdin,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={},

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 
 from seatrial.engine.interface import StartError, StartOptions
-from seatrial.engine.native import keeping, limits, records
+from seatrial.engine.native import keeping, limits, placing, records, scopes
 from seatrial.engine.native.cgroups import Cgroups
 from seatrial.engine.native.instance import STREAMS, About, NativeInstance
 from seatrial.engine.native.plan import Host, Plan
@@ -30,7 +30,16 @@ async def launch(
     """Start it, and wait until it executes its command."""
     sentences = tuple(str(each) for each in enforced.enforcement)
     about = About(
-        plan.launch, plan.init, plan.approximations, sentences, cgroups.unified, host.uid, watchdog=enforced.watchdog
+        plan.launch,
+        plan.init,
+        plan.approximations,
+        sentences,
+        "" if plan.scope else cgroups.unified,
+        host.uid,
+        watchdog=enforced.watchdog,
+        affinity=enforced.affinity,
+        nice=enforced.nice,
+        scope=plan.scope.unit if plan.scope else "",
     )
     view = View(plan.launch["stage"], plan.launch["steps"], user_namespace=host.user_namespace)
     described = list(records.instance(plan.launch, view, (host.uid, host.gid)))
@@ -46,7 +55,7 @@ async def launch(
     try:
         async with asyncio.timeout(START_DEADLINE):
             instance.hold(await instance.host_pid)
-            _schedule(instance.host_pid.result(), enforced)
+            await _surround(plan, options, about, (shim.process.pid, instance.host_pid.result()))
             if kept:
                 keeping.save(kept, instance, shim.process.pid)
             shim.go()
@@ -71,27 +80,26 @@ async def launch(
     return instance
 
 
-def _schedule(pid: int, enforced: limits.Plan) -> None:
-    """What stands in for a cgroup of the processor: set while PID 1 waits, and inherited by all that come from it."""
-    if enforced.affinity is not None:
-        os.sched_setaffinity(pid, enforced.affinity)
-    if enforced.nice:
-        with contextlib.suppress(PermissionError):  # less than 0, without the right
-            os.setpriority(os.PRIO_PROCESS, pid, enforced.nice)
+async def _surround(plan: Plan, options: StartOptions, about: About, pids: tuple[int, int]) -> None:
+    """What is done around PID 1 while it waits: what no cgroup file does, and its network. `pids`: the shim, and it."""
+    placing.schedule(about, pids[1])
+    if plan.scope is not None:
+        await scopes.start(plan.scope, pids)
+    if options.plug is not None:
+        await options.plug(pids[1])
 
 
 def _spawn(
     instance: NativeInstance, described: list[Record], options: StartOptions, kept: keeping.Keeping | None
 ) -> Shim:
     """The shim, with the pipes of the output: the instance writes to them itself, or where there is a log, the shim."""
-    is_heard = kept is None or options.on_output is not StartOptions().on_output
+    has_pipes = kept is None or options.on_output is not StartOptions().on_output
+    is_heard = has_pipes and options.terminal < 0
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in STREAMS] if is_heard else []
     given = tuple(writer for _, writer in pipes)
-    passed = (*given, *options.inherited)
-    if options.gate is not None:
-        described = [("late",), *described]
-    if options.inherited:
-        described = [("given", *options.inherited), *described]
+    connected = _connection(options)
+    passed = (*given, *options.inherited, *connected)
+    described = [*_asked(options, connected), *described]
     try:
         if kept:
             for writer in given:
@@ -99,14 +107,34 @@ def _spawn(
             described = [*keeping.records(kept, given), *described]
             shim = Shim.spawn(described, stay=kept.stay, pass_fds=passed, report=keeping.prepare(kept))
         else:
-            shim = Shim.spawn([("output", *given), *described], pass_fds=passed)
+            output: list[Record] = [("output", *given)] if given else []
+            shim = Shim.spawn([*output, *described], pass_fds=passed)
     except BaseException:
         for reader, _ in pipes:
             os.close(reader)
         raise
     finally:
-        for writer in given:
-            os.close(writer)
+        for descriptor in (*given, *connected):
+            os.close(descriptor)
     for stream, (reader, _) in zip(STREAMS, pipes, strict=False):
         instance.read(stream, reader)
     return shim
+
+
+def _asked(options: StartOptions, connected: tuple[int, ...]) -> Iterator[Record]:
+    """What the shim is told of the options."""
+    if options.gate is not None:
+        yield ("late",)
+    if options.inherited:
+        yield ("given", *options.inherited)
+    if connected:
+        yield ("input", *connected)
+    if options.terminal >= 0:
+        yield ("output", *connected, *connected)
+        yield ("terminal", *connected)
+
+
+def _connection(options: StartOptions) -> tuple[int, ...]:
+    """A copy of the descriptor that it reads from, which is a terminal or none: the shim's own stdin is thrown away."""
+    wanted = options.terminal if options.terminal >= 0 else options.input
+    return (os.dup(wanted),) if wanted >= 0 else ()

@@ -141,7 +141,8 @@ class View:
 
     def _tmpfs(self, step: Step, target: str) -> Iterator[Record]:
         yield ("directory", target, 0o755)
-        yield ("mount", "tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, step.get("options", "mode=1777"))
+        flags = MS_NOSUID | MS_NODEV | (MS_NOEXEC if step.get("noexec") else 0)
+        yield ("mount", "tmpfs", target, "tmpfs", flags, step.get("options", "mode=1777"))
         yield from self._owned(step, target)
 
     def _owned(self, step: Step, target: str) -> Iterator[Record]:
