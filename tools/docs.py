@@ -77,8 +77,8 @@ def drain() -> str:
 
 
 def contract() -> str:
-    """The page of the contract, with the diagrams of its tables."""
-    sys.path.insert(0, str(ROOT / "tools"))
+    """The page of the contract, with the diagrams of its tables and of what is compared."""
+    sys.path[:0] = [str(ROOT / "tools"), str(ROOT)]
     import contract_docs
 
     return str(contract_docs.page((ROOT / "docs/contract.md").read_text(encoding="utf-8")))

@@ -68,7 +68,7 @@ def _type(field: dict[str, Any]) -> str:
 def _words(field: dict[str, Any]) -> str:
     words = field.get("enum") or field.get("propertyNames", {}).get("enum")
     label = " One of " if "enum" in field else " Keys: "
-    return label + ", ".join(f"`{word}`" for word in words) + "." if words else ""
+    return label + ", ".join(f"`{'null' if word is None else word}`" for word in words) + "." if words else ""
 
 
 if __name__ == "__main__":

@@ -78,8 +78,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path, help="directory with one work tree a repository, named OWNER+NAME")
     corpus = parser.parse_args().corpus
-    judged, mended = read("judged.json") + read("drawn_after.json"), read("mended.json")
-    done = list(runs(corpus, iter(read("repositories.json")["commits"])))
+    judged = read("judged.json") + read("drawn_after.json") + read("judged_later.json")
+    mended, repositories = read("mended.json"), read("repositories.json")
+    done = list(runs(corpus, iter(repositories["commits"] | repositories["later"])))
     there = {ran.name for ran in done}
     found: set[Key] = set().union(*(ran.keys for ran in done))
     expected = [each for each in judged if each["repository"] in there]

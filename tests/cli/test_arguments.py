@@ -17,6 +17,10 @@ from seatrial.model.catalogue import REQUIREMENTS, find
     [
         ("drill --rate -3", "--rate: '-3' is not above 0"),
         ("drill --rate nan", "--rate: 'nan' is not a finite number"),
+        ("drill --connections 0", "--connections: '0' is not a number of connections (1 to 4000)"),
+        ("drill --load-from no-such-program -- true", "--load-from: no-such-program is not installed here"),
+        ("drill --load-from 'wrk -- true", '--load-from "\'wrk": No closing quotation'),
+        ("drill --load-from  -- true", "--load-from names no command"),
         ("drill --grace soon", "--grace: 'soon' is not a number"),
         ("drill --lag=-1", "--lag: '-1' is not between 0 and 86400 seconds"),
         ("drill --ready-timeout 0", "--ready-timeout: 0 seconds leave no time"),
@@ -26,7 +30,7 @@ from seatrial.model.catalogue import REQUIREMENTS, find
         ("drill --only stop-in-time", "--only: 'stop-in-time' is unknown; did you mean stops-in-time"),
         ("drill --skip image-labels", "--skip: 'image-labels' is not proved by running"),
         ("drill --only ,", "--only: no name is given"),
-        ("drill --engine docker", "--engine: invalid choice: 'docker'"),
+        ("drill --engine moby", "--engine: invalid choice: 'moby'"),
         ("drill --fail-on maybe", "--fail-on: invalid choice: 'maybe'"),
         ("drill --servic x", "unrecognized arguments: --servic"),
         ("drill a b", "unrecognized arguments: b"),
@@ -58,6 +62,23 @@ def test_what_cannot_be_is_refused(
     assert out == ""
     assert err.startswith("error: ")
     assert said in err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("logs -f --bogus", "seatrial logs --help"),
+        ("logs --folow", "did you mean --follow? seatrial logs --help"),
+        ("check --fail-n=error", "did you mean --fail-on? seatrial check --help"),
+        ("check a.yaml -- x", "seatrial check --help"),
+        ("drill --rate -3", "seatrial drill --help"),
+        ("--bogus", "seatrial --help"),
+        ("drll", "seatrial --help"),
+    ],
+)
+def test_a_hint_leads_to_the_command_that_was_meant(words: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words.split(" ")) == 2
+    assert capsys.readouterr().err.splitlines()[1] == f"hint: {hint}"
 
 
 def test_an_empty_directory_has_nothing_to_drill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,6 +84,26 @@ def test_of_a_cause_and_its_consequence_the_cause_is_mended_and_nothing_is_left(
     assert dispatch(["fix", *select]) == 0
 
 
+def test_what_is_hidden_under_a_cause_that_stays_is_left_alone(project: Path) -> None:
+    # The baseline keeps memory-limit from being mended, and nobody is told of cpus and pids.
+    (project / "seatrial.toml").write_text('ignore = ["restart-policy", "log-rotation"]\n')
+    assert dispatch(["check", "--write-baseline", "known.json", "--ignore", "cpu-limit,pids-limit"]) == 0
+    (project / "seatrial.toml").write_text('ignore = ["restart-policy", "log-rotation"]\nbaseline = "known.json"\n')
+    assert dispatch(["fix", "--unsafe", "--write"]) == 0
+    assert (project / "compose.yaml").read_text() == COMPOSE
+
+
+def test_what_the_baseline_knows_is_left_alone_in_a_project_below_too(project: Path) -> None:
+    (project / "web").mkdir()
+    (project / "web/compose.yaml").write_text(COMPOSE)
+    (project / "compose.yaml").unlink()
+    assert dispatch(["check", "--write-baseline", "known.json", "--select", "restart-policy"]) == 0
+    (project / "seatrial.toml").write_text('baseline = "known.json"\n')
+    assert dispatch(["fix", "--write", "--select", "restart-policy,log-rotation"]) == 0
+    text = (project / "web/compose.yaml").read_text()
+    assert "restart:" not in text and "logging:" in text
+
+
 def test_bytes_that_are_not_utf_8_are_not_lost(project: Path) -> None:
     data = b"FROM node:22-slim\n# caf\xe9\nCMD node a.js\n"
     (project / "compose.yaml").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 
 import pytest
@@ -26,6 +27,27 @@ def test_results_larger_than_a_pipe_arrive() -> None:
 
 def test_others_do_a_share() -> None:
     assert len(set(forks.each(lambda _: os.getpid(), range(6), 3))) == 3
+
+
+def test_who_is_slow_leaves_the_rest_to_the_others() -> None:
+    reading, writing = os.pipe()
+
+    def work(number: int) -> int:
+        if number == 1:  # the copy's first
+            assert select.select([reading], [], [], 60)[0], "the others wait for it"
+        if number == 9:
+            os.write(writing, b"x")
+        return os.getpid()
+
+    done_by = forks.each(work, range(10), 2)
+    os.close(reading)
+    os.close(writing)
+    assert done_by.pop(1) != os.getpid() and set(done_by) == {os.getpid()}
+
+
+def test_more_jobs_than_are_handed_out_are_done_too() -> None:
+    count = forks.MAX_WAITING + 100
+    assert forks.each(lambda number: number, range(count), 2) == [*range(count)]
 
 
 def test_the_share_of_a_copy_that_dies_is_done_here() -> None:

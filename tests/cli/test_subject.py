@@ -44,7 +44,8 @@ def test_several_services_must_be_chosen_from() -> None:
 
 def test_a_requirement_needs_its_run() -> None:
     assert subject.scenarios(["stops-in-time"], None) == ({Scenario.STOP}, frozenset())
-    assert subject.scenarios(["init-reaps-orphans", "interrupt"], None)[0] == {Scenario.ORPHAN, Scenario.INTERRUPT}
+    needed = {Scenario.ORPHAN, Scenario.LOAD, Scenario.INTERRUPT}
+    assert subject.scenarios(["init-reaps-orphans", "interrupt"], None)[0] == needed
     # The stop proves many things: it is skipped only by its own name.
     assert subject.scenarios(None, ["stops-in-time", "second-signal-safe"])[1] == {Scenario.SECOND_SIGNAL}
     assert subject.scenarios(None, ["stop"])[1] == {Scenario.STOP}
@@ -66,6 +67,13 @@ def test_a_command_becomes_a_service_of_this_directory(tmp_path: Path, monkeypat
     assert (found.options.rate, found.options.quick_path) == (7.0, "/x")
 
 
+def test_a_load_command_is_taken_apart_as_a_shell_would(tmp_path: Path) -> None:
+    words = (str(tmp_path), "--load-from", "sh -c 'load {url}'", "--connections", "9", "--ws-path", "/chat")
+    options = subject.subject_of(arguments(*words, command=("true",))).options
+    assert options.load_from == ("sh", "-c", "load {url}")
+    assert (options.connections, options.websocket_path) == (9, "/chat")
+
+
 def test_options_that_were_not_given_keep_the_drills_own_defaults(tmp_path: Path) -> None:
     options = subject.subject_of(arguments(str(tmp_path), command=("true",))).options
     defaults = type(options)()
@@ -78,12 +86,13 @@ def test_a_project_is_read_with_its_routes(tmp_path: Path) -> None:
         'FROM node:22\nWORKDIR /app\nCOPY . .\nENV API_TOKEN=tok3n\nCMD ["node", "a.js"]\n'
     )
     (tmp_path / "a.js").write_text(
-        'app.get("/slow", handler)\napp.get("/healthz", handler)\napp.get("/items", handler)\n'
+        'app.get("/slow", handler)\napp.get("/healthz", handler)\napp.get("/items", handler)\napp.ws("/chat", x)\n'
     )
     found = subject.subject_of(arguments(str(tmp_path), "--env", "DB_PASSWORD=hunter2"))
     assert found.service.argv is not None
     assert found.service.argv.value == ("node", "a.js")
     assert [(each.path, each.by) for each in found.options.candidates.slow] == [("/slow", "found in a.js:1")]
+    assert [each.path for each in found.options.candidates.websocket] == ["/chat"]
     assert [(each.path, each.health) for each in found.options.candidates.quick] == [
         ("/items", False),
         ("/healthz", True),

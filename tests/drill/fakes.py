@@ -19,7 +19,7 @@ from seatrial.engine.interface import (
 )
 from seatrial.load.interface import LoadError, Plan, Result
 from seatrial.model.place import Sourced
-from seatrial.model.recording import Exchange, Machine, Outcome, Target
+from seatrial.model.recording import Exchange, Machine, Outcome, Population, Target
 from seatrial.model.service import Service
 
 HTTP = Listener("ipv4", "127.0.0.1", 3000)
@@ -52,7 +52,35 @@ class Behaviour:
     restarts: bool = False
     """What stands at PID 1 starts the program again."""
     handles: tuple[int, ...] = (15,)
+    shell: Callable[[str], tuple[int, str]] = lambda _line: (0, "")
     ends_on_error: int | None = 1
+
+
+class FakeProcess:
+    """A relay that does as it is told, or a shell line with its exit code and output."""
+
+    def __init__(self, said: tuple[int, str] = (0, "")) -> None:
+        self.returncode, self._said = said
+        self.stdin = self.stdout = self
+        self.told: list[str] = []
+
+    def write(self, data: bytes) -> None:
+        self.told.append(data.decode())
+
+    async def drain(self) -> None:
+        return
+
+    async def readline(self) -> bytes:
+        return b"ok\n"
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        return self._said.encode(), b""
+
+    async def wait(self) -> int:
+        return self.returncode
+
+    def kill(self) -> None:
+        return
 
 
 class FakeInstance:
@@ -61,6 +89,9 @@ class FakeInstance:
     init = ""
     approximations = ("no process at all",)
     enforcement = ("memory: not enforced",)
+    notices = ()
+    shares_network = True
+    restarts = 0
 
     def __init__(self, engine: FakeEngine, argv: Sequence[str], options: StartOptions) -> None:
         self._engine = engine
@@ -140,7 +171,9 @@ class FakeInstance:
 
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Any:
         self._engine.beside.append(tuple(argv))
-        return self._engine
+        if argv[0] == "/bin/sh":
+            return FakeProcess(self._engine.behaviour.shell(argv[2]))
+        return FakeProcess() if "seatrial.load.relay" in argv else self._engine
 
     async def close(self) -> None:
         self._engine.open.discard(self)
@@ -154,6 +187,8 @@ class FakeInstance:
 
 class FakeEngine:
     """Starts fake instances, and hands itself to the fake load generators as their process."""
+
+    restarts = False
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:
         self.behaviour = behaviour or Behaviour()
@@ -186,7 +221,9 @@ class FakeLoad:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
 
-    async def request(self, target: Target, path: str, timeout: float) -> Exchange:
+    async def request(
+        self, target: Target, path: str, timeout: float, population: Population = Population.OPEN_LOOP
+    ) -> Exchange:
         begun = time.monotonic()
         takes = self._engine.behaviour.requests.get(path, 0.0)
         await asyncio.sleep(min(takes, timeout))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial.model.recording import (
+    Asked,
     Connection,
     Event,
     EventKind,
@@ -31,6 +32,7 @@ from seatrial.model.recording import (
     Target,
     Usage,
 )
+from seatrial.model.service import Image, Layer
 
 SIGNAL = 2.0
 END = 3.0
@@ -313,7 +315,8 @@ def load(log: Iterable[str] | None = None, requests: int = 20, memory: int = 50,
         "rate": 40.0,
         "log": tuple(LogLine(1.5, "stdout", text) for text in told),
         "connections": tuple(new(1.0 + 0.02 * n, O.COMPLETE, mark=mark) for n, mark in enumerate(marks)),
-        "usage": (Usage(1.0, memory * MIB // 2, 20, 2), Usage(1.2, memory * MIB, 22, 2)),
+        "usage": (Usage(1.0, memory * MIB // 2, 20, 2, 10, 18), Usage(1.2, memory * MIB, 22, 2, 12, 20)),
+        "nofile": (1024, 4096),
     }
     return replace(STOP, scenario=Scenario.LOAD, signal="", signalled=None, events=EVENTS[:3], **{**values, **changes})
 
@@ -324,14 +327,86 @@ def confined(scenario: Scenario, *said: str, **changes: Any) -> Run:
     return replace(load(), scenario=scenario, usage=(), **{"exit": None, "log": log, **changes})
 
 
+def asked(
+    purpose: str, situation: str, said: int | Outcome, begun: float, dependency: str = "", took: float = 0.005
+) -> Asked:
+    """One answer of a health path: a status, or what came instead."""
+    path = "/ready" if purpose == "readiness" else "/health"
+    if isinstance(said, Outcome):
+        return Asked(purpose, situation, exchange(said, begun, begun + took, path=path), dependency)
+    return Asked(purpose, situation, exchange(O.COMPLETE, begun, begun + took, path=path, status=said), dependency)
+
+
+STOPPING = (
+    *(asked("readiness", "stopping", 200, SIGNAL - 0.2 + 0.05 * n) for n in range(4)),
+    asked("readiness", "stopping", 503, SIGNAL + 0.02),
+    *(asked("readiness", "stopping", O.REFUSED, SIGNAL + 0.1 + 0.05 * n) for n in range(4)),
+)
+"""Readiness at a stop that says so first."""
+CACHE = "cache:6379"
+
+
+def dependency(deep: bool = True, shallow: bool = True, **changes: Any) -> Run:
+    """A dependency was cut at 1, restored at 2, slow at 3, restored at 4; `shallow` liveness and `deep` readiness."""
+    told = []
+    for begun, situation, wrong in (
+        (0.6, "well", 0),
+        (1.1, "cut", 1),
+        (2.1, "restored", 0),
+        (3.1, "slow", 1),
+        (4.1, "restored", 0),
+    ):
+        name = CACHE if situation != "well" else ""
+        told += [
+            asked("readiness", situation, 503 if wrong and deep else 200, begun, name),
+            asked("liveness", situation, 503 if wrong and not shallow else 200, begun, name),
+        ]
+    steps = (Event(at, K.DEPENDENCY, CACHE, what) for at, what in ((1.0, "cut"), (2.0, "restored"), (3.0, "slow")))
+    return act(Scenario.DEPENDENCY, **{"asked": tuple(told), "events": (*EVENTS[:3], *steps), **changes})
+
+
+def overtime(took: float = 5.0, killed: bool = False, **changes: Any) -> Run:
+    """A request whose body never came whole, until the program gave it up."""
+    end = SIGNAL + took
+    open_one = connection(P.UNFINISHED, 0, exchange(O.FIN, 1.0, end))
+    ended = Exit(end, 137, 9, killed=True) if killed else Exit(end, 1)
+    return replace(STOP, scenario=Scenario.OVERTIME, **{"connections": (open_one,), "exit": ended, **changes})
+
+
+def other_init(code: int = 0, cut: bool = False, **changes: Any) -> Run:
+    """The same stop the other way round."""
+    load = slow(O.FIN, SIGNAL + 0.005) if cut else slow()
+    values = {"connections": (load,), "exit": Exit(END, code), **changes}
+    return replace(STOP, scenario=Scenario.OTHER_INIT, **values)
+
+
+def rollout(*more: Connection, switched: float = SIGNAL - 0.01, **changes: Any) -> Run:
+    """It was replaced just before the signal, and nothing was lost but what is given."""
+    steps = (Event(1.0, K.REPLACED, "new ready"), Event(switched, K.REPLACED, "switched"))
+    load = (*(slow(number=n) for n in range(3)), *news(O.COMPLETE, 1.5, END + 0.5), *more)
+    return replace(STOP, scenario=Scenario.ROLLOUT, **{"connections": load, "events": (*EVENTS, *steps), **changes})
+
+
+def work(*words: str, before: tuple[str, ...] = ("given", "taken"), **changes: Any) -> Run:
+    """A job was in hand at the signal; afterwards these words were said of it."""
+    told = [Event(1.0 + 0.1 * n, K.WORK, word) for n, word in enumerate(before)]
+    told += [Event(END + 0.1 * n, K.WORK, word) for n, word in enumerate(words)]
+    return replace(STOP, scenario=Scenario.WORK, **{"connections": (), "events": (*EVENTS, *told), **changes})
+
+
 def all_good(**subject: Any) -> Recording:
     """A trial in which everything is right."""
-    stops = (STOP, second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
+    stops = (replace(STOP, asked=STOPPING), second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
     errors = (raised(Scenario.EXCEPTION), raised(Scenario.REJECTION))
     acts = (freeze(), stand_in(), crash(), recovery(), *errors, taken(), unset(), load(), confined(Scenario.READ_ONLY))
-    said = {"health": HEALTH, "restart": "always", "composed": True, "memory": 128 * MIB}
+    healthy = Readiness(True, 0.5, "health check", 60.0, "exit code 0")
+    acts = tuple(replace(run, readiness=healthy) if run.scenario is Scenario.LOAD else run for run in acts)
+    acts = (*acts, dependency(), overtime(), other_init(), rollout(), work("done"))
+    said = {"health": HEALTH, "restart": "always", "composed": True, "memory": 128 * MIB, "pids": 128}
+    said |= {"liveness": "/health", "readiness": "/ready"}
+    said |= {"image": Image("api:1", 120_000_000, (Layer(80_000_000, "RUN npm ci --omit=dev"),))}
     user = replace(PID_ONE, user=1000)
-    stops = (replace(STOP, processes=(user,)), *stops[1:])
+    stops = (replace(stops[0], processes=(user,)), *stops[1:])
     whole = recording(*stops, *acts, **{**said, **subject})
     skipped = (Skipped(Scenario.NON_ROOT, "it runs as user 1000 already"),)
     return replace(whole, skipped=skipped, machine=replace(MACHINE, enforcement=("memory 128 MiB: cgroup1",)))

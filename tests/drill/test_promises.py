@@ -26,7 +26,7 @@ def decided(folder: pytest.TempPathFactory, source: str, *, init: bool) -> dict[
     return {verdict.requirement: verdict.ruling for verdict in verdicts if verdict.ruling is not Ruling.NOT_PROVED}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("source", "init"), [(DRAINING, True), (PLAIN, False)], ids=["drains", "has no handler"])
 def test_ten_drills_in_a_row_give_the_same_verdicts(
     source: str, init: bool, tmp_path_factory: pytest.TempPathFactory

@@ -10,7 +10,7 @@ from seatrial.drill.readiness import _missing_tool, choose, probe_argv, target_o
 from seatrial.engine.interface import ExecResult, Listener
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
-from seatrial.model.service import Healthcheck, Port
+from seatrial.model.service import Healthcheck, Image, Port
 
 from .fakes import service
 
@@ -71,9 +71,14 @@ def test_the_health_check_is_run_by_the_contract(test: tuple[str, ...], expected
     ],
 )
 def test_a_check_whose_program_is_missing_here_gets_a_hint(code: int, output: str, tool: str) -> None:
-    hint = _missing_tool(ExecResult(code, output, 0.0, 0.1))
+    hint = _missing_tool(ExecResult(code, output, 0.0, 0.1), service())
     assert bool(hint) == bool(tool)
     assert f"and {tool} is not among them" in hint or not tool
+
+
+def test_in_a_real_image_the_missing_program_is_the_images_lack() -> None:
+    hint = _missing_tool(ExecResult(127, "sh: curl: not found", 0.0, 0.1), service(measured=Image("api", 1)))
+    assert hint == " (hint: the image has no curl: check with a program that it has)"
 
 
 def test_without_a_health_check_there_is_no_probe() -> None:

@@ -104,16 +104,26 @@ CHECKED = Healthcheck(Sourced(("CMD", "node", "-e", ASKED)), timeout=Sourced(2.0
 
 RIGHT = {
     "healthcheck": CHECKED,
-    "limits": Limits(memory=Sourced(256 << 20), memory_swap=Sourced(256 << 20)),
+    "limits": Limits(memory=Sourced(256 << 20), memory_swap=Sourced(256 << 20), pids=Sourced(128)),
     "user": Sourced("1000:1000"),
 }
+NOT_APPLICABLE = frozenset(
+    {
+        "grace-period-fits",  # it answers without waiting for a body
+        "image-size",  # no image
+        "liveness-is-shallow",  # nothing that it depends on, and no paths that tell how it is
+        "readiness-is-deep",
+        "readiness-flips-first",
+        "work-finished-or-returned",  # no worker
+    }
+)
 
 
 def test_a_server_that_drains_passes_everything(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     for _ in range(TRIES):
         told = rulings(drilled(server(tmp_path, DRAINING, **RIGHT)))
-        others = {name: said for name, said in told.items() if said[0] is not Ruling.PASS}
+        others = {name: told[name] for name in told.keys() - NOT_APPLICABLE if told[name][0] is not Ruling.PASS}
         if not [said for said in others.values() if said[0] is Ruling.NOT_PROVED]:
             break  # only what a disturbed machine kept from being proved is tried again
     assert others == {}

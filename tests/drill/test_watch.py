@@ -7,15 +7,16 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from itertools import count, pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from seatrial.drill.pidfd import EndWatch
-from seatrial.drill.watch import Track, Watcher, fate, where
+from seatrial.drill.watch import INTERVAL, MOST_SAMPLES, Track, Watcher, fate, where
 from seatrial.engine.interface import Ended, Listener, ProcessState
-from seatrial.model.recording import EventKind
+from seatrial.model.recording import EventKind, Sample
 
 STATE = ProcessState(8, 1, 0, 5, "S", ("worker",), 0, (15,), ())
 EXIT = Ended(10.0, 0)
@@ -110,6 +111,51 @@ def test_an_instance_that_is_gone_is_no_error() -> None:
             raise FileNotFoundError
 
     watching(Gone()).look()
+
+
+def sampled(*scenes: tuple[ProcessState, ...]) -> tuple[Sample, ...]:
+    """What a watcher samples that looks once at each of these."""
+
+    async def look() -> tuple[Sample, ...]:
+        scene = Scene()
+        watcher = watching(scene)
+        for states in scenes:
+            scene.states = states
+            watcher.look()
+        await watcher.stop()
+        return watcher.samples(0.0)
+
+    return asyncio.run(look())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watcher's time goes on by one interval with each look."""
+    looks = count()
+    monkeypatch.setattr("seatrial.drill.watch.time", SimpleNamespace(monotonic=lambda: next(looks) * INTERVAL))
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_processes_use_is_summed_shared_pages_once_and_probes_left_out() -> None:
+    first = replace(STATE, pid=1, parent=0, start_ticks=1, memory=10, shared=7, cpu=0.5)
+    probe = replace(STATE, pid=20, parent=0, start_ticks=9, memory=1000, shared=1000, cpu=9.0)
+    before, after = sampled((first, replace(STATE, memory=20, shared=5, cpu=0.25), probe), (replace(first, cpu=0.75),))
+    assert (before.memory, before.cpu) == (37, 0.75)
+    assert (after.memory, after.cpu) == (17, 1.0), "what the ended one ran stays counted"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_long_run_keeps_fewer_samples_evenly_spread() -> None:
+    samples = sampled(*[(replace(STATE, pid=1, parent=0, memory=10),)] * 5_000)
+    assert MOST_SAMPLES / 2 <= len(samples) <= MOST_SAMPLES
+    assert samples[0].time == 0.0
+    assert samples[-1].time > 240.0
+    gaps = [after.time - before.time for before, after in pairwise(samples)]
+    assert max(gaps) < 3 * min(gaps)
+
+
+def test_an_engine_that_knows_nothing_of_memory_gives_no_samples() -> None:
+    assert sampled((replace(STATE, pid=1, parent=0),)) == ()
 
 
 @pytest.mark.parametrize(

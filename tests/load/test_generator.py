@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.load.client import classify
 from seatrial.load.generator import Generator, request_once
 from seatrial.load.interface import Plan, Result
+from seatrial.load.record import classify
 from seatrial.model.recording import Connection, Exchange, Outcome, Population, Target
 
 from . import servers
@@ -200,7 +200,7 @@ def test_the_open_loop_goes_on_through_the_signal_until_it_is_told_to_stop() -> 
     async def steps(generator: Generator) -> Result:
         await eventually(lambda: len(generator.clients) > 5)
         generator.signalled(time.monotonic())
-        await eventually(lambda: len(generator.clients) > 10)
+        await eventually(lambda: len(generator.clients) > 10 and all(one.is_over for one in generator.clients[:6]))
         running[0].stop_listening()
         refused = len(generator.clients)
         await eventually(lambda: len(generator.clients) > refused + 5)

@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from seatrial.load.client import Client, record
+from seatrial.load.client import Client
+from seatrial.load.record import record
 from seatrial.model.recording import Connection, Outcome, Population, Target
 from tests.requirements import require
 

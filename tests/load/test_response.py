@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seatrial.load.response import MAX_HEAD, MAX_INTERIM, ResponseReader, encode_path
+from seatrial.load.reader import MAX_INTERIM, encode_path
+from seatrial.load.response import MAX_HEAD, ResponseReader
 
 MARK = "0123456789abcdef" * 2
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -7,12 +7,16 @@ import shutil
 import struct
 import subprocess
 import zlib
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import pytest
 
+from seatrial.model.recording import Sample
+from seatrial.report.comparison import Baseline
 from seatrial.report.html.page import render
+from seatrial.report.trial import Trial, prepare
 from tests.requirements import require
 
 from . import sample
@@ -40,6 +44,37 @@ root.dataset.scroll = document.documentElement.scrollWidth;
 const all = name => [...document.querySelectorAll(name)].filter(each => each.getClientRects().length);
 root.dataset.pictures = all(".picture").map(each => each.className).join();
 root.dataset.text = Math.min(...all(".picture svg text").map(each => each.getBoundingClientRect().height));
+const numbers = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+const light = colour => numbers(colour).slice(0, 3).map(each => each / 255)
+  .map(each => each <= .04045 ? each / 12.92 : ((each + .055) / 1.055) ** 2.4)
+  .reduce((sum, each, place) => sum + each * [.2126, .7152, .0722][place], 0);
+const ground = each => {
+  for (; each; each = each.parentElement) {
+    const [, , , alpha = 1] = numbers(getComputedStyle(each).backgroundColor);
+    if (alpha > 0) return getComputedStyle(each).backgroundColor;
+  }
+  return "rgb(255, 255, 255)";
+};
+const contrast = each => {
+  const style = getComputedStyle(each);
+  const ink = each.closest("svg") ? style.fill : style.color;
+  const [low, high] = [light(ink), light(ground(each))].sort((a, b) => a - b);
+  return (high + .05) / (low + .05);
+};
+const said = all("body *").filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
+const worst = said.filter(each => !["TITLE", "DESC", "SCRIPT"].includes(each.tagName.toUpperCase()))
+  .sort((a, b) => contrast(a) - contrast(b))[0];
+root.dataset.contrast = contrast(worst).toFixed(2);
+root.dataset.worst = worst.textContent.slice(0, 40).replace(/[^\\w ]/g, "");
+root.dataset.stuck = all("body *").filter(each => !each.closest("svg") && each.tabIndex < 0
+  && /auto|scroll/.test(getComputedStyle(each).overflow) && each.scrollWidth > each.clientWidth + 1).length;
+const landmarks = ["header", "nav", "main", "footer"];
+root.dataset.landmarks = landmarks.map(name => document.querySelectorAll(name).length).join("");
+const levels = all("h1, h2, h3, h4").map(each => Number(each.tagName[1]));
+root.dataset.skips = levels.filter((each, place) => place && each > levels[place - 1] + 1).length;
+document.querySelector("a").focus();
+root.dataset.first = document.activeElement.textContent;
+root.dataset.seen = document.activeElement.getBoundingClientRect().left >= 0;
 </script>"""
 
 pytestmark = pytest.mark.slow
@@ -59,23 +94,43 @@ def browse(tmp_path: Path, page: str, width: int, *more: str) -> subprocess.Comp
     )
 
 
-def measured(tmp_path: Path, page: str, width: int) -> dict[str, str]:
+def rich() -> Trial:
+    """A page with all that a page can have."""
+    samples = tuple(Sample(0.1 * n, (20 + n % 7) << 20, 0.04 * n) for n in range(110))
+    now = replace(sample.TERRIBLE, runs=tuple(replace(run, samples=samples) for run in sample.TERRIBLE.runs))
+    before = replace(sample.GOOD, runs=(replace(sample.good_run(), samples=samples[:40]),))
+    baseline = Baseline("main.json", "api", "2026-01-01", sample.GOOD_VERDICTS, before)
+    return prepare(now, sample.TERRIBLE_VERDICTS, sample.FINDINGS, baseline=baseline)
+
+
+def measured(tmp_path: Path, page: str, width: int, *more: str) -> dict[str, str]:
     """What the page says of itself once laid out: a copy of it that may run a script, in a frame of this width (a
     window can't be narrower than 500)."""
     page = re.sub(r"<meta http-equiv[^>]*>", "", page).replace("</body>", MEASURE + "</body>")
     frame = f'<iframe width="{width}" height="900" style="border:0" srcdoc="{escape(page)}"></iframe>'
-    dumped = browse(tmp_path, f"<!DOCTYPE html><html><body>{frame}</body></html>", 1400, "--dump-dom").stdout
+    dumped = browse(tmp_path, f"<!DOCTYPE html><html><body>{frame}</body></html>", 1400, "--dump-dom", *more).stdout
     return dict(re.findall(r'data-(\w+)="([^"]*)"', dumped.split(">", 2)[1]))
 
 
 @pytest.mark.parametrize(("width", "picture"), [(360, "picture narrow"), (1280, "picture wide")])
 def test_the_page_fits_its_window_with_everything_unfolded(tmp_path: Path, width: int, picture: str) -> None:
-    for trial in (sample.good(), sample.terrible()):
+    for trial in (sample.good(), rich()):
         found = measured(tmp_path, render(trial), width)
         assert int(found["inner"]) == width
         assert int(found["scroll"]) <= width
         assert set(found["pictures"].split(",")) == {picture}
         assert float(found["text"]) >= 9, "the text of the picture can be read"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_can_be_read_and_reached_without_a_mouse(tmp_path: Path, dark: bool) -> None:
+    scheme = ("--blink-settings=preferredColorScheme=0",) if dark else ()
+    found = measured(tmp_path, render(rich()), 400, *scheme)
+    assert float(found["contrast"]) >= 4.5, found["worst"]
+    assert found["stuck"] == "0", "what scrolls can be scrolled by keys"
+    assert found["landmarks"] == "1111"
+    assert found["skips"] == "0", "headings leave no level out"
+    assert (found["first"], found["seen"]) == ("Skip to the verdicts", "true")
 
 
 def test_the_browser_complains_of_nothing(tmp_path: Path) -> None:

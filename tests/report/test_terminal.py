@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.comparison import Baseline
 from seatrial.report.terminal import Detail, Style, render
 from seatrial.report.trial import prepare
 
@@ -28,7 +29,7 @@ api · native engine · seatrial 0.1.0
         killed
   interrupt  never ready: connection refused, exit code 1 after 0.20 s, before it was asked to stop
 
-failed (4)
+failed (2 with 2 consequences)
   ✗ handles-sigterm — the stop signal reaches a handler
     npm start is PID 1; node server.js never got SIGTERM
     │ PID 1 `npm start` handles SIGTERM
@@ -53,10 +54,14 @@ in the files (2)
   warning  Dockerfile:3:1: unknown instruction MAINTAINR
     → MAINTAINER is deprecated, too: use LABEL org.opencontainers.image.authors
 
+measured, for the files
+  start_period  5 s: ready after 0.40 s at most, times 3; now no health check
+    → seatrial fix --from RECORDING writes it (--save keeps one)
+
 approximated here, and not so in the real image
   · the base image node:22-slim is not used: the programs of this machine are
 
-api: 4 failed, 1 not proved, 1 passed
+api: 2 failed with 2 consequences, 1 not proved, 1 passed
 hint: seatrial explain handles-sigterm
 """
     )
@@ -136,3 +141,20 @@ def test_a_service_that_nothing_outside_its_container_reaches_is_warned_about(de
     text = " ".join(render(prepare(replace(sample.TERRIBLE, runs=(run,)), ()), Style(100, detail=detail)).split())
     assert "it listens on 127.0.0.1 only: in a container nothing outside reaches it; listen on 0.0.0.0" in text
     assert "in a container nothing" not in render(sample.terrible(), Style(100, detail=detail))
+
+
+def test_advice_that_holds_or_has_no_figure_is_told_only_where_all_is_asked_for() -> None:
+    usual, all_ = (render(sample.good(), Style(200, detail=detail)) for detail in (Detail.NORMAL, Detail.VERBOSE))
+    assert "stop grace" not in usual
+    assert "stop grace  5 s: a stop took 1.25 s; the longest times 1.5; now 10 s, which is enough" in all_
+    assert "memory limit  no figure: the memory in use was not measured; now nothing" in all_
+    assert "measured" not in render(sample.good(), Style(200, detail=Detail.QUIET))
+
+
+def test_what_changed_since_the_baseline_is_told_by_name() -> None:
+    before = Baseline("main.json", "api", "2026-01-01", sample.GOOD_VERDICTS, sample.GOOD)
+    text = render(prepare(sample.TERRIBLE, sample.TERRIBLE_VERDICTS, baseline=before), Style(200))
+    told = text.partition("compared with main.json (2026-01-01)\n")[2].partition("\n\n")[0].splitlines()
+    assert told[0] == "  ✗ worse: handles-sigterm (pass → fail): npm start is PID 1; node server.js never got SIGTERM"
+    assert told[-1] == "  4 worse, 2 not in the baseline"
+    assert "compared" not in render(sample.terrible(), Style(200))

@@ -1,8 +1,11 @@
-// The stop, in order: announce the close, stop listening, let what is in flight finish, close what is idle, close what was
-// never used, close the store, exit. A second signal changes nothing: the drain is already on its way.
+// The stop, in order: announce the close and say "not ready", go on serving until balancers have noticed, stop listening,
+// let what is in flight finish, close what is idle, close what was never used, close the store, exit. A second signal
+// changes nothing: the drain is already on its way.
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { log } from './log.js';
 
-export function drainable(server, { seconds, close }) {
+export function drainable(server, { delay, seconds, close }) {
   const sockets = new Map(); // socket → number of its requests in flight; undefined before its first one
   const drain = { stopping: false, begin };
 
@@ -36,6 +39,7 @@ export function drainable(server, { seconds, close }) {
     overtime.unref();
 
     for (const response of responses) if (!response.headersSent) response.setHeader('Connection', 'close');
+    await pause(delay * 1000); // for as long as a balancer may still send
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections?.(); // node ≥ 19 does so by itself
     // One that has not sent anything yet may be sending now; 200 ms later it is simply unused.

@@ -58,7 +58,8 @@ const server = app.listen(port, (error) => {
 });
 server.keepAliveTimeout = 65_000; // longer than the 60 s for which a load balancer keeps a connection
 
-const drain = drainable(server, { seconds: 12, close: () => store.close() });
+const delay = Number(process.env.STOP_DELAY ?? 1); // seconds: a balancer's interval times its threshold
+const drain = drainable(server, { delay, seconds: 12, close: () => store.close() });
 
 for (const event of ['uncaughtException', 'unhandledRejection']) {
   process.on(event, (error) => {

@@ -9,11 +9,13 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import uvicorn
 
 from notes.app import app, log, state
+
+DELAY = float(os.environ.get("STOP_DELAY", "1"))
+"""Seconds for which a balancer may still send: its interval times its threshold."""
 
 
 class Server(uvicorn.Server):
@@ -21,15 +23,16 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.begin_stop)
+            loop.add_signal_handler(number, self.begin_stop, number)
         yield
 
-    def begin_stop(self, number: int, _frame: FrameType | None) -> None:
-        if not self.should_exit:
-            state.stopping = True
+    def begin_stop(self, number: int) -> None:
+        if not state.stopping:
+            state.stopping = True  # readiness fails, and each response announces the close
             log("info", "stopping", signal=signal.Signals(number).name)
-        self.should_exit = True
+            asyncio.get_running_loop().call_later(DELAY, setattr, self, "should_exit", True)
 
 
 config = uvicorn.Config(

@@ -12,14 +12,22 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from seatrial.cli import check_arguments, fix_arguments
-from seatrial.model import catalogue
+from seatrial.cli import check_arguments, fix_arguments, history_arguments
 from seatrial.model.values import dataclass
+
+# argparse asks gettext for each of its words, whose first answer costs two milliseconds. All of ours are English.
+vars(argparse)["_"] = lambda text: text
 
 EPILOG = """\
 exit codes: 0 good; 1 findings, failed drills (see --fail-on) or nothing proved at all; 2 usage or unreadable input;
 3 nothing found; 4 this machine cannot; 70 a bug of ours; 130, 143 interrupted, with everything cleaned up
 """
+
+
+DISTRIBUTED = ("swarm", "kubernetes")
+"""Of the engines those on which a service runs already: the names of `rollouts.ENGINES`."""
+ENGINES = ("native", "docker", *DISTRIBUTED)
+"""What `--engine` takes. The others are the names of `engines.ENGINES`; both are imported only for a trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,16 @@ def dispatch(argv: Sequence[str]) -> int:
     """Read the arguments and run the command."""
     own, command = (list(argv), None) if argv[:1] == ["exec"] else _split(argv)
     parser = _parser([named] if own and (named := _command(own[0])) else ())
-    arguments = parser.parse_args(own)
+    arguments, unknown_words = parser.parse_known_args(own)
+    if unknown_words:
+        arguments.refuse(f"unrecognized arguments: {' '.join(unknown_words)}")
     if arguments.command is None:
         parser.print_help()
         return 0
     if command is not None and arguments.command.name not in ("drill", "run"):
-        parser.error(f"unexpected arguments after --: {' '.join(command)}")
+        arguments.refuse(f"unexpected arguments after --: {' '.join(command)}")
     if command == []:
-        parser.error("there is no command after --")
+        arguments.refuse("there is no command after --")
     arguments.service_command = tuple(command or ())
     command_module = import_module(f"seatrial.cli.{arguments.command.module}")
     gc.enable()
@@ -87,8 +97,20 @@ class _Parser(argparse.ArgumentParser):
         from seatrial.report.words import clean
 
         complain(f"error: {clean(message)}")
-        complain(f"hint: {self.prog} --help")
+        meant = self._meant(message)
+        complain(f"hint: {f'did you mean {meant}? ' if meant else ''}{self.prog} --help")
         self.exit(2)
+
+    def _meant(self, message: str) -> str:
+        """The option of this very command that an unknown one is close to."""
+        words = message.removeprefix("unrecognized arguments: ").split() if message.startswith("unrec") else []
+        wrong = [word.partition("=")[0] for word in words if word.startswith("--")]
+        if not wrong:
+            return ""
+        from difflib import get_close_matches
+
+        known = [name for action in self._actions for name in action.option_strings]
+        return next(iter(get_close_matches(wrong[0], known, n=1)), "")
 
 
 def _command(name: str) -> Command | None:
@@ -116,7 +138,7 @@ def _parser(known: Sequence[Command] = ()) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="store_true", help="print the version")
-    parser.set_defaults(command=None)
+    parser.set_defaults(command=None, refuse=parser.error)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="seatrial")
     for command in known or (*COMMANDS, *_on_projects()):
         sub = commands.add_parser(
@@ -129,24 +151,38 @@ def _parser(known: Sequence[Command] = ()) -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         command.add_arguments(sub)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, refuse=sub.error)
     return parser
 
 
 def _add_drill(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("project", metavar="PATH", nargs="?", help="directory, Dockerfile or compose file (default: here)")
+    add(
+        "project",
+        metavar="PATH",
+        nargs="?",
+        help="directory, Dockerfile, compose file (default: here), image or service",
+    )
     what = parser.add_argument_group("what to drill")
     what.add_argument("--service", metavar="NAME", help="the service, where there are several")
     what.add_argument("-f", "--file", metavar="FILE", action="append", default=[], help="compose file (repeatable)")
     what.add_argument("--target", metavar="STAGE", help="build stage of the Dockerfile")
     what.add_argument("--profile", metavar="NAME", action="append", default=[], help="compose profile (repeatable)")
-    what.add_argument("--engine", choices=("native",), default="native", help="what runs it (default: native)")
+    what.add_argument("--engine", choices=ENGINES, default="native", help="what runs it (default: native)")
     what.add_argument("-e", "--env", metavar="NAME[=VALUE]", action="append", default=[], help="environment variable")
     what.add_argument("--env-file", metavar="FILE", action="append", default=[], help="environment from a file")
     what.add_argument("--port", metavar="N", type=_port, help="port to load, where it listens on several")
+    _add_drill_where(parser.add_argument_group("a service that runs on Swarm or Kubernetes, replaced there under load"))
     _add_drill_how(parser.add_argument_group("how to drill it"))
     _add_drill_output(parser.add_argument_group("what to do with the result"))
+
+
+def _add_drill_where(where: argparse._ArgumentGroup) -> None:
+    add = where.add_argument
+    add("--url", metavar="URL", help="where its clients come in (Swarm: default is the port that it publishes)")
+    add("--update-order", choices=("start-first", "stop-first"), help="Swarm: not its own order, for this update")
+    add("-n", "--namespace", metavar="NAME", help="Kubernetes: by default the context's")
+    add("--context", metavar="NAME", help="Kubernetes: of the kubeconfig, by default the current one")
 
 
 def _add_drill_how(how: argparse._ArgumentGroup) -> None:
@@ -154,18 +190,28 @@ def _add_drill_how(how: argparse._ArgumentGroup) -> None:
     add("--only", metavar="NAMES", type=_names, help="these requirements or runs alone, separated by commas")
     add("--skip", metavar="NAMES", type=_names, help="all but these")
     add("--rate", metavar="N", type=_rate, help="new connections a second (default: 50)")
+    add("--connections", metavar="N", type=_connections, help="keep-alive connections that send as fast as they can")
+    add("--load-from", metavar="COMMAND", help="its load in the place of ours during the stop: 'wrk -d60s {url}'")
     add("--path", dest="quick_path", metavar="PATH", type=_path, help="request target of quick requests")
     add("--slow-path", metavar="PATH", type=_path, help="one that takes a second or so")
     add("--stream-path", metavar="PATH", type=_path, help="one whose response goes on")
+    add("--ws-path", dest="websocket_path", metavar="PATH", type=_path, help="where it accepts WebSockets")
     add("--grace", metavar="SECONDS", type=_seconds, help="from the stop signal to SIGKILL")
     add("--lag", metavar="SECONDS", type=_seconds, help="how long a load balancer goes on sending")
     add("--ready-timeout", metavar="SECONDS", type=_positive_seconds, help="how long to wait for readiness")
+    add("--job", metavar="COMMAND", help="shell line that gives a queue worker a job")
+    add("--job-state", metavar="COMMAND", help="one that prints what became of it: waiting, taken, done or twice")
 
 
 def _add_drill_output(out: argparse._ArgumentGroup) -> None:
     add = out.add_argument
     add("--report", metavar="FILE", help="write an HTML page")
     add("--json", metavar="FILE", nargs="?", const="-", help="write a JSON report (default: to stdout)")
+    add("--junit", metavar="FILE", help="write JUnit XML")
+    add("--markdown", metavar="FILE", help="write Markdown, for a pull request's comment")
+    add("--compare", metavar="FILE", help="a recording or JSON report of before: only what got worse makes the code 1")
+    keep = history_arguments.DEFAULT
+    add("--history", metavar="FILE", nargs="?", const=keep, help="add the verdicts to a history (seatrial history)")
     add("--save", metavar="FILE", help="save the recording, which holds the service's own output")
     add("--replay", metavar="FILE", help="judge a saved recording again; nothing is run")
     levels = ("fail", "not-proved", "never")
@@ -188,10 +234,17 @@ COMMANDS = (
     Command("fix", fix_arguments.SUMMARY, fix_arguments.USAGE, "fix_command", fix_arguments.add_arguments),
     Command(
         "drill",
-        "start a service as a container would be, load it, stop it, and report what happened",
+        "start, load, stop and kill a service; report what happened",
         "seatrial drill [PATH] [options] [-- COMMAND…]",
         "drill",
         _add_drill,
+    ),
+    Command(
+        "history",
+        history_arguments.SUMMARY,
+        history_arguments.USAGE,
+        "history_command",
+        history_arguments.add_arguments,
     ),
     Command("list", "list the requirements", "seatrial list [--drilled]", "listing", _add_list),
     Command("explain", "explain a requirement", "seatrial explain NAME", "explain", _add_explain),
@@ -224,9 +277,15 @@ def _positive_seconds(text: str) -> float:
 
 def _rate(text: str) -> float:
     number = _number(text)
-    if not 0 < number <= 5000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 5000 connections a second")
+    if not 0 < number <= 20_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 20000 connections a second")
     return number
+
+
+def _connections(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 4000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of connections (1 to 4000)")
+    return int(text)
 
 
 def _port(text: str) -> int:
@@ -245,6 +304,7 @@ def _path(text: str) -> str:
 
 def selectable() -> tuple[str, ...]:
     """All names that --only and --skip take: drilled requirements, and runs."""
+    from seatrial.model import catalogue
     from seatrial.model.recording import Scenario
 
     return (*(each.name for each in catalogue.REQUIREMENTS if each.drilled), *(each.value for each in Scenario))
@@ -263,6 +323,8 @@ def _names(text: str) -> tuple[str, ...]:
 def unknown(name: str, known: Sequence[str]) -> str:
     """The complaint about an unknown name, with what may have been meant."""
     from difflib import get_close_matches
+
+    from seatrial.model import catalogue
 
     close = get_close_matches(name, known, n=3, cutoff=0.5)
     if catalogue.find(name):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
 from pathlib import Path
 
 from seatrial.check import run as checking
 from seatrial.check.run import Options
 from seatrial.cli import codes
 from seatrial.cli.check_projects import Checked, check_path
-from seatrial.cli.check_settings import Settings, read_settings
+from seatrial.cli.check_settings import Settings, known_findings, read_settings
 from seatrial.files.cache import Answer
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
@@ -21,7 +20,7 @@ from seatrial.report.findings_values import FindingsReport, Page, TextStyle, ren
 def find_answer(arguments: argparse.Namespace, style: TextStyle) -> Answer:
     """Check everything, and give what is to be printed."""
     settings = _settings(arguments)
-    options = Options(settings.select, settings.ignore, _known(settings.baseline), today=today())
+    options = Options(settings.select, settings.ignore, known_findings(settings.baseline), today=today())
     checked = Checked()
     for path in arguments.paths or ["."]:
         check_path(Path(path), options, checked)
@@ -69,15 +68,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _names(given: list[str]) -> tuple[str, ...]:
     return tuple(name for part in given for each in part.split(",") if (name := each.strip()))
-
-
-def _known(file: str | None) -> Counter[tuple[str, str, str, str]]:
-    if not file:
-        return Counter()
-    from seatrial.check import baseline
-    from seatrial.files.reading import read_text
-
-    return baseline.read(read_text(Path(file), file, limit=64 * 1024 * 1024), file)
 
 
 def _report(checked: Checked, form: str) -> FindingsReport:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 WORTH_A_FORK = 32
 """Projects for which one more process pays."""
+_AT_ONCE = 16
+"""Projects that a process takes at once: their neighbours are asked for the same directories."""
 
 
 @dataclass(slots=True)
@@ -88,25 +90,23 @@ def _check_all(projects: Sequence[Path], search: _Search, checked: Checked) -> N
     from seatrial.cli import forks
 
     workers = forks.workers_for(len(projects), WORTH_A_FORK)
-    shares = forks.each(_elsewhere(search), [projects[number::workers] for number in range(workers)], workers)
-    for number in range(len(projects)):
-        parts, _ = shares[number % workers]
-        checked.add(parts[number // workers])
-    for _, notes in shares:
+    size = max(_AT_ONCE, len(projects) // forks.MAX_WAITING + 1)
+    parts = [projects[start : start + size] for start in range(0, len(projects), size)]
+    for part, notes in forks.each(_elsewhere(search), parts, workers):
+        checked.add(part)
         disk.hear(notes)
 
 
-def _elsewhere(search: _Search) -> Callable[[Sequence[Path]], tuple[list[Checked], disk.Notes]]:
-    """What another process does with its share: checks each, and gives back what was asked of the disk, too."""
+def _elsewhere(search: _Search) -> Callable[[Sequence[Path]], tuple[Checked, disk.Notes]]:
+    """What another process does with a part: checks each, and gives back what was asked of the disk, too."""
 
-    def check(share: Sequence[Path]) -> tuple[list[Checked], disk.Notes]:
-        parts = []
+    def check(projects: Sequence[Path]) -> tuple[Checked, disk.Notes]:
+        part = Checked()
         with disk.apart() as notes:
-            for project in share:
-                parts.append(part := Checked())
+            for project in projects:
                 _check_one(project, search.options, part, search)
-                part.neighbours.clear()
-        return parts, notes
+        part.neighbours.clear()
+        return part, notes
 
     return check
 
@@ -154,14 +154,15 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
 
 
 def _run(documents: Documents, options: Options, checked: Checked) -> None:
-    prefix, here = _prefix(documents.directory), os.getcwd().rstrip("/") + "/"  # noqa: PTH109  # texts are compared
+    prefix, here = prefix_of(documents.directory), os.getcwd().rstrip("/") + "/"  # noqa: PTH109  # texts are compared
     outcome = checking.run(documents, replace(options, prefix=prefix, here=here))
     checked.outcomes.append(outcome)
     checked.texts.update({checking.moved_file(file, prefix, here): text for file, text in documents.texts.items()})
-    checked.services += len(documents.units) + (len(documents.cluster.workloads) if documents.cluster else 0)
+    cluster = documents.cluster
+    checked.services += len(documents.units) + (len(cluster.workloads) + len(cluster.tasks) if cluster else 0)
 
 
-def _prefix(directory: str) -> str:
+def prefix_of(directory: str) -> str:
     """What stands before the files of this project, seen from the working directory."""
     relative = _below(directory, os.getcwd())  # noqa: PTH109  # texts are compared
     if relative == ".":
@@ -180,7 +181,7 @@ def _below(path: str, directory: str) -> str:
 def _found(file: str, project: Path) -> str:
     """The name of a file of a project that was found, seen from the working directory."""
     path = (project if disk.is_directory(project) else project.parent) / file
-    return _prefix(str(path.parent)) + path.name
+    return prefix_of(str(path.parent)) + path.name
 
 
 _MISTAKEN = pattern(r"has neither an image nor a build|^a compose file must be a mapping")

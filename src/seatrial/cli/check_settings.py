@@ -6,11 +6,11 @@ names), `fail-on`, `baseline`. What the command line says goes before.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from seatrial.files.reading import is_regular, read_text
-from seatrial.model import catalogue
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
 from seatrial.model.values import dataclass, replace
@@ -110,6 +110,8 @@ def _list(table: dict[str, Any], key: str, place: Place) -> tuple[str, ...]:
 
 
 def _refuse_unknown(name: str, place: Place | None) -> None:
+    from seatrial.model import catalogue
+
     if name == "syntax" or catalogue.find(name) is not None:
         return
     from difflib import get_close_matches
@@ -117,3 +119,13 @@ def _refuse_unknown(name: str, place: Place | None) -> None:
     close = get_close_matches(name, [each.name for each in catalogue.REQUIREMENTS], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "seatrial list"
     raise InputError(f"no requirement is called {name!r}", place=place, hint=hint)
+
+
+def known_findings(file: str | None) -> Counter[tuple[str, str, str, str]]:
+    """What this baseline has; nothing without one. Raises InputError."""
+    if not file:
+        return Counter()
+    from seatrial.check import baseline
+    from seatrial.files.reading import read_text
+
+    return baseline.read(read_text(Path(file), file, limit=64 * 1024 * 1024), file)

@@ -4,21 +4,58 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
+from seatrial.model.project import Project
 from seatrial.model.service import Service
 
-Chosen = tuple[Service, str, tuple[Finding, ...]]
-"""The service, the project's directory, and what is wrong with its files."""
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The service, the project's directory, what is wrong with its files, and the project's other services."""
+
+    service: Service
+    directory: str
+    findings: tuple[Finding, ...] = ()
+    others: tuple[Service, ...] = ()
 
 
 def service_of(arguments: argparse.Namespace) -> Chosen:
     """The service that is meant. Raises InputError and NothingFoundError."""
-    return _of_command(arguments) if arguments.service_command else _of_files(arguments)
+    if arguments.service_command:
+        return _of_command(arguments)
+    project = _project(arguments)
+    service = choose(project.services, arguments.service)
+    if service.argv is None or not service.argv.value:
+        from seatrial.cli.refusal import without_command
+
+        raise without_command(service, project)
+    return Chosen(service, project.directory, project.findings)
+
+
+def service_with_image(arguments: argparse.Namespace) -> Chosen:
+    """The service that is meant, for an engine that has its image: what the files don't say, the image does. A PATH
+    that isn't there is the name of an image. Raises InputError and NothingFoundError."""
+    named, command = arguments.project, arguments.service_command
+    if named is not None and not os.path.lexists(named):
+        argv = Sourced(command) if command else None
+        name = re.sub(r"[^a-z0-9_.-]", "", named.partition("@")[0].rpartition("/")[2].partition(":")[0].lower())
+        service = Service(name or "service", str(Path.cwd()), None, command=argv, image=Sourced(named))
+        return Chosen(service, service.context)
+    if command:
+        raise InputError(
+            "a command after -- needs an image to run in", hint="seatrial drill --engine docker IMAGE -- COMMAND"
+        )
+    project = _project(arguments)
+    service = choose(project.services, arguments.service)
+    others = tuple(other for other in project.services if other.name != service.name)
+    return Chosen(service, project.directory, project.findings, others)
 
 
 def _of_command(arguments: argparse.Namespace) -> Chosen:
@@ -35,10 +72,10 @@ def _of_command(arguments: argparse.Namespace) -> Chosen:
     name = Path(argv.value[0]).name or "command"
     service = Service(name, str(directory), argv, command=argv, workdir=Sourced(str(directory)))
     service, _ = finish(service, directory)
-    return service, str(directory), ()
+    return Chosen(service, str(directory))
 
 
-def _of_files(arguments: argparse.Namespace) -> Chosen:
+def _project(arguments: argparse.Namespace) -> Project:
     from seatrial.files.project import read_project
 
     project = read_project(
@@ -52,12 +89,7 @@ def _of_files(arguments: argparse.Namespace) -> Chosen:
         from seatrial.cli.refusal import without_services
 
         raise without_services(project)
-    service = choose(project.services, arguments.service)
-    if service.argv is None or not service.argv.value:
-        from seatrial.cli.refusal import without_command
-
-        raise without_command(service, project)
-    return service, project.directory, project.findings
+    return project
 
 
 def choose(services: Sequence[Service], name: str | None) -> Service:

@@ -6,17 +6,21 @@ import argparse
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.cli import codes
+from seatrial.cli.baseline import load_baseline
+from seatrial.cli.history_arguments import DEFAULT
 from seatrial.cli.output import OutputFile
 from seatrial.cli.streams import OutputError, complain, emit, silence
-from seatrial.model.errors import InputError
+from seatrial.model.errors import InputError, SeatrialError
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Recording
-from seatrial.model.verdict import Ruling
+from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.comparison import Baseline, Change
 from seatrial.report.trial import Trial, prepare
 
 if TYPE_CHECKING:
@@ -33,15 +37,35 @@ _LIVE_ONLY = {
     "env_file": "--env-file",
     "port": "--port",
     "rate": "--rate",
+    "load_from": "--load-from",
+    "connections": "--connections",
     "quick_path": "--path",
     "slow_path": "--slow-path",
     "stream_path": "--stream-path",
+    "websocket_path": "--ws-path",
     "grace": "--grace",
     "lag": "--lag",
     "ready_timeout": "--ready-timeout",
+    "job": "--job",
+    "job_state": "--job-state",
     "save": "--save",
+    "history": "--history",
 }
 """What means nothing where nothing is run."""
+_DISTRIBUTED_ONLY = {
+    "url": "--url",
+    "update_order": "--update-order",
+    "namespace": "--namespace",
+    "context": "--context",
+}
+_NOT_DISTRIBUTED = {
+    name: shown
+    for name, shown in _LIVE_ONLY.items()
+    if name not in ("project", "rate", "quick_path", "slow_path", "stream_path", "ready_timeout", "save", "history")
+}
+"""What means nothing for a service that runs already."""
+_PRINTERS = {"report": "html.page", "json": "json_report", "junit": "trial_junit", "markdown": "trial_markdown"}
+"""The module below `report` that renders what an option asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +80,14 @@ class Seen:
 def run(arguments: argparse.Namespace) -> int:
     """Drill (or replay), write what was asked for, print the checklist, and give the exit code."""
     _refuse_contradictions(arguments)
+    _refuse_for_engine(arguments)
     files = _files(arguments)
     for file in files.values():
         file.check()
+    if arguments.history not in (None, DEFAULT):
+        OutputFile("--history", Path(arguments.history)).check()
     _import_extra(arguments)
+    baseline = load_baseline(Path(arguments.compare)) if arguments.compare is not None else None
     if arguments.replay:
         seen = Seen(_replay(Path(arguments.replay)))
     else:
@@ -68,10 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             seen = _drill(arguments)
         except Interrupted as stop:
-            complain(f"error: interrupted by {stop}; everything was cleaned up")
+            complain(f"error: interrupted by {stop}; {stop.left}")
             return codes.SIGNALLED + stop.number
-    trial = _judge(arguments, seen)
-    problems = _write(files, trial, seen.recording)
+    trial = _judge(arguments, seen, baseline)
+    problems = _write(files, trial, seen.recording) + _remember(arguments, trial)
     _print(arguments, trial)
     if problems:
         raise problems[0]
@@ -88,9 +116,19 @@ def _refuse_contradictions(arguments: argparse.Namespace) -> None:
             raise InputError(f"{shown} does not apply to --replay, which runs nothing", hint="leave one of them out")
 
 
+def _refuse_for_engine(arguments: argparse.Namespace) -> None:
+    """Refuse what the engine has no use for."""
+    from seatrial.cli.arguments import DISTRIBUTED
+
+    useless = _NOT_DISTRIBUTED if arguments.engine in DISTRIBUTED else _DISTRIBUTED_ONLY
+    for name, shown in useless.items():
+        if getattr(arguments, name) not in (None, [], ()):
+            raise InputError(f"{shown} does not apply to --engine {arguments.engine}", hint="leave one of them out")
+
+
 def _files(arguments: argparse.Namespace) -> dict[str, OutputFile]:
     """The files that are asked for, by what goes into them. None may be named twice."""
-    named = {"report": arguments.report, "json": arguments.json, "save": arguments.save}
+    named = {what: getattr(arguments, what) for what in ("report", "json", "junit", "markdown", "save")}
     files = {
         what: OutputFile(f"--{what}", Path(file))
         for what, file in named.items()
@@ -121,29 +159,47 @@ def _replay(path: Path) -> Recording:
 
 
 def _drill(arguments: argparse.Namespace) -> Seen:
+    from seatrial.cli.arguments import DISTRIBUTED
+
+    return _drill_rollout(arguments) if arguments.engine in DISTRIBUTED else _drill_service(arguments)
+
+
+def _drill_rollout(arguments: argparse.Namespace) -> Seen:
+    from seatrial.cli.progress import progress
+    from seatrial.cli.rollouts import run_rollout
+
+    with progress(quiet=arguments.quiet, colour=_is_coloured(arguments, sys.stderr.isatty())) as show:
+        return Seen(run_rollout(arguments, show))
+
+
+def _drill_service(arguments: argparse.Namespace) -> Seen:
+    from seatrial.cli.engines import run_trial
     from seatrial.cli.progress import progress
     from seatrial.cli.running import run as run_async
     from seatrial.cli.subject import subject_of
-    from seatrial.drill.trial import drill
-    from seatrial.engine.native import NativeEngine
 
     subject = subject_of(arguments)
     with progress(quiet=arguments.quiet, colour=_is_coloured(arguments, sys.stderr.isatty())) as show:
-        recording = run_async(drill(subject.service, NativeEngine(), subject.options, show))
+        recording = run_async(run_trial(arguments, subject, show))
     return Seen(recording, subject.findings, subject.secrets)
 
 
-def _judge(arguments: argparse.Namespace, seen: Seen) -> Trial:
+def _judge(arguments: argparse.Namespace, seen: Seen, baseline: Baseline | None) -> Trial:
     from seatrial.cli.subject import is_selected
     from seatrial.drill.judge import judge
 
-    chosen = [each for each in judge(seen.recording) if is_selected(each.requirement, arguments.only, arguments.skip)]
-    return prepare(seen.recording, chosen, seen.findings, secrets=seen.secrets)
+    def chosen(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+        return tuple(each for each in verdicts if is_selected(each.requirement, arguments.only, arguments.skip))
+
+    if baseline is not None:
+        baseline = replace(baseline, verdicts=chosen(baseline.verdicts))
+    verdicts = chosen(judge(seen.recording))
+    return prepare(seen.recording, verdicts, seen.findings, secrets=seen.secrets, baseline=baseline)
 
 
-def _write(files: dict[str, OutputFile], trial: Trial, recording: Recording) -> list[InputError]:
+def _write(files: dict[str, OutputFile], trial: Trial, recording: Recording) -> list[SeatrialError]:
     """Write all files; what can't be written is told after the checklist, so that the trial was not for nothing."""
-    problems = []
+    problems: list[SeatrialError] = []
     for what, file in files.items():
         try:
             file.write(_content(what, trial, recording))
@@ -157,13 +213,22 @@ def _content(what: str, trial: Trial, recording: Recording) -> str:
         from seatrial.drill import archive
 
         return archive.dumps(recording)
-    if what == "json":
-        from seatrial.report import json_report
+    rendered: str = import_module(f"seatrial.report.{_PRINTERS[what]}").render(trial)
+    return rendered
 
-        return json_report.render(trial)
-    from seatrial.report.html import page
 
-    return page.render(trial)
+def _remember(arguments: argparse.Namespace, trial: Trial) -> list[SeatrialError]:
+    """Add the trial to the history, where one is wanted."""
+    if arguments.history is None:
+        return []
+    from seatrial.cli.history_command import remember
+
+    project = Path(arguments.project or ".")
+    try:
+        remember(trial, arguments.history, project if project.is_dir() else Path())
+    except SeatrialError as error:
+        return [error]
+    return []
 
 
 def _print(arguments: argparse.Namespace, trial: Trial) -> None:
@@ -205,9 +270,16 @@ def _is_unicode() -> bool:
 
 
 def exit_code(trial: Trial, fail_on: str) -> int:
-    """1 by `--fail-on`. A trial that proved nothing at all fails, too: NOT PROVED is never a quiet pass."""
+    """1 by `--fail-on`. A trial that proved nothing at all fails, too: NOT PROVED is never a quiet pass.
+
+    With a baseline only what got worse counts.
+    """
     if fail_on == "never":
         return codes.GOOD
+    if trial.comparison is not None:
+        counted = (Change.WORSE, Change.UNPROVED) if fail_on == "not-proved" else (Change.WORSE,)
+        lost_all = trial.proved_nothing and trial.comparison.of(Change.UNPROVED)
+        return codes.FAILED if trial.comparison.of(*counted) or lost_all else codes.GOOD
     if trial.count(Ruling.FAIL) or trial.proved_nothing:
         return codes.FAILED
     return codes.FAILED if fail_on == "not-proved" and trial.count(Ruling.NOT_PROVED) else codes.GOOD

@@ -16,4 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--unsafe", action="store_true", help="also what may change more than the requirement asks")
     add("--select", metavar="NAMES", action="append", default=[], help="these requirements alone, separated by commas")
     add("--ignore", metavar="NAMES", action="append", default=[], help="all but these")
+    add("--from", dest="recording", metavar="FILE", help="what this recording of a drill measured, and nothing else")
     add("--config", metavar="FILE", help="seatrial.toml or pyproject.toml (default: found here or above)")

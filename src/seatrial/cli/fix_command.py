@@ -10,13 +10,18 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from seatrial.check import fixing
+from seatrial.check import baseline, fixing
+from seatrial.check import run as checking
 from seatrial.check.run import Options
 from seatrial.check.run import run as check
 from seatrial.cli import codes
-from seatrial.cli.check_settings import Settings, read_settings
+from seatrial.cli.check_projects import prefix_of
+from seatrial.cli.check_settings import Settings, known_findings, read_settings
+from seatrial.cli.fix_measured import Measurements
 from seatrial.cli.fix_projects import projects
 from seatrial.cli.streams import complain, emit
 from seatrial.files.editing import Change, Edited, edited, read_source, unified_diff, write_sources
@@ -24,8 +29,9 @@ from seatrial.files.promises import are_kept
 from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit
 from seatrial.model.errors import InputError, NothingFoundError
+from seatrial.model.finding import Finding
 from seatrial.model.redaction import source_line
-from seatrial.model.values import dataclass, field
+from seatrial.model.values import dataclass, field, replace
 
 
 @dataclass(slots=True)
@@ -65,16 +71,20 @@ class _Work:
 def run(arguments: argparse.Namespace) -> int:
     """Show or write, and give the exit code."""
     settings = _settings(arguments)
-    options = Options(settings.select, settings.ignore, today=time.strftime("%Y-%m-%d", time.gmtime()))
+    known = known_findings(settings.baseline)
+    options = Options(settings.select, settings.ignore, known, today=time.strftime("%Y-%m-%d", time.gmtime()))
     work = _Work()
+    source = Measurements(Path(arguments.recording), options) if arguments.recording is not None else None
     for path in arguments.paths or ["."]:
         for documents in projects(Path(path), lambda at, error: work.wrong(_where(at, error), error)):
-            _collect(documents, options, work)
+            _collect(documents, source.edits(documents) if source else _edits(documents, options), work)
     if not work.projects and not work.problems:
         raise NothingFoundError(
             "no Dockerfile, compose file or Kubernetes manifest found",
             hint="name a directory, a Dockerfile, a compose file or a manifest",
         )
+    if source:
+        source.tell()
     for file in work.files.values():
         _mend(file, arguments, work)
     if arguments.write:
@@ -106,10 +116,27 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return found.overridden(select=names(arguments.select), ignore=names(arguments.ignore), fail_on=None, baseline=None)
 
 
-def _collect(documents: Documents, options: Options, work: _Work) -> None:
+def _collect(documents: Documents, edits: Iterator[Edit], work: _Work) -> None:
     work.projects += 1
-    for edit in fixing.edits(documents, check(documents, options)):
+    for edit in edits:
         _file(edit.place.file, documents, work).edits[edit] = None
+
+
+def _edits(documents: Documents, options: Options) -> Iterator[Edit]:
+    """Those that the findings of a check ask for."""
+    outcome = check(documents, replace(options, known=Counter()))
+    if options.known:
+        outcome = replace(outcome, all_findings=tuple(_fresh(documents, outcome.all_findings, options.known)))
+    yield from fixing.edits(documents, outcome)
+
+
+def _fresh(documents: Documents, findings: tuple[Finding, ...], known: Counter[baseline.Key]) -> Iterator[Finding]:
+    """Those that the baseline doesn't have. It calls files as they are seen from here, an edit as its project does."""
+    prefix, here = prefix_of(documents.directory), f"{Path.cwd()}/"
+    seen = {checking.moved(each, prefix, here): each for each in findings}
+    texts = {checking.moved_file(file, prefix, here): text for file, text in documents.texts.items()}
+    left, _ = baseline.without_known(seen, texts, known)
+    yield from (seen[each] for each in left)
 
 
 def _file(name: str, documents: Documents, work: _Work) -> _File:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from typing import Any
 from seatrial.cli.streams import complain
 from seatrial.model.deployment import Fleet
 from seatrial.model.errors import NothingFoundError
+from seatrial.model.finding import Finding, Severity
 from seatrial.project.client import Client
 from seatrial.project.layout import Layout, layout_of
 from seatrial.project.running import known_fleet
+
+PATIENCE = 30.0
+"""Seconds for a supervisor that holds the project, and answers nobody, to answer or to end."""
 
 
 def fleet_of(arguments: argparse.Namespace) -> Fleet:
@@ -27,6 +32,7 @@ def fleet_of(arguments: argparse.Namespace) -> Fleet:
         compose_files=[Path(file) for file in arguments.file],
         profiles=arguments.profile,
         name=arguments.project_name,
+        named=getattr(arguments, "services", ()),
     )
 
 
@@ -47,12 +53,18 @@ def known(arguments: argparse.Namespace) -> tuple[Fleet, Layout]:
 
 
 def ask(fleet: Fleet, layout: Layout) -> Client:
-    """The supervisor's client; a supervisor is started where none lives, and finds again what runs."""
-    if not layout.is_supervised():
+    """The supervisor's client; a supervisor is started where none lives, and finds again what runs. One that is about to
+    end, or has just begun, is waited for."""
+    client = Client(layout.socket)
+    deadline = time.monotonic() + PATIENCE
+    while not client.is_answered() and time.monotonic() < deadline:
+        if layout.is_supervised():
+            time.sleep(0.02)
+            continue
         from seatrial.project import daemon
 
         daemon.start(fleet.name, layout, os.environ)
-    return Client(layout.socket)
+    return client
 
 
 def show_steps(steps: Iterable[Mapping[str, Any]]) -> None:
@@ -62,4 +74,17 @@ def show_steps(steps: Iterable[Mapping[str, Any]]) -> None:
             complain(f"warning: {step['text']}")
             continue
         text = f": {step['text']}" if step["text"] else ""
-        print(f" Container {step['what']}  {step['status']}{text}", file=sys.stderr, flush=True)
+        kind = "Service" if step["status"] == "Limits" else "Container"
+        print(f" {kind} {step['what']}  {step['status']}{text}", file=sys.stderr, flush=True)
+
+
+def show_warnings(findings: Iterable[Finding]) -> None:
+    """Print what is probably not meant, or has no effect here, to stderr, a line each."""
+    for finding in findings:
+        if finding.severity is Severity.WARNING:
+            complain(f"warning: {finding.place}: {finding.message}")
+
+
+def name_before_lines(row: Mapping[str, Any]) -> str:
+    """How logs call an instance: as compose, without the name of the project that all of them share."""
+    return str(row["Name"]).removeprefix(f"{row['Project']}-")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from seatrial.cli import codes
-from seatrial.cli.project_client import ask, fleet_of, known, show_steps
+from seatrial.cli.project_client import ask, known, name_before_lines, show_steps
 from seatrial.cli.streams import complain, emit
 from seatrial.model.deployment import Fleet
 from seatrial.model.errors import InputError
@@ -98,7 +98,7 @@ def _logs(arguments: argparse.Namespace) -> int:
         if not row["IsLogReadable"]:
             complain(f"warning: {row['Name']}: configured logging driver does not support reading")
     sources = [
-        LogSource(row["Name"], layout.log(row["Name"], row["ID"]), is_over(row["Name"]))
+        LogSource(name_before_lines(row), layout.log(row["Name"], row["ID"]), is_over(row["Name"]))
         for row in rows
         if row["IsLogReadable"]
     ]
@@ -197,10 +197,7 @@ def sampled(client: Client, interval: float) -> Iterator[list[dict[str, Any]]]:
 def _config(arguments: argparse.Namespace) -> int:
     from seatrial.cli.project_config import shown
 
-    fleet = fleet_of(arguments)
-    if not arguments.quiet:
-        names = "".join(f"{deployment.name}\n" for deployment in fleet.deployments)
-        emit(names if arguments.only_services else shown(arguments))
+    emit(shown(arguments))
     return codes.GOOD
 
 

@@ -1,4 +1,7 @@
-"""`seatrial config`: the compose files of a project as one document, merged and interpolated."""
+"""`seatrial config`: the compose files of a project as one document, in the normal form of `docker compose config`.
+
+It asks what compose asks, and no more: that a Dockerfile or a secret is there is for `up` to find out.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,30 @@ import json
 import os
 from pathlib import Path
 
+from seatrial.cli.project_client import show_warnings
+from seatrial.files.compose import read_normal
+from seatrial.files.join.fleet import refuse
+from seatrial.files.join.ignored import without_effect
+from seatrial.files.join.locate import locate
+from seatrial.model.errors import NothingFoundError
+
 
 def shown(arguments: argparse.Namespace) -> str:
-    """The document as YAML or JSON. The files were read before, so nothing is wrong with them."""
-    from seatrial.files.compose import merged_document
-    from seatrial.files.join.locate import locate
-
+    """The document as YAML or JSON, names of services, or nothing. Raises InputError for what compose refuses."""
     environment = dict(os.environ)
     if arguments.project_name:
         environment["COMPOSE_PROJECT_NAME"] = arguments.project_name
     located = locate(Path(arguments.project_directory), [Path(file) for file in arguments.file], environment)
-    document = merged_document(located.compose_files, environment, located.directory)
+    if not located.compose_files:
+        raise NothingFoundError(f"there is no compose file in {located.directory}", hint="name it with --file")
+    project, document = read_normal(located.compose_files, environment, arguments.profile, located.directory)
+    refuse(project.findings)
+    ignored = [finding for service in project.services.values() for finding in without_effect(service)]
+    show_warnings([*project.findings, *ignored])
+    if arguments.quiet:
+        return ""
+    if arguments.only_services:
+        return "".join(f"{name}\n" for name in project.services)
     if arguments.format == "json":
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     import yaml

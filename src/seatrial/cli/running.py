@@ -14,11 +14,12 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):  # noqa: N818 — what happened, not an error
-    """The work was stopped by this signal, and has cleaned up."""
+    """The work was stopped by this signal, and has cleaned up; `left` says what it left."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+        self.left = "everything was cleaned up"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from seatrial import __version__
-from seatrial.cli.choice import environment_of, service_of
+from seatrial.cli.choice import environment_of, service_of, service_with_image
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.scenarios import PROVED_BY
+from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Service
 
+_READY = re.compile(r"ready|readiness", re.IGNORECASE)
 TOOL = f"seatrial {__version__}"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What to drill. `secrets` are values that must not be printed."""
+    """What to drill. `secrets` are values that must not be printed; `others` are the project's other services, on which
+    it may depend."""
 
     service: Service
     directory: str
     findings: tuple[Finding, ...]
     options: DrillOptions
+    others: tuple[Service, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -41,29 +48,66 @@ class Subject:
 def subject_of(arguments: argparse.Namespace) -> Subject:
     """Read the project and put everything together. Raises InputError and NothingFoundError."""
     environment = environment_of(arguments)
-    service, directory, findings = service_of(arguments)
-    options = replace(_options(arguments), environment=environment, candidates=_candidates(service, directory))
-    return Subject(service, directory, findings, options)
+    chosen = service_of(arguments) if arguments.engine == "native" else service_with_image(arguments)
+    candidates = _candidates(chosen.service, chosen.directory)
+    options = replace(_options(arguments), environment=environment, candidates=candidates)
+    return Subject(chosen.service, chosen.directory, chosen.findings, options, chosen.others)
 
 
 def _options(arguments: argparse.Namespace) -> DrillOptions:
     """The options that were given, over the drill's own defaults."""
     given = {
         name: getattr(arguments, name)
-        for name in ("rate", "quick_path", "slow_path", "stream_path", "grace", "lag", "ready_timeout", "port")
+        for name in (
+            "rate",
+            "connections",
+            "quick_path",
+            "slow_path",
+            "stream_path",
+            "websocket_path",
+            "grace",
+            "lag",
+            "ready_timeout",
+            "job",
+            "job_state",
+            "port",
+        )
         if getattr(arguments, name) is not None
     }
     only, skip = scenarios(arguments.only, arguments.skip)
+    given["load_from"] = _load_from(arguments.load_from)
     return DrillOptions(**given, only=only, skip=skip, tool=TOOL)
+
+
+def _load_from(text: str | None) -> tuple[str, ...]:
+    """The words of a load command. Raises InputError for one that can't be run here."""
+    if text is None:
+        return ()
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise InputError(f"--load-from {text!r}: {error}", hint="--load-from 'wrk -d60s {url}'") from None
+    if not words:
+        raise InputError("--load-from names no command", hint="--load-from 'wrk -d60s {url}'")
+    if shutil.which(words[0]) is None:
+        raise InputError(f"--load-from: {words[0]} is not installed here", hint=f"install {words[0]}, or leave it out")
+    return words
 
 
 def scenarios(
     only: Sequence[str] | None, skip: Sequence[str] | None
 ) -> tuple[frozenset[Scenario], frozenset[Scenario]]:
-    """The runs that the chosen requirements need. A run is skipped by its own name, or with the one thing it proves."""
+    """The runs that the chosen requirements need. A run is skipped by its own name, or with all that it proves."""
     needed = frozenset(run for name in only or () for run in _runs_of(name))
-    spared = frozenset(run for name in skip or () if name in PROVED_BY or is_run(name) for run in _runs_of(name))
+    spared = frozenset(
+        run for name in skip or () for run in _runs_of(name) if is_run(name) or _is_spared(run, skip or ())
+    )
     return needed, spared
+
+
+def _is_spared(run: Scenario, skip: Sequence[str]) -> bool:
+    """Whether nothing that this run proves is wanted; most is proved by the stop."""
+    return run is not Scenario.STOP and all(name in skip for name, runs in PROVED_BY.items() if run in runs)
 
 
 def is_run(name: str) -> bool:
@@ -94,4 +138,13 @@ def _candidates(service: Service, directory: str) -> Candidates:
                     by = f"found in {route.place.file}:{route.place.line}"
                     yield Candidate(route.path, by, health=hint == "health")
 
-    return Candidates(quick=tuple(of("", "health")), slow=tuple(of("slow")), stream=tuple(of("stream")))
+    healthy = tuple(of("health"))
+    deep = tuple(each for each in healthy if _READY.search(each.path))
+    return Candidates(
+        quick=(*of(""), *healthy),
+        slow=tuple(of("slow")),
+        stream=tuple(of("stream")),
+        websocket=tuple(of("websocket")),
+        liveness=tuple(each for each in healthy if each not in deep),
+        readiness=deep,
+    )

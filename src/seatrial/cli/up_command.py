@@ -8,33 +8,42 @@ from __future__ import annotations
 
 import argparse
 import os
+import queue
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 from seatrial.cli import codes
-from seatrial.cli.project_client import ask, fleet_of, show_steps
+from seatrial.cli.project_client import ask, fleet_of, show_steps, show_warnings
 from seatrial.cli.streams import complain
+from seatrial.cli.up_logs import Logs
+from seatrial.cli.watching import Watching
 from seatrial.model.deployment import Fleet
-from seatrial.model.errors import InputError
+from seatrial.model.errors import InputError, SeatrialError
 from seatrial.project import selection
 from seatrial.project.client import Client
 from seatrial.project.layout import Layout, layout_of
 
 _OVER = ("exited", "dead", "created")
+_MOVES = ("start", "die", "stop", "destroy")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring it up; the exit code is 0, or what --exit-code-from says."""
     if arguments.force_recreate and arguments.no_recreate:
         raise InputError("--force-recreate and --no-recreate contradict each other", hint="leave one of them out")
+    if arguments.always_recreate_deps and arguments.no_recreate:
+        raise InputError("--always-recreate-deps and --no-recreate contradict each other", hint="leave one of them out")
     if arguments.watch and (arguments.detach or arguments.wait):
         raise InputError("--watch stays in the terminal", hint="leave -d and --wait out")
     fleet = selection.scaled(fleet_of(arguments), _numbers(arguments.scale))
-    fleet = replace(fleet, docker_quirks=arguments.docker_quirks)
+    show_warnings(fleet.findings)
+    deployments = tuple(replace(each, network=arguments.network) for each in fleet.deployments)
+    fleet = replace(fleet, deployments=deployments, docker_quirks=arguments.docker_quirks)
     chosen = selection.select(fleet, arguments.services, with_dependencies=not arguments.no_deps)
     if arguments.exit_code_from and fleet.deployment(arguments.exit_code_from) is None:
         raise InputError(f"--exit-code-from: no such service: {arguments.exit_code_from}")
@@ -68,6 +77,7 @@ def _request(fleet: Fleet, arguments: argparse.Namespace) -> dict[str, Any]:
         "names": arguments.services,
         "no_deps": arguments.no_deps,
         "force_recreate": arguments.force_recreate,
+        "always_recreate_deps": arguments.always_recreate_deps,
         "no_recreate": arguments.no_recreate,
         "remove_orphans": arguments.remove_orphans,
         "wait": arguments.wait,
@@ -77,25 +87,55 @@ def _request(fleet: Fleet, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _stay(client: Client, layout: Layout, services: Sequence[str], fleet: Fleet, arguments: argparse.Namespace) -> int:
-    """Show logs until all have ended, one ended that ends all, or Ctrl-C."""
-    rows = [row for row in client.get("instances") if row["Service"] in services]
-    over = threading.Event()
-    shown = [row for row in rows if _is_attached(row["Service"], fleet, arguments)]
-    printer = threading.Thread(target=_show_logs, args=(shown, layout, arguments, over), daemon=True)
-    printer.start()
+    """Show logs until all have ended, one ended that ends all, `d` was pressed, or Ctrl-C."""
+    logs = Logs(layout, lambda service: _is_attached(service, fleet, arguments), arguments)
+    logs.begin(_rows(client, services))
+    watching = Watching(fleet, services, client, layout)
     if arguments.watch:
-        from seatrial.cli.watching import watch
-
-        threading.Thread(target=watch, args=(fleet, services, client, over), daemon=True).start()
+        watching.begin()
+    ended: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
+    threading.Thread(target=_wait, args=(client, services, arguments, logs, watching, ended), daemon=True).start()
     try:
-        code = _wait(client, services, arguments)
+        with _menu(client, services, arguments, watching, ended):
+            code = ended.get()
+        if isinstance(code, Exception):
+            raise code
         if arguments.exit_code_from or arguments.abort_on_container_exit or arguments.abort_on_container_failure:
             show_steps(client.post("stop", values={"names": list(services), "timeout": arguments.timeout}))
+            code = next((row["ExitCode"] for row in _rows(client, [arguments.exit_code_from])), code)
     except KeyboardInterrupt:
         code = _interrupted(client, arguments, services)
-    over.set()
-    printer.join(5.0)
+    watching.end()
+    logs.end()
     return code
+
+
+def _rows(client: Client, services: Sequence[str]) -> list[dict[str, Any]]:
+    return [row for row in client.get("instances") if row["Service"] in services]
+
+
+def _menu(
+    client: Client,
+    services: Sequence[str],
+    arguments: argparse.Namespace,
+    watching: Watching,
+    ended: queue.SimpleQueue[int | Exception],
+) -> AbstractContextManager[Any]:
+    from seatrial.cli.menu import Menu, is_possible
+
+    if not (arguments.menu and is_possible()):
+        return nullcontext()
+
+    def view() -> None:
+        from seatrial.report.instances import ps_table
+
+        complain(ps_table(_rows(client, services), time.time()).rstrip())
+
+    def detach() -> None:
+        complain("Detached: the services go on")
+        ended.put(codes.GOOD)
+
+    return Menu({"v": ("View", view), "w": ("Watch on/off", watching.toggle), "d": ("Detach", detach)})
 
 
 def _is_attached(service: str, fleet: Fleet, arguments: argparse.Namespace) -> bool:
@@ -105,43 +145,40 @@ def _is_attached(service: str, fleet: Fleet, arguments: argparse.Namespace) -> b
     return service not in arguments.no_attach and (deployment is None or deployment.attach)
 
 
-def _show_logs(
-    rows: Sequence[dict[str, Any]], layout: Layout, arguments: argparse.Namespace, over: threading.Event
+def _wait(
+    client: Client,
+    services: Sequence[str],
+    arguments: argparse.Namespace,
+    logs: Logs,
+    watching: Watching,
+    over: queue.SimpleQueue[int | Exception],
 ) -> None:
-    """Print what these instances write from now on, each line with the name of its instance, until `over`."""
-    from seatrial.engine.logs.interface import LogSource
-    from seatrial.engine.logs.reading import Window
-    from seatrial.engine.logs.rendering import Style
-    from seatrial.engine.logs.showing import ShowOptions, render_logs
-
-    sources = [LogSource(row["Name"], layout.log(row["Name"], row["ID"]), over.is_set) for row in rows]
-    has_color = sys.stdout.isatty() and not (arguments.no_color or os.environ.get("NO_COLOR"))
-    style = Style(arguments.timestamps, False, not arguments.no_log_prefix, has_color)
-
-    def write(_stream: str, data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-
+    """Tell the code once nothing runs any more, or one has ended that ends all; or what went wrong."""
     try:
-        render_logs(sources, ShowOptions(Window(since=arguments.began), style, follow=True), write)
-    except BrokenPipeError:
-        over.set()  # the reader has seen enough; the services go on
+        events = client.follow("events")
+        while (code := _looked(client, services, arguments, logs, watching)) is None:
+            while next(events)["Action"] not in _MOVES:
+                pass
+        over.put(code)
+    except StopIteration:
+        over.put(SeatrialError("the supervisor has ended", hint="seatrial up: the services go on, and are found again"))
+    except Exception as error:
+        over.put(error)  # it is raised where the code is waited for
 
 
-def _wait(client: Client, services: Sequence[str], arguments: argparse.Namespace) -> int:
-    """Until nothing runs any more, or one has ended that ends all."""
+def _looked(
+    client: Client, services: Sequence[str], arguments: argparse.Namespace, logs: Logs, watching: Watching
+) -> int | None:
+    """The code, if this is the end. What is made anew because files changed is no end."""
+    with watching.acting:
+        rows = _rows(client, services)
+    logs.add(rows)
+    ended = [row for row in rows if row["State"] == "exited" and not row["IsPending"]]
+    failed = [row for row in ended if row["ExitCode"]]
     aborts = arguments.abort_on_container_exit or arguments.exit_code_from
-    events = client.follow("events")
-    while True:
-        rows = [row for row in client.get("instances") if row["Service"] in services]
-        ended = [row for row in rows if row["State"] == "exited" and not row["IsPending"]]
-        failed = [row for row in ended if row["ExitCode"]]
-        if (ended and aborts) or (failed and arguments.abort_on_container_failure):
-            return _code(ended, failed, arguments)
-        if all(row["State"] in _OVER and not row["IsPending"] for row in rows):
-            return codes.GOOD
-        while next(events)["Action"] not in ("die", "stop", "destroy"):
-            pass
+    if (ended and aborts) or (failed and arguments.abort_on_container_failure):
+        return _code(ended, failed, arguments)
+    return codes.GOOD if all(row["State"] in _OVER and not row["IsPending"] for row in rows) else None
 
 
 def _code(ended: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> int:

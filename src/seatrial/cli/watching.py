@@ -1,23 +1,27 @@
 """`up --watch`: does what `develop.watch` says when files change. Looks at the files itself, twice a second.
 
 The project's files are shown to its services as they are, so `sync` has nothing to do; what needs a new process is
-restarted, and what would be built anew is made anew. Changes are taken together once nothing changed for half a second,
-as compose does it.
+restarted, what would be built anew is made anew, and `sync+exec` runs its command inside. Changes are taken together
+once nothing changed for half a second, as compose does it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seatrial.cli.entering import enter_instance, with_surroundings
 from seatrial.cli.project_client import show_steps
 from seatrial.cli.streams import complain
 from seatrial.files.dockerignore import Dockerignore, dockerignore_file, read_dockerignore
-from seatrial.model.deployment import Deployment, Fleet, WatchRule
+from seatrial.model.codec import encode
+from seatrial.model.deployment import Deployment, Fleet, Hook, WatchRule
 from seatrial.model.errors import SeatrialError
 from seatrial.project.client import Client
+from seatrial.project.layout import Layout
 
 QUIET = 0.5
 Seen = dict[str, tuple[int, int]]
@@ -80,36 +84,78 @@ def _state(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     yield str(path), (seen.st_mtime_ns, seen.st_size)
 
 
-def watch(fleet: Fleet, services: Sequence[str], client: Client, over: threading.Event) -> None:
-    """Watch until `over`."""
-    chosen = [deployment for deployment in fleet.deployments if deployment.name in services]
-    watched = [Watched(deployment, rule) for deployment in chosen for rule in deployment.watch]
-    if not watched:
-        complain("warning: no service says `develop: {watch: …}`: nothing is watched")
-        return
-    complain("Watch enabled")
-    pending: dict[tuple[str, str], str] = {}
-    while not over.wait(QUIET):
-        changes = [(each, path) for each in watched for path in each.changed()]
-        for each, path in changes:
-            pending.setdefault((each.service, each.rule.action), path)
-        if pending and not changes:
-            for (service, action), path in pending.items():
-                _act(fleet, client, service, action, path)
-            pending.clear()
+class Watching:
+    """Watches the files of some services, from a thread of its own. `acting` is held while something is done."""
 
+    def __init__(self, fleet: Fleet, services: Sequence[str], client: Client, layout: Layout) -> None:
+        self.acting = threading.Lock()
+        self._fleet = fleet
+        self._services = services
+        self._client = client
+        self._layout = layout
+        self._over = threading.Event()
+        self._over.set()
 
-def _act(fleet: Fleet, client: Client, service: str, action: str, path: str) -> None:
-    from seatrial.model.codec import encode
+    def begin(self) -> None:
+        """Watch from now on."""
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, args=(self._over,), daemon=True).start()
 
-    complain(f"{service}: {Path(path).name} changed: {action}")
-    try:
-        if action == "rebuild":
-            values = {"fleet": encode(fleet), "names": [service], "no_deps": True, "force_recreate": True}
-            show_steps(client.post("up", values=values))
-        elif action in ("restart", "sync+restart"):
-            show_steps(client.post("restart", values={"names": [service]}))
-        elif action == "sync+exec":
-            complain(f"warning: {service}: sync+exec runs nothing here: use sync+restart")
-    except SeatrialError as error:
-        complain(f"error: {error.message}")
+    def end(self) -> None:
+        """Watch no more."""
+        self._over.set()
+
+    def toggle(self) -> None:
+        """Watch, or no more."""
+        if self._over.is_set():
+            self.begin()
+        else:
+            self.end()
+            complain("Watch disabled")
+
+    def _watch(self, over: threading.Event) -> None:
+        chosen = [deployment for deployment in self._fleet.deployments if deployment.name in self._services]
+        watched = [Watched(deployment, rule) for deployment in chosen for rule in deployment.watch]
+        if not watched:
+            complain("warning: no service says `develop: {watch: …}`: nothing is watched")
+            return
+        complain("Watch enabled")
+        pending: dict[tuple[str, str, int], tuple[Watched, str]] = {}
+        while not over.wait(QUIET):
+            changes = [(each, path) for each in watched for path in each.changed()]
+            for each, path in changes:  # one restart is enough for several rules, but each command is its own
+                pending.setdefault((each.service, each.rule.action, id(each.rule.hook)), (each, path))
+            if pending and not changes:
+                for each, path in pending.values():
+                    complain(f"{each.service}: {Path(path).name} changed: {each.rule.action}")
+                    self._act(each.service, each.rule)
+                pending.clear()
+
+    def _act(self, service: str, rule: WatchRule) -> None:
+        with self.acting:
+            try:
+                if rule.action == "rebuild":
+                    values = {"fleet": encode(self._fleet), "names": [service], "no_deps": True, "force_recreate": True}
+                    show_steps(self._client.post("up", values=values))
+                elif rule.action in ("restart", "sync+restart"):
+                    show_steps(self._client.post("restart", values={"names": [service]}))
+                elif rule.hook is not None:
+                    self._execute(service, rule.hook)
+            except SeatrialError as error:
+                complain(f"error: {error.message}")
+
+    def _execute(self, service: str, hook: Hook) -> None:
+        """What `sync+exec` says, in each running instance, with our stdout and stderr."""
+        from seatrial.engine.native.execution import Attached
+
+        variables = [f"{name}={value}" for name, value in hook.environment.items()]
+        argv = with_surroundings(hook.command, hook.working_dir, variables)
+        as_root = hook.privileged or hook.user == "root"
+        for row in self._client.get("instances"):
+            if row["Service"] == service and row["State"] == "running":
+                directory = self._layout.instance(row["Name"])
+                with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # keys are not for it
+                    to = Attached((nothing.fileno(), 1, 2))
+                    code = asyncio.run(enter_instance(directory, argv, to, as_root=as_root))
+                if code:
+                    complain(f"error: {row['Name']}: {' '.join(hook.command)} ended with code {code}")

@@ -56,17 +56,21 @@ def save(recording: Recording, path: Path) -> None:
 
 def load(path: Path) -> Recording:
     """Read a recording from a file. Raises InputError for a file that is missing, unreadable or no recording."""
+    return loads(read(path), str(path))
+
+
+def read(path: Path) -> str:
+    """The text of a file that may be a recording. Raises InputError where it can't be read, or is none surely."""
     try:
         if path.stat().st_size > LARGEST:
             raise InputError("is too large for a recording", place=Place(str(path), 1), hint=_HINT)
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", place=Place(str(path), 1), hint=_HINT) from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"is not a recording: byte {error.start} is not UTF-8", place=Place(str(path), 1), hint=_HINT
         ) from None
-    return loads(text, str(path))
 
 
 _HINT = "a recording is written by `seatrial drill --save FILE`"

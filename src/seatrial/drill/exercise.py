@@ -10,20 +10,24 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from seatrial.drill.asking import Asking
 from seatrial.drill.logs import LogBook, Redactor
 from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.orphan import make_orphan
+from seatrial.drill.outside import OutsideError, OutsideLoad
 from seatrial.drill.readiness import Waiting, wait_ready
 from seatrial.drill.scenarios import RECIPES, SECOND_AFTER, Recipe, plan
+from seatrial.drill.surroundings import Surroundings
 from seatrial.drill.watch import Watcher, is_nameless
 from seatrial.engine.interface import Ended, Engine, Instance, StartOptions
 from seatrial.load.interface import LoadError, Result
 from seatrial.load.remote import WORKER, Load
 from seatrial.model.recording import (
+    Asked,
     Connection,
     Event,
     EventKind,
@@ -47,6 +51,20 @@ LOAD_LIMIT = 1.0
 LAG_LIMIT = 0.3
 """A load generator this late measured the machine and not the service."""
 CLIENT_LIMIT = 30.0
+ASK_PACE, ASK_LIMIT = 0.05, 1.0
+"""How often the readiness path is asked during a stop, and how long for an answer is waited, in seconds."""
+ENDED_ON_PURPOSE = frozenset(
+    {
+        Scenario.LOAD,
+        Scenario.CRASH,
+        Scenario.EXCEPTION,
+        Scenario.REJECTION,
+        Scenario.PORT_TAKEN,
+        Scenario.NO_SETTINGS,
+        Scenario.NO_DEPENDENCY,
+    }
+)
+"""Where an end, and a code that is not 0, is what the drill set out to bring about."""
 CALM_AFTER = 1.0
 """Seconds after the last signal in which most is decided: who reacts, what is refused, what is cut."""
 
@@ -70,6 +88,7 @@ class Exercise:
         self.load: Load | None = None
         self.ended: Ended | None = None
         self.disturbed = ""
+        self.restart = ""
         self.orphan: tuple[Event | None, str] | None = None
         self.options = options
         self._progress = progress
@@ -83,10 +102,21 @@ class Exercise:
         self.probes: list[Probe] = []
         self.files: tuple[FileGrown, ...] = ()
         self.usage: list[Usage] = []
+        self.asked: list[Asked] = []
+        self.nofile = (0, 0)
+        self.engine: Engine | None = None
+        self.around = Surroundings(
+            options.dependencies,
+            relayed=scenario is Scenario.DEPENDENCY,
+            absent=scenario is Scenario.NO_DEPENDENCY,
+        )
+        self._recipe = RECIPES.get(scenario)
         self._signals: list[float] = []
         self._killed = False
         self._waits_for_end = False
+        self._asking: Asking | None = None
         self._loaded = False
+        self._outside: OutsideLoad | None = None
         self._rate = 0.0
         self._result = Result((), 0.0)
         self._started_at = ""
@@ -127,12 +157,17 @@ class Exercise:
         """Start the instance and its load generator; wait until the service is ready, has ended or takes too long.
         Where nothing is waited for, there is no load generator either."""
         self._tell(Stage.STARTING)
+        self.engine = engine
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        start = StartOptions(environment=self.options.environment, on_output=self._book.feed)
-        self.instance = await engine.start(self.service, start)
+        hosts = self.around.hosts
+        start = StartOptions(
+            environment=self.options.environment, on_output=self._book.feed, hosts=hosts, restart=self.restart
+        )
+        self.instance = await engine.start(self.around.awaited(self.service), start)
         self._waiting_end = asyncio.create_task(self.instance.wait())
-        self.watcher = Watcher(self.instance, self.clean)
+        self.watcher = Watcher(self.instance, self.clean, self.around.ports)
         self.watcher.start()
+        await self.around.start(self.instance)
         if not waits:
             self.readiness = Readiness(True, 0.0, "not waited for", detail="the service itself was not started")
             return
@@ -175,6 +210,18 @@ class Exercise:
             return found.ready
         return False
 
+    def twin(self) -> Exercise:
+        """Another instance of the same service, for the same scenario; nobody is told of its progress."""
+        return Exercise(self.service, self.options, self.scenario, lambda _step: None)
+
+    async def renew_load(self) -> None:
+        """A new load generator, where the instance was started again in a network of its own."""
+        assert self.instance is not None
+        if self.load is not None:
+            await self.load.close()
+        with contextlib.suppress(ProcessLookupError):
+            self.load = Load(await self.instance.spawn_beside(WORKER))
+
     def done(self) -> None:
         """Tell that nothing more is done to this instance."""
         self._tell(Stage.DONE)
@@ -207,27 +254,55 @@ class Exercise:
         if self._orphaning is not None:
             self.orphan = await self._orphaning
 
-    async def stop(self, target: Target | None) -> None:
-        """Load the service as the scenario says, send the signal, wait for the end, and see what became of all."""
-        recipe = RECIPES[self.scenario]
-        self.target = target
+    async def stop(
+        self,
+        target: Target | None,
+        recipe: Recipe | None = None,
+        readiness: str = "",
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Load the service as the scenario says, send the signal, wait for the end, and see what became of all. Its
+        readiness path is asked meanwhile, where one is given; `before` is called between the load and the signal."""
+        recipe = recipe or RECIPES[self.scenario]
+        self._recipe, self.target = recipe, target
         try:
-            await self._begin_load(recipe)
+            await self._begin_load(recipe, readiness)
+            if before is not None:
+                await before()
             await self._signal_and_wait(recipe)
         except LoadError as error:
             # Without its load the run shows nothing: no signal counts as sent, so that nothing is judged by it.
-            self.disturbed = f"the load generator failed: {error.message.splitlines()[0]}"
+            whose = "" if isinstance(error, OutsideError) else "the load generator failed: "
+            self.disturbed = whose + error.message.splitlines()[0]
             await self.kill()
             self._signals.clear()
+        await self._asked_enough()
         await self.note_end()
-        self.done()
 
-    async def _begin_load(self, recipe: Recipe) -> None:
+    async def _asked_enough(self) -> None:
+        if self._asking is not None:
+            await self._asking.stop()
+            self.asked += self._asking.asked
+            self._asking = None
+
+    async def _begin_load(self, recipe: Recipe, readiness: str) -> None:
         if self.load is None or self.target is None or self.is_over:
             return
+        if self.options.load_from and recipe is RECIPES[Scenario.STOP] and self.instance is not None:
+            self._outside = OutsideLoad(self.load, self.instance, self.options.load_from)
+            await self._outside.begin(self.target)
+            self._loaded = True
+            self.events.append(Event(time.monotonic(), EventKind.LOAD, "begun", self.options.load_from[0]))
+            return
+        if readiness:
+            paths = {"readiness": readiness}
+            self._asking = Asking(self.load, self.target, paths, pace=ASK_PACE, limit=ASK_LIMIT)
+            self._asking.start("stopping")
         self._rate = self.options.rate * recipe.part
         self._loaded = True
-        await self.load.begin(plan(recipe, self.target, self.options.rate, max(CLIENT_LIMIT, self.grace + 5.0)))
+        timeout = max(CLIENT_LIMIT, self.grace + 5.0)
+        crowd = self.options.connections if recipe.part == 1.0 else 0
+        await self.load.begin(plan(recipe, self.target, self.options.rate, timeout, crowd))
         self.events.append(Event(time.monotonic(), EventKind.LOAD, "begun"))
         self._tell(Stage.LOADING)
         self.events.append(Event(await self.load.aim(), EventKind.LOAD, "aimed"))
@@ -247,8 +322,13 @@ class Exercise:
             left = self._signals[0] + self.grace - time.monotonic()
             if not await self.ends_within(max(0.0, left)):
                 await self.kill()
-        if load is not None:
+            if load is not None and recipe.part == 1.0:  # a balancer goes on, whether anybody is there or not
+                await asyncio.sleep(max(recipe.after, self._signals[0] + self.options.lag - time.monotonic()))
+        if self._outside is not None:
+            await self._outside.end()
+        elif load is not None:
             self._result = await load.finish(LOAD_LIMIT)
+        if load is not None:
             self.events.append(Event(time.monotonic(), EventKind.LOAD, "ended"))
 
     async def _send(self, number: int) -> bool:
@@ -263,7 +343,7 @@ class Exercise:
         self._tell(Stage.SIGNALLED, signal_name(number))
         return True
 
-    async def kill(self) -> None:
+    async def kill(self, stage: Stage = Stage.KILLED) -> None:
         """SIGKILL, at the end of the grace period or of our patience, and the end that follows."""
         assert self.instance is not None
         if self.is_over:
@@ -272,7 +352,7 @@ class Exercise:
             moment = await self.instance.signal(signal.SIGKILL)
             self._killed = True
             self.events.append(Event(moment, EventKind.SIGNAL, "SIGKILL"))
-            self._tell(Stage.KILLED)
+            self._tell(stage)
         await self.ends_within(KILL_LIMIT)
 
     async def ends_within(self, seconds: float) -> bool:
@@ -286,7 +366,8 @@ class Exercise:
         if not self._waiting_end.done():
             return
         self.ended = self._waiting_end.result()
-        self._tell(Stage.EXITED, f"exit code {self.ended.code}")
+        on_purpose = ", brought about by the drill" if self.scenario in ENDED_ON_PURPOSE else ""
+        self._tell(Stage.EXITED, f"exit code {self.ended.code}{on_purpose}")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.instance.wait_output(), OUTPUT_LIMIT)
 
@@ -294,12 +375,16 @@ class Exercise:
         """End everything that belongs to this instance. Idempotent."""
         if self.watcher is not None:
             await self.watcher.stop()
+        await self._asked_enough()
+        if self._outside is not None:
+            await self._outside.end()
         for task in (self._orphaning, self._waiting_end):
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait({task})
         if self.load is not None:
             await self.load.close()
+        await self.around.close()
         if self.instance is not None:
             await self.instance.close()
 
@@ -309,7 +394,7 @@ class Exercise:
         """The run as values, all times relative to the instance's start. Called after `close`."""
         zero = self.instance.started if self.instance is not None else time.monotonic()
         log = self._book.lines(zero)
-        recipe = RECIPES.get(self.scenario)
+        recipe = self._recipe
         name = (recipe.signal or signal_name(signal_number(self.service.effective_stop_signal))) if recipe else ""
         lag = self._result.lag
         late = f"the load generator was {lag:.2f} s late" if lag > LAG_LIMIT else ""
@@ -337,7 +422,12 @@ class Exercise:
             disturbed=self.disturbed or late,
             probes=tuple(self._probe(probe, zero) for probe in self.probes),
             files=self.files,
+            bulk=self._result.bulk,
+            outside=self._outside.outside() if self._outside is not None else None,
             usage=tuple(replace(used, time=round(used.time - zero, 6)) for used in self.usage),
+            asked=tuple(replace(one, exchange=moved(one.exchange, zero)) for one in self.asked),
+            nofile=self.nofile,
+            samples=self.watcher.samples(zero) if self.watcher else (),
         )
 
     def _probe(self, probe: Probe, zero: float) -> Probe:
@@ -360,10 +450,12 @@ class Exercise:
             exit=None,
             events=moved,
             connections=(),
+            asked=(),
             log=(),
             log_truncated=0,
             rate=0.0,
             load_lag=0.0,
+            samples=(),
             disturbed=why,
         )
 
@@ -390,6 +482,8 @@ class Exercise:
         kept = [e for e in watched if not (e.kind is EventKind.NOT_LISTENING and e.time >= end)]
         found = [replace(e, time=round(e.time - zero, 6)) for e in (*kept, *self.events)]
         found += self.watcher.end_events(zero, self.ended) if self.watcher else []
+        notices = self.instance.notices if self.instance is not None else ()
+        found += [Event(round(told.time - zero, 6), EventKind.ENGINE, told.what) for told in notices]
         found += [Event(round(t - zero, 6), EventKind.OUTPUT_ENDED, stream) for stream, t in self._book.ended.items()]
         if self.ended is not None:
             moment = round(self.ended.time - zero, 6)
@@ -400,25 +494,28 @@ class Exercise:
         return tuple(sorted([Event(0.0, EventKind.STARTED), *found], key=lambda event: event.time))
 
 
+def _since(moment: float | None, zero: float) -> float | None:
+    return None if moment is None else round(moment - zero, 6)
+
+
+def moved(exchange: Exchange, zero: float) -> Exchange:
+    """An exchange with its times counted from `zero`."""
+    return replace(
+        exchange,
+        begun=round(exchange.begun - zero, 6),
+        sent=_since(exchange.sent, zero),
+        first_byte=_since(exchange.first_byte, zero),
+        ended=_since(exchange.ended, zero),
+    )
+
+
 def relative(connection: Connection, zero: float) -> Connection:
     """A connection with its times counted from `zero`."""
-
-    def moved(moment: float | None) -> float | None:
-        return None if moment is None else round(moment - zero, 6)
-
-    def exchange(one: Exchange) -> Exchange:
-        return replace(
-            one,
-            begun=round(one.begun - zero, 6),
-            sent=moved(one.sent),
-            first_byte=moved(one.first_byte),
-            ended=moved(one.ended),
-        )
-
     return replace(
         connection,
         begun=round(connection.begun - zero, 6),
-        opened=moved(connection.opened),
-        closed=moved(connection.closed),
-        exchanges=tuple(exchange(one) for one in connection.exchanges),
+        opened=_since(connection.opened, zero),
+        closed=_since(connection.closed, zero),
+        announced=_since(connection.announced, zero),
+        exchanges=tuple(moved(one, zero) for one in connection.exchanges),
     )

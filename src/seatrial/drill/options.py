@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from seatrial.drill.dependencies import Dependency
 from seatrial.model.recording import Scenario
 
 READY_TIMEOUT = 60.0
@@ -28,6 +29,9 @@ class Candidates:
     quick: tuple[Candidate, ...] = ()
     slow: tuple[Candidate, ...] = ()
     stream: tuple[Candidate, ...] = ()
+    websocket: tuple[Candidate, ...] = ()
+    liveness: tuple[Candidate, ...] = ()
+    readiness: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,14 @@ class DrillOptions:
     """
 
     rate: float = 50.0
+    connections: int = 0
+    """Keep-alive connections of a heavy load beside the aimed ones."""
+    load_from: tuple[str, ...] = ()
+    """A command that makes the load of the stop drill in the place of ours."""
     slow_path: str = ""
     stream_path: str = ""
     quick_path: str = ""
+    websocket_path: str = ""
     grace: float | None = None
     ready_timeout: float = READY_TIMEOUT
     lag: float = 0.0
@@ -53,11 +62,16 @@ class DrillOptions:
     parallel: int = 0
     candidates: Candidates = Candidates()
     accepted_codes: tuple[int, ...] = ()
+    job: str = ""
+    """A shell line that gives a queue worker a job, and `job_state` one that prints what became of it."""
+    job_state: str = ""
+    dependencies: tuple[Dependency, ...] = ()
+    """What stands around each instance."""
     tool: str = "seatrial"
 
     def names_targets(self) -> bool:
         """Whether the caller names a request target: then the service is one that listens."""
-        return bool(self.quick_path or self.slow_path or self.stream_path)
+        return bool(self.quick_path or self.slow_path or self.stream_path or self.websocket_path)
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """The scenarios to run, in the order of their enum."""
@@ -67,12 +81,14 @@ class DrillOptions:
 class Stage(Enum):
     """How far the instance of a scenario is."""
 
+    PREPARING = "preparing"
     STARTING = "starting"
     WAITING = "waiting for readiness"
     READY = "ready"
     LOADING = "load running"
     SIGNALLED = "signal sent"
     KILLED = "killed after the grace period"
+    ENOUGH = "ended by the drill"
     EXITED = "exited"
     DONE = "done"
     REPEATED = "repeated"

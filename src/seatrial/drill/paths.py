@@ -1,4 +1,4 @@
-"""Finding request targets on the running service: a quick one, a slow one, a stream.
+"""Finding request targets on the running service: a quick one, a slow one, a stream; and which protocols it speaks.
 
 A candidate counts by what it does, never by its name: slow is what has not answered after `SLOW`, and answers well in
 the end. Trying goes on in the background, so that a drill needs not wait for a slow answer twice.
@@ -10,17 +10,20 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from seatrial.drill.options import Candidate, DrillOptions
 from seatrial.load.remote import Load
 from seatrial.model.errors import SeatrialError
-from seatrial.model.recording import Exchange, Outcome, Target
+from seatrial.model.recording import Exchange, Outcome, Population, Target
 
 SLOW = 0.3
 """A request that takes this long can be held in flight while a signal is sent."""
 LOOK = 0.35
 QUICK_LIMIT = 2.0
+LARGE = 65_536
+"""A body of so many bytes does not fit between a server and a client that reads next to nothing."""
+SWITCHED = 101
 MOST = 8
 """Candidates of one kind that are tried."""
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
@@ -57,6 +60,16 @@ class Trial:
         answer = self.answer()
         return answer is not None and answer.outcome in _ANSWERED and (answer.status or 500) < 400
 
+    def body_bytes(self) -> int:
+        """How long its body was, as far as it came."""
+        answer = self.answer()
+        return answer.body_bytes if answer is not None else 0
+
+    def is_websocket(self) -> bool:
+        """Whether it accepted a WebSocket."""
+        answer = self.answer()
+        return answer is not None and answer.status == SWITCHED
+
     def is_stream(self) -> bool:
         """Whether a body had begun when the client hung up."""
         answer = self.answer()
@@ -70,6 +83,15 @@ class Found:
     target: Target
     trials: list[Trial]
     slow: Trial | None = None
+    liveness: str = ""
+    readiness: str = ""
+    others: list[Trial] = field(default_factory=list)
+    """Those of other protocols than HTTP/1.1."""
+
+    def large_path(self) -> str:
+        """What gave the longest body by now, if that was a large one."""
+        longest = max(self.trials, key=Trial.body_bytes)
+        return longest.candidate.path if longest.body_bytes() >= LARGE else ""
 
     async def wait_slow(self, limit: float) -> None:
         """Wait for the slow one's answer: after a signal it would say nothing about the path."""
@@ -78,7 +100,7 @@ class Found:
 
     async def close(self) -> None:
         """Let go of what is still under way."""
-        tasks = [trial.task for trial in self.trials]
+        tasks = [trial.task for trial in (*self.trials, *self.others)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -87,10 +109,7 @@ class Found:
 def quick_candidates(options: DrillOptions, probe: Sequence[str]) -> list[Candidate]:
     """What to ask for a quick answer: the caller's word, else what sources show and `/`, and last what reports health,
     because such a path may say 503 during a stop and be right."""
-    probed = [
-        Candidate(match.group(1) or match.group(2), "health check", health=True)
-        for match in _PROBE_URL.finditer(" ".join(probe))
-    ][:1]
+    probed = _probed(probe)
     known = options.candidates.quick
     healthy = {candidate.path for candidate in (*known, *probed) if candidate.health}
     if options.quick_path:
@@ -107,37 +126,72 @@ def _slow_candidates(options: DrillOptions) -> list[Candidate]:
     return list(options.candidates.slow[:MOST])
 
 
+def _asking(known: Sequence[Candidate], probed: Sequence[Candidate]) -> list[Candidate]:
+    """What may tell how the service is, each path once."""
+    return list({candidate.path: candidate for candidate in (*known, *probed)}.values())[:MOST]
+
+
+def _probed(probe: Sequence[str]) -> list[Candidate]:
+    """The path that a health check asks for."""
+    found = _PROBE_URL.finditer(" ".join(probe))
+    return [Candidate(match.group(1) or match.group(2), "health check", health=True) for match in found][:1]
+
+
 def _stream_candidates(options: DrillOptions) -> list[Candidate]:
     if options.stream_path:
         return [Candidate(options.stream_path, "--stream-path")]
     return list(options.candidates.stream[:MOST])
 
 
+def _websocket_candidates(options: DrillOptions) -> list[Candidate]:
+    if options.websocket_path:
+        return [Candidate(options.websocket_path, "--ws-path")]
+    return list(options.candidates.websocket[:MOST])
+
+
 async def find(load: Load, target: Target, options: DrillOptions, probe: Sequence[str], limit: float) -> Found:
     """Try the candidates on the running service, all at once, for about `LOOK` seconds."""
     begun = time.monotonic()
 
-    def try_one(candidate: Candidate, limit: float) -> Trial:
-        task = asyncio.create_task(load.request(target, candidate.path, limit))
+    def try_one(candidate: Candidate, limit: float, population: Population = Population.OPEN_LOOP) -> Trial:
+        task = asyncio.create_task(load.request(target, candidate.path, limit, population))
         return Trial(candidate, time.monotonic(), task)
 
     quick = [try_one(candidate, QUICK_LIMIT) for candidate in quick_candidates(options, probe)]
     slow = [try_one(candidate, limit) for candidate in _slow_candidates(options)]
     # A stream may never end: it is hung up on, so that it can't hold up the stop of this instance.
     streams = [try_one(candidate, SLOW) for candidate in _stream_candidates(options)]
-    trials = quick + slow + streams
-    await asyncio.wait({trial.task for trial in trials}, timeout=LOOK)
-    _raise_failure(trials)
+    alive = [try_one(one, QUICK_LIMIT) for one in _asking(options.candidates.liveness, _probed(probe))]
+    ready = [try_one(one, QUICK_LIMIT) for one in _asking(options.candidates.readiness, ())]
+    websockets = [try_one(one, QUICK_LIMIT, Population.WEBSOCKET) for one in _websocket_candidates(options)]
+    http2 = try_one(quick[0].candidate, QUICK_LIMIT, Population.HTTP2)
+    trials = quick + slow + streams + alive + ready
+    others = [*websockets, http2]
+    await asyncio.wait({trial.task for trial in (*trials, *others)}, timeout=LOOK)
+    _raise_failure([*trials, *others])
     best, chosen = _quick(quick), _slow(slow, begun)
     stream = options.stream_path or next((trial.candidate.path for trial in streams if trial.is_stream()), "")
     target = replace(target, quick_path=best.path, quick_by=best.by, quick_is_health=best.health, stream_path=stream)
+    target = replace(
+        target,
+        websocket_path=next((trial.candidate.path for trial in websockets if trial.is_websocket()), ""),
+        http2=bool(http2.status()),
+    )
     if chosen is not None:
         by, path = chosen.candidate.by, chosen.candidate.path
         target = replace(target, slow_path=path, slow_by=by, slow_seconds=round(chosen.seconds(), 6))
         target = replace(target, slow_status=chosen.status())
     elif options.slow_path and slow:
         target = replace(target, slow_by=_too_quick(slow[0]))
-    return Found(target, trials, chosen)
+    if asked := {trial.task for trial in (*alive, *ready)}:
+        await asyncio.wait(asked, timeout=QUICK_LIMIT)  # on a busy machine a quick answer is not always quick
+    liveness, readiness = _first_good(alive), _first_good(ready)
+    return Found(target, trials, chosen, liveness if liveness != readiness else "", readiness, others)
+
+
+def _first_good(trials: list[Trial]) -> str:
+    """The path of the first that answered well; "" if none did."""
+    return next((trial.candidate.path for trial in trials if trial.is_good()), "")
 
 
 def _raise_failure(trials: list[Trial]) -> None:

@@ -2,22 +2,16 @@
 
 Polling can't tell a worker that ended just before PID 1 from one that the kernel killed with the namespace. A pidfd
 becomes readable at the end (pidfd_open(2), Linux 5.3), and from Linux 6.15 tells the exit status of a process that
-isn't our child (PIDFD_GET_INFO with PIDFD_INFO_EXIT, include/uapi/linux/pidfd.h).
+isn't our child (`engine/pidfds.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import struct
 import time
 
-_GET_INFO = 0xC040FF0B
-"""_IOWR(0xFF, 11, struct pidfd_info) with the 64 bytes of its first version."""
-_INFO_EXIT = 1 << 3
-_INFO_SIZE = 64
-_EXIT_CODE_AT = 60
+from seatrial.engine.pidfds import exit_signal
 
 
 class EndWatch:
@@ -53,18 +47,3 @@ class EndWatch:
         self.signal = exit_signal(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = -1
-
-
-def exit_signal(descriptor: int) -> int | None:
-    """The signal that killed a process which was reaped, 0 if it exited by itself; None if the kernel does not tell."""
-    buffer = bytearray(_INFO_SIZE)
-    struct.pack_into("=Q", buffer, 0, _INFO_EXIT)
-    try:
-        fcntl.ioctl(descriptor, _GET_INFO, buffer)
-    except OSError:
-        return None
-    (mask,) = struct.unpack_from("=Q", buffer, 0)
-    if not mask & _INFO_EXIT:
-        return None
-    (status,) = struct.unpack_from("=i", buffer, _EXIT_CODE_AT)
-    return int(status) & 0x7F

@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seatrial.drill.options import Candidates, DrillOptions
 from seatrial.drill.watch import Watcher, where
@@ -84,7 +84,8 @@ def target_of(listener: Listener, found: Sequence[Listener] = ()) -> Target:
     """Where load goes for a listener; `found` are all that listen."""
     same = [one for one in (listener, *found) if one.port == listener.port and one.family != "unix"]
     alone = bool(same) and not any(one.wildcard or not _is_loopback(one.address) for one in same)
-    return Target(listener.family, listener.address, listener.port, loopback_only=alone)
+    port, published = listener.reached or listener.port, bool(listener.reached)
+    return Target(listener.family, listener.address, port, loopback_only=alone, published=published)
 
 
 def _is_loopback(address: str) -> bool:
@@ -135,26 +136,40 @@ def _told(waiting: Waiting, result: ExecResult) -> str:
     """Record a probe, and say in a line what came of it."""
     output = waiting.watcher.clean(result.error or result.output).strip().replace("\n", " | ")[:300]
     how = "timed out" if result.code is None else f"exit code {result.code}"
-    said = f"health check: {how}" + (f": {output}" if output else "") + _missing_tool(result)
+    said = f"health check: {how}" + (f": {output}" if output else "") + _missing_tool(result, waiting.service)
     waiting.watcher.events.append(Event(result.ended, EventKind.PROBE, how, output))
     return said
 
 
-def _missing_tool(result: ExecResult) -> str:
+def _missing_tool(result: ExecResult, service: Service) -> str:
     """A hint where the check's own program is missing here, which says nothing about the service."""
     found = _NOT_FOUND.search(f"{result.error}\n{result.output}") if result.code in (126, 127) else None
     if found is None:
         return ""
     tool = found.group(1).rpartition("/")[2]
+    if service.measured is not None:
+        return f" (hint: the image has no {tool}: check with a program that it has)"
     return f" (hint: the check runs with this machine's programs, and {tool} is not among them: install it here)"
 
 
 async def _with_target(waiting: Waiting, said: str) -> tuple[Readiness, Target | None]:
     """The service says that it is ready; find where it listens. A worker listens nowhere."""
     waiting.watcher.look()
-    listener, _ = choose(waiting.watcher.listening, waiting.service, waiting.options.port)
+    listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.options.port)
+    if listener is not None and not wanted:
+        listener = await _speaking(waiting, listener)
     readiness = _ready(waiting, "health check", said)
     return readiness, (target_of(listener, waiting.watcher.listening) if listener is not None else None)
+
+
+async def _speaking(waiting: Waiting, first: Listener) -> Listener:
+    """Of several that nobody declared the one that speaks HTTP: a program may have a control socket besides."""
+    others = [one for one in waiting.watcher.listening if one.family == first.family and one != first]
+    for listener in (first, *others) if others else ():
+        answer = await waiting.load.request(target_of(listener), "/", REQUEST_TIMEOUT)
+        if answer.outcome in _ANSWERED:
+            return listener
+    return first
 
 
 def worker_after(waiting: Waiting) -> float:
@@ -173,6 +188,7 @@ def _is_busy(instance: Instance) -> bool:
 async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target | None]:
     said, since, busy = "nothing listens", 0.0, time.monotonic()
     patience = worker_after(waiting)
+    mute: set[Listener] = set()
     while time.monotonic() < deadline and not waiting.is_over():
         waiting.watcher.look()
         if not waiting.watcher.listening and time.monotonic() - waiting.instance.started >= patience - CALM:
@@ -181,6 +197,8 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
             if age >= max(WORKER_LATEST, patience) or (age >= patience and now - busy >= CALM):
                 return _ready(waiting, "worker", f"it declares no port, and nothing listened for {age:.0f} s"), None
         listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.options.port)
+        if listener is not None and not wanted and listener in mute:
+            listener = await _speaking(waiting, listener)
         now = time.monotonic()
         since = (since or now) if listener is not None else 0.0
         if listener is None or (not wanted and now - since < SETTLED):
@@ -192,8 +210,13 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
         if answer.outcome in _ANSWERED:
             return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status}"), target
         if answer.outcome is Outcome.MALFORMED:
+            over_http2 = replace(target, http1=False, http2=True)
+            answer = await waiting.load.request(over_http2, "/", REQUEST_TIMEOUT)
+            if answer.outcome in _ANSWERED:
+                return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status} over HTTP/2"), over_http2
             return _ready(waiting, "port", f"{where(listener)} listens and does not speak HTTP/1.1"), None
         said = _unanswered(listener, answer)
+        mute.add(listener)
         await asyncio.sleep(PAUSE * 2)
     return _not_ready(waiting, said), None
 

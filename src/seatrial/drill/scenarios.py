@@ -13,6 +13,8 @@ from types import MappingProxyType
 from seatrial.load.interface import Plan
 from seatrial.model.recording import Scenario, Target
 
+ONE_BY_ONE = 500.0
+"""So many new connections a second are recorded one by one; what is asked for beyond is counted."""
 SECOND_AFTER = 0.15
 """Seconds between the two signals of the second-signal scenario."""
 
@@ -22,7 +24,9 @@ class Recipe:
     """A scenario's connections, and what is sent.
 
     `part` of the asked rate of new connections is used; `open_ones` is how many requests are in flight (held ones where
-    no slow path is known). `signal` replaces the service's stop signal; `again` sends it a second time.
+    no slow path is known); of WebSockets and HTTP/2 connections there are as many idle ones and busy ones. `signal`
+    replaces the service's stop signal; `again` sends it a second time; new connections go on for `after` seconds after
+    the end.
     """
 
     part: float = 0.0
@@ -32,16 +36,21 @@ class Recipe:
     streams: int = 0
     keep_alive: int = 0
     slow_senders: int = 0
+    slow_readers: int = 0
+    unfinished: int = 0
+    websockets: int = 0
+    http2: int = 0
     lead: float = 0.1
     signal: str = ""
     again: bool = False
+    after: float = 0.0
 
 
 RECIPES: Mapping[Scenario, Recipe] = MappingProxyType(
     {
-        Scenario.STOP: Recipe(part=1.0, idle=5, open_ones=3, streams=2, keep_alive=3, lead=0.3),
+        Scenario.STOP: Recipe(part=1.0, idle=5, open_ones=3, streams=2, keep_alive=3, websockets=2, http2=2, lead=0.3),
         Scenario.SECOND_SIGNAL: Recipe(open_ones=3, again=True),
-        Scenario.SLOW_CLIENTS: Recipe(never_used=2, slow_senders=2),
+        Scenario.SLOW_CLIENTS: Recipe(never_used=2, slow_senders=2, slow_readers=1),
         Scenario.INTERRUPT: Recipe(part=0.2, idle=2, open_ones=2, signal="SIGINT"),
     }
 )
@@ -52,15 +61,25 @@ PROVED_BY: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
         "second-signal-safe": (Scenario.SECOND_SIGNAL,),
         "slow-clients-bounded": (Scenario.SLOW_CLIENTS,),
         "handles-sigint": (Scenario.INTERRUPT,),
-        "init-reaps-orphans": (Scenario.ORPHAN,),
+        "init-reaps-orphans": (Scenario.ORPHAN, Scenario.LOAD),
+        "exit-code-clean": (Scenario.STOP, Scenario.OTHER_INIT),
+        "readiness-flips-first": (Scenario.STOP,),
         "healthcheck-detects-failure": (Scenario.FREEZE, Scenario.STAND_IN),
         "exit-code-honest": (Scenario.CRASH, Scenario.EXCEPTION, Scenario.REJECTION),
         "dies-on-fatal-error": (Scenario.EXCEPTION, Scenario.REJECTION),
         "recovers-from-crash": (Scenario.RECOVERY, Scenario.CRASH),
-        "no-crash-loop": (Scenario.PORT_TAKEN, Scenario.NO_SETTINGS),
+        "no-crash-loop": (Scenario.PORT_TAKEN, Scenario.NO_SETTINGS, Scenario.NO_DEPENDENCY),
         "logs-to-stdout": (Scenario.LOAD,),
         "logs-structured": (Scenario.LOAD,),
         "logs-carry-correlation": (Scenario.LOAD,),
+        "healthcheck-timing": (Scenario.LOAD, Scenario.STOP),
+        "nofile-limit": (Scenario.LOAD,),
+        "pids-limit": (Scenario.LOAD,),
+        "liveness-is-shallow": (Scenario.DEPENDENCY,),
+        "readiness-is-deep": (Scenario.DEPENDENCY,),
+        "grace-period-fits": (Scenario.OVERTIME,),
+        "rollout-drops-nothing": (Scenario.ROLLOUT,),
+        "work-finished-or-returned": (Scenario.WORK,),
         "memory-limit": (Scenario.LOAD,),
         "survives-memory-limit": (Scenario.LOAD,),
         "non-root-user": (Scenario.NON_ROOT, Scenario.LOAD),
@@ -70,13 +89,15 @@ PROVED_BY: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
 """The runs that prove a requirement, where it is not the stop."""
 
 
-def plan(recipe: Recipe, target: Target, rate: float, timeout: float) -> Plan:
-    """The load of a recipe on a target."""
+def plan(recipe: Recipe, target: Target, rate: float, timeout: float, crowd: int = 0) -> Plan:
+    """The load of a recipe on a target; `crowd` is how many connections of a heavy load there are besides."""
     slow = bool(target.slow_path)
     return Plan(
         # Its length is known too late to be of use for aiming, and differs under load.
         target=replace(target, slow_seconds=0.0),
-        rate=rate * recipe.part,
+        rate=min(rate * recipe.part, ONE_BY_ONE),
+        crowd_rate=max(0.0, rate * recipe.part - ONE_BY_ONE),
+        crowd=crowd,
         idle=recipe.idle,
         never_used=recipe.never_used,
         in_flight=recipe.open_ones if slow else 0,
@@ -84,6 +105,12 @@ def plan(recipe: Recipe, target: Target, rate: float, timeout: float) -> Plan:
         stream=recipe.streams if target.stream_path else 0,
         keep_alive=recipe.keep_alive,
         slow_sender=recipe.slow_senders,
+        slow_reader=recipe.slow_readers,
+        unfinished=recipe.unfinished,
+        websocket=recipe.websockets,
+        websocket_busy=recipe.websockets,
+        http2=recipe.http2,
+        http2_idle=recipe.http2,
         lead=recipe.lead,
         timeout=timeout,
     )

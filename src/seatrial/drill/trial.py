@@ -7,6 +7,7 @@ ends the trial (an error, Ctrl-C), every instance is closed before it is left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -16,12 +17,16 @@ from typing import Any
 from seatrial.drill.acts.health import check_of
 from seatrial.drill.acts.interface import Known
 from seatrial.drill.acts.table import ACTS
+from seatrial.drill.dependencies import dependencies_of
 from seatrial.drill.exercise import Exercise
+from seatrial.drill.in_front import why_failed
 from seatrial.drill.judge.signal_judges import second_signal_safe
 from seatrial.drill.judge.traffic_judges import in_flight_finish
 from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.paths import Found, find
 from seatrial.drill.readiness import probe_argv
+from seatrial.drill.scenarios import RECIPES
+from seatrial.drill.surroundings import described
 from seatrial.engine.interface import Engine
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
@@ -116,9 +121,14 @@ class _Trial:
     ) -> None:
         self._service = service
         self._engine = engine
-        self._options = options
-        self._progress = progress
         self._machine = engine.machine()
+        found, self._unknown = dependencies_of(service, options.environment)
+        if self._machine.engine == "docker":
+            self._unknown = tuple(f"{one.name} ({one.by}): as its files say, and not cut off" for one in found)
+            found = ()
+        self._options = replace(options, dependencies=found)
+        self._machine = _joined(self._machine, (), [*map(described, found), *self._unknown])
+        self._progress = progress
         self._paths: Found | None = None
         self._scout: Exercise | None = None
         self._slow_status = 0
@@ -131,7 +141,7 @@ class _Trial:
     async def run(self) -> Recording:
         recorded_at = datetime.now(UTC).isoformat(timespec="seconds")
         scenarios = self._options.scenarios()
-        stops = [scenario for scenario in scenarios if scenario not in ACTS]
+        stops = [scenario for scenario in scenarios if scenario in RECIPES or scenario is Scenario.ORPHAN]
         acts = [scenario for scenario in scenarios if scenario in ACTS]
         *groups, last = _groups(stops, self._options.parallel) or [[]]
         for group in groups:
@@ -166,7 +176,7 @@ class _Trial:
 
     async def _act_alone(self, scenario: Scenario, places: asyncio.Semaphore) -> None:
         act = ACTS[scenario]
-        async with places:
+        async with places if not act.idles else contextlib.nullcontext():
             exercise = self._actor(scenario, self._known())
             try:
                 await self._prepare([exercise], None)
@@ -174,6 +184,7 @@ class _Trial:
                     self._learn([exercise])
                 if exercise.readiness.ready:
                     await act.perform(exercise, self._known())
+                exercise.disturbed = why_failed(self._service, exercise.service, exercise.ended) or exercise.disturbed
                 exercise.done()
             finally:
                 await _undisturbed(self._close([exercise]))
@@ -184,7 +195,10 @@ class _Trial:
         limit = act.limit(known) if act.limit is not None else self._options.ready_timeout
         environment = act.environment(self._options.environment)
         options = replace(self._options, environment=environment, ready_timeout=limit)
-        return Exercise(act.changed(self._service, known), options, scenario, self._progress)
+        exercise = Exercise(act.changed(self._service, known), options, scenario, self._progress)
+        if act.restart and known.restarts:
+            exercise.restart = _policy(self._service) or act.restart
+        return exercise
 
     def _known(self) -> Known:
         ready = [exercise for exercise in self._now if exercise.readiness.ready]
@@ -193,11 +207,25 @@ class _Trial:
         times = [readiness.time or 0.0 for readiness in started]
         argvs = {argv for exercise in ready for argv in exercise.argvs()}
         argvs |= {process.argv for run in runs for process in run.processes}
-        known = Known(ready_seconds=max(times, default=0.0), argvs=frozenset(argvs))
+        known = Known(
+            ready_seconds=max(times, default=0.0),
+            argvs=frozenset(argvs),
+            dependencies=self._options.dependencies,
+            why_alone="; ".join(self._unknown),
+            job=self._options.job,
+            job_state=self._options.job_state,
+            restarts=self._engine.restarts,
+        )
         found = self._paths
         if found is None:
             return known
-        return replace(known, target=found.target, is_http=any(trial.status() for trial in found.trials))
+        return replace(
+            known,
+            target=found.target,
+            is_http=any(trial.status() for trial in found.trials),
+            liveness=found.liveness,
+            readiness=found.readiness,
+        )
 
     def _fill_in(self, scenarios: Sequence[Scenario]) -> None:
         """A scenario that was left out because the service never got ready says so, instead of missing."""
@@ -262,13 +290,17 @@ class _Trial:
             await self._paths.wait_slow(STATUS_LIMIT)
             self._slow_status = self._paths.slow.status() if self._paths.slow is not None else 0
         if exercise.scenario is not Scenario.ORPHAN:
-            await exercise.stop(self._target_for(exercise))
+            readiness = self._paths.readiness if self._paths is not None else ""
+            asks = exercise.scenario is Scenario.STOP
+            await exercise.stop(self._target_for(exercise), readiness=readiness if asks else "")
+            exercise.done()
 
     def _target_for(self, exercise: Exercise) -> Target | None:
         """The exercise's own address with the paths that were found."""
         if exercise.target is None or self._paths is None:
             return exercise.target
         own, found = exercise.target, self._paths.target
+        found = replace(found, large_path=self._paths.large_path())
         return replace(found, family=own.family, address=own.address, port=own.port)
 
     async def _close(self, exercises: Sequence[Exercise]) -> None:
@@ -293,9 +325,13 @@ class _Trial:
             for scenario, why in spoiled:
                 self._progress(Progress(time.monotonic(), scenario, Stage.REPEATED, why))
                 before = self._runs.pop(scenario)
-                await self._run_group([scenario], orphan=False)
+                if scenario in ACTS:
+                    await self._act_alone(scenario, asyncio.Semaphore(1))
+                else:
+                    await self._run_group([scenario], orphan=False)
                 again = self._runs[scenario]
-                if again.exit is None or (again.disturbed and again.load_lag > before.load_lag):
+                worse = again.disturbed and again.load_lag > before.load_lag
+                if worse or (again.exit is None and before.exit is not None):
                     self._runs[scenario] = before
             if not spoiled:
                 return
@@ -333,7 +369,19 @@ class _Trial:
             read_only=bool(service.read_only and service.read_only.value),
             kept_paths=tuple(mount.value.target for mount in service.mounts),
             composed=service.compose_file is not None,
+            image=service.measured,
+            pids=service.limits.pids.value if service.limits.pids else 0,
+            nofile=next((each.value.soft for each in service.limits.ulimits if each.value.name == "nofile"), 0),
+            dependencies=(*map(described, options.dependencies), *self._unknown),
+            liveness=self._paths.liveness if self._paths is not None else "",
+            readiness=self._paths.readiness if self._paths is not None else "",
         )
+
+
+def _policy(service: Service) -> str:
+    """Its own restart policy, if that starts it again after a crash."""
+    said = service.restart.value if service.restart else ""
+    return said if said.partition(":")[0] in ("always", "unless-stopped", "on-failure") else ""
 
 
 def _health(service: Service) -> Health | None:
@@ -350,9 +398,15 @@ def _without_secrets(recording: Recording) -> Recording:
 def spoiled_runs(recording: Recording) -> list[tuple[Scenario, str]]:
     """The runs that a busy machine kept from proving anything, each with the reason: the load generator was late, or a
     request of a known slow path was over before its signal came."""
+    acts = [run for run in recording.runs if run.scenario in ACTS and run.readiness.ready and run.disturbed]
+    late = [(run.scenario, run.disturbed) for run in acts if "load generator" in run.disturbed]
+    return [*_spoiled_stops(recording), *late]
+
+
+def _spoiled_stops(recording: Recording) -> list[tuple[Scenario, str]]:
     found = []
     stop = recording.run(Scenario.STOP)
-    if stop is None or not stop.readiness.ready or stop.target is None:
+    if stop is None or not stop.readiness.ready or stop.target is None or stop.outside is not None:
         return []
     held_up = bool(stop.target.slow_path)
     finish = in_flight_finish(recording)

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 
 from seatrial.drill.pidfd import EndWatch
 from seatrial.engine.interface import Ended, Instance, Listener, ProcessState
-from seatrial.model.recording import Event, EventKind, ProcessSeen
+from seatrial.model.recording import Event, EventKind, ProcessSeen, Sample
 
 INTERVAL = 0.05
+MOST_SAMPLES = 400
+"""Of more samples every other one is dropped, and half as many are taken from then on."""
 WITH_NAMESPACE = 0.5
 """A SIGKILL this soon before PID 1's end is the kernel's, for the whole namespace (pid_namespaces(7))."""
 CLEARLY_BEFORE = 0.1
@@ -40,10 +42,12 @@ class Track:
     once_handled: frozenset[int] = frozenset()
     zombie: float | None = None
     ours: bool = False
+    cpu: float = 0.0
 
     def update(self, state: ProcessState, now: float) -> None:
         """Take in a new look at it. A zombie has no argv and no handlers any more: what it had is kept."""
         self.last = now
+        self.cpu = max(self.cpu, state.cpu)
         if state.state == "Z":
             self.zombie = self.zombie or now
             return
@@ -76,9 +80,13 @@ class Watcher:
 
     instance: Instance
     clean: Callable[[str], str]
+    others: frozenset[tuple[str, int]] = frozenset()
+    """Addresses and ports of what listens beside the service."""
     events: list[Event] = field(default_factory=list)
     listening: tuple[Listener, ...] = ()
     _tracks: dict[tuple[int, int], Track] = field(default_factory=dict)
+    _samples: list[Sample] = field(default_factory=list)
+    _pause: float = 0.0
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -104,9 +112,11 @@ class Watcher:
         now = time.monotonic()
         # The instance may be on its way out: then there is nothing to see, which is no news.
         with contextlib.suppress(OSError):
-            self._look_at_processes(now, self.instance.processes())
+            states = self.instance.processes()
+            self._look_at_processes(now, states)
+            self._sample(now, states)
         with contextlib.suppress(OSError):
-            self._look_at_listeners(now, self.instance.listeners())
+            self._look_at_listeners(now, self._own_listeners())
 
     def _look_at_processes(self, now: float, states: tuple[ProcessState, ...]) -> None:
         own = {track.state.pid for track in self._tracks.values() if track.ours and track.last >= now - 2 * INTERVAL}
@@ -123,6 +133,27 @@ class Watcher:
                 if not track.ours:
                     self.events.append(Event(now, EventKind.FORKED, self._title(state.argv), pid=state.pid))
             track.update(state, now)
+
+    def _sample(self, now: float, states: tuple[ProcessState, ...]) -> None:
+        """Take down what they use, which came along with the look; nothing where the engine doesn't know it."""
+        if self._samples and now - self._samples[-1].time < self._pause:
+            return
+        seen = [state for state in states if not self._tracks[state.pid, state.start_ticks].ours]
+        memory = sum(state.memory for state in seen) + max((state.shared for state in seen), default=0)
+        if not memory:
+            return
+        cpu = sum(track.cpu for track in self._tracks.values() if not track.ours)
+        self._samples.append(Sample(now, memory, cpu))
+        if len(self._samples) > MOST_SAMPLES:
+            del self._samples[1::2]
+            self._pause = max(2 * self._pause, 1.5 * INTERVAL)
+
+    def samples(self, zero: float) -> tuple[Sample, ...]:
+        """What the processes used over time, relative to `zero`."""
+        return tuple(Sample(round(one.time - zero, 3), one.memory, round(one.cpu, 3)) for one in self._samples)
+
+    def _own_listeners(self) -> tuple[Listener, ...]:
+        return tuple(each for each in self.instance.listeners() if (each.address, each.port) not in self.others)
 
     def _look_at_listeners(self, now: float, found: tuple[Listener, ...]) -> None:
         before = set(self.listening)

@@ -10,12 +10,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from seatrial.load.response import ResponseReader
+from seatrial.load.protocols import reader_of
 from seatrial.load.wire import Wire
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Target
+from seatrial.model.recording import Exchange, Outcome, Population, Target
 
+BODY_BEGUN = b"Content-Type: application/json\r\nContent-Length: 64\r\n\r\n{"
+"""The end of a head, and less of a body than it says."""
 WITHHELD = 2
 """How many bytes of a held request are kept back: the line end of the empty line that ends its head."""
 _PATIENCE = 1.0
@@ -24,7 +26,8 @@ MAX_BODY = 1 << 32
 MAX_STRAY = 1 << 20
 """Beyond these a connection is given up: nothing more can be learned from bytes that are only counted."""
 _SHOWN = 64
-_LOST = frozenset({Outcome.FIN, Outcome.RST, Outcome.TIMED_OUT, Outcome.ABANDONED})
+SLOW_PACE = 1.0
+"""Seconds between two bytes of a slow client."""
 _LOCAL = frozenset({"127.0.0.1", "::1"})
 
 
@@ -43,34 +46,36 @@ class Attempt:
     status: int | None = None
     body_bytes: int = 0
     detail: str = ""
+    keep_alive: float = 0.0
 
     def exchange(self) -> Exchange:
         """The frozen form."""
         return Exchange(
             path=self.path,
             outcome=self.outcome or Outcome.ABANDONED,
-            begun=_round(self.begun),
-            sent=_rounded(self.sent),
-            first_byte=_rounded(self.first_byte),
-            ended=_rounded(self.ended),
+            begun=round(self.begun, 6),
+            sent=rounded(self.sent),
+            first_byte=rounded(self.first_byte),
+            ended=rounded(self.ended),
             status=self.status,
             reused=self.reused,
             body_bytes=self.body_bytes,
             detail=self.detail,
             mark=self.mark,
+            keep_alive=self.keep_alive,
         )
 
 
-def _round(moment: float) -> float:
-    return round(moment, 6)
-
-
-def _rounded(moment: float | None) -> float | None:
+def rounded(moment: float | None) -> float | None:
+    """A moment to the microsecond."""
     return None if moment is None else round(moment, 6)
 
 
 def host_of(target: Target) -> str:
-    """What the Host header says: `localhost` for a loopback address, which applications that check it accept."""
+    """What the Host header says: what the target wants there, else `localhost` for a loopback address, which
+    applications that check it accept."""
+    if target.host:
+        return target.host
     if target.family == "unix":
         return "localhost"
     if target.address in _LOCAL:
@@ -104,12 +109,13 @@ class Client:
         self.closed: float | None = None
         self.ending: Outcome | None = None
         self.detail = ""
+        self.announced: float | None = None
         self.attempts: list[Attempt] = []
         self.held = b""
         self.stray = 0
         self._host = host_of(target)
-        self._reader = ResponseReader()
-        self._wire = Wire(self._loop, target, self)
+        self._reader = reader_of(population, target)
+        self._wire = Wire(self._loop, target, self, SLOW_PACE if population is Population.SLOW_READER else 0.0)
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._outgoing = b""
@@ -143,13 +149,16 @@ class Client:
         self._start_timer()
         self._wire.connect()
 
-    def request(self, path: str, *, withhold: int = 0, trickle: bool = False) -> Attempt:
+    def request(self, path: str, *, withhold: int = 0, trickle: bool = False, unfinished: bool = False) -> Attempt:
         """Start a request, on a new connection if there is none yet. `withhold` bytes wait for `release`;
-        with `trickle` all do, and `release_one` sends them one by one."""
+        with `trickle` all do, and `release_one` sends them one by one. An `unfinished` one has a body that never comes
+        whole."""
         assert self.current is None
         mark = os.urandom(16).hex()
         attempt = Attempt(path, mark, self.begun if not self._started else time.monotonic(), bool(self.attempts))
         data = self._reader.request(path, self._host, mark)
+        if unfinished:
+            data = data.removesuffix(b"\r\n") + BODY_BEGUN
         kept = len(data) if trickle else withhold
         self._outgoing, self.held = data[: len(data) - kept], data[len(data) - kept :]
         self.attempts.append(attempt)
@@ -174,6 +183,14 @@ class Client:
             if len(self.held) <= 2 * WITHHELD:
                 self.held = b"x" + self.held  # goes on inside the last header's value
             self._wire.send(byte)
+
+    def talk(self) -> None:
+        """Send a message inside the exchange under way, where its protocol has such."""
+        self._send_now(self._reader.talk())
+
+    def leave(self) -> None:
+        """End the exchange under way as its protocol does it, where it can from this side."""
+        self._send_now(self._reader.leave())
 
     def abandon(self) -> None:
         """End it now on the client's own account: the end of the run, or a connection that is done with."""
@@ -227,7 +244,7 @@ class Client:
     def wire_sent(self, now: float) -> None:
         """The kernel has all that was to be sent."""
         attempt = self.current
-        if attempt is not None and not self.held:
+        if attempt is not None and not self.held and attempt.sent is None:
             attempt.sent = now
             self._wake()
 
@@ -235,21 +252,23 @@ class Client:
         """Bytes came."""
         attempt = self.current
         if attempt is None:
-            self._note_stray(data)
-            if self.stray > MAX_STRAY:
-                self._close(now, Outcome.MALFORMED)
+            self._take_aside(now, data)
             return
         first = attempt.first_byte is None
         before = attempt.body_bytes
         if first:
             attempt.first_byte = now
         self._reader.receive(data)
+        self._respond(now)
         self._copy(attempt)
         if self._reader.malformed:
             self._end_attempt(now, Outcome.MALFORMED, self._reader.malformed)
             self._close(now, Outcome.MALFORMED)
         elif self._reader.complete:
             self._complete(now, data)
+        elif self._reader.cut:
+            self._end_attempt(now, Outcome.RST if attempt.status is None else Outcome.TRUNCATED, self._reader.cut)
+            self._close(now, attempt.outcome)
         elif attempt.body_bytes > MAX_BODY:
             self._end_attempt(now, Outcome.ABANDONED, f"given up after {attempt.body_bytes} bytes of the body")
             self._close(now, Outcome.ABANDONED)
@@ -257,6 +276,21 @@ class Client:
             self._start_timer()  # a stream may last; what is limited is its silence
         if first or not before:
             self._wake()
+
+    def _take_aside(self, now: float, data: bytes) -> None:
+        """Take bytes in that belong to no request."""
+        if self._reader.receive_aside(data):
+            self._respond(now)
+            return
+        self._note_stray(data)
+        if self.stray > MAX_STRAY:
+            self._close(now, Outcome.MALFORMED)
+
+    def _respond(self, now: float) -> None:
+        """Note that the close was announced, and send what the protocol itself asks for."""
+        if self._reader.farewell and self.announced is None:
+            self.announced, self.detail = now, self._reader.farewell
+        self._send_now(self._reader.answer())
 
     def wire_ended(self, now: float, reset: bool, detail: str) -> None:
         """FIN or RST."""
@@ -306,6 +340,7 @@ class Client:
     def _copy(self, attempt: Attempt) -> None:
         attempt.status = self._reader.status
         attempt.body_bytes = self._reader.body_bytes
+        attempt.keep_alive = self._reader.keep_alive
 
     def _note_stray(self, data: bytes) -> None:
         if not self.stray:
@@ -314,6 +349,9 @@ class Client:
 
     def _send(self) -> None:
         data, self._outgoing = self._outgoing, b""
+        self._send_now(data)
+
+    def _send_now(self, data: bytes) -> None:
         if data:
             self._wire.send(data)
 
@@ -356,36 +394,3 @@ class Client:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-
-def record(client: Client, signalled: float | None) -> Connection:
-    """What became of a connection that is over, in the recording's words."""
-    opened = _rounded(client.opened)
-    connection = Connection(
-        population=client.population,
-        number=client.number,
-        begun=_round(client.begun),
-        opened=opened,
-        closed=_rounded(client.closed),
-        ending=client.ending or Outcome.ABANDONED,
-        exchanges=tuple(attempt.exchange() for attempt in client.attempts),
-        detail=client.detail,
-    )
-    return classify(connection, signalled)
-
-
-def classify(connection: Connection, signalled: float | None) -> Connection:
-    """Name what was accepted after the signal and got not one byte of an answer: NOT_SERVED, whatever ended it.
-
-    Done when a run is over and not when the connection ended, because the news of the signal may come later than its
-    effects. `detail` keeps how it ended.
-    """
-    late = signalled is not None and connection.opened is not None and connection.opened >= signalled
-    if not late or not connection.exchanges:
-        return connection
-    first = connection.exchanges[0]
-    if first.outcome not in _LOST or first.first_byte is not None:
-        return connection
-    detail = "; ".join(part for part in (first.outcome.value, first.detail) if part)
-    exchange = replace(first, outcome=Outcome.NOT_SERVED, detail=detail)
-    return replace(connection, ending=Outcome.NOT_SERVED, exchanges=(exchange, *connection.exchanges[1:]))

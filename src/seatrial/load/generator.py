@@ -12,10 +12,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
-from seatrial.load.client import Client, record
+from seatrial.load.client import Client
+from seatrial.load.crowd import Crowd
 from seatrial.load.interface import Plan, Result
 from seatrial.load.populations import (
     AIMED,
+    COMPANIONS,
+    ENDLESS,
     QUIET,
     Phase,
     Scene,
@@ -25,8 +28,8 @@ from seatrial.load.populations import (
     one_request,
     place,
     size,
-    trickle,
 )
+from seatrial.load.record import record
 from seatrial.model.recording import Exchange, Outcome, Population, Target
 
 MAX_OPEN = 4096
@@ -42,10 +45,15 @@ BEAT = 0.01
 LAST_LOOK = 0.02
 
 
-async def request_once(target: Target, path: str, timeout: float) -> Exchange:
-    """One request on a connection of its own; never raises for what the server does."""
-    client = Client(target, Population.OPEN_LOOP, 0, timeout)
+async def request_once(
+    target: Target, path: str, timeout: float, population: Population = Population.OPEN_LOOP
+) -> Exchange:
+    """One request on a connection of its own, in the protocol of a population; a WebSocket is left as soon as it is
+    accepted. Never raises for what the server does."""
+    client = Client(target, population, 0, timeout)
     attempt = client.request(path)
+    await client.until(lambda: attempt.outcome is not None or is_in_position(client))
+    client.leave()
     await client.until(lambda: attempt.outcome is not None)
     client.finish_politely()
     return attempt.exchange()
@@ -88,6 +96,7 @@ class Generator:
         self.skipped = 0
         self._placed: dict[Population, list[Client]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._crowd: Crowd | None = None
         self._begun = 0.0
         self._lag = 0.0
         self._ticking: asyncio.TimerHandle | None = None
@@ -110,6 +119,10 @@ class Generator:
         if self._plan.rate > 0:
             self._due = self._begun
             self._tick()
+        if (self._plan.crowd or self._plan.crowd_rate) and self._plan.target.http1:
+            limits = (self._max_open, self._plan.timeout)
+            self._crowd = Crowd(self._plan.target, self._plan.crowd, self._plan.crowd_rate, limits)
+            self._crowd.begin()
 
     async def aim(self) -> float:
         """Bring what is to be in flight into position; gives the moment at which all were, or were given up on."""
@@ -129,12 +142,16 @@ class Generator:
         """The stop signal was sent: what was withheld goes out now."""
         if self._phase.signalled is None:
             self._phase.signalled = when
+        if self._crowd is not None:
+            self._crowd.signalled(when)
         for client in self._placed.get(Population.HELD, ()):
             client.release()
 
     def stop_sending(self) -> None:
         """No new connections and no new requests from now on."""
         self._phase.sending = False
+        if self._crowd is not None:
+            self._crowd.stop_sending()
         if self._ticking is not None:
             self._ticking.cancel()
 
@@ -144,6 +161,7 @@ class Generator:
         deadline = self._loop.time() + within
         waited = [client for client in self._open if client.current is not None and not self._never_ends(client)]
         await _all(waited, deadline, lambda client: client.current is None)
+        bulk = await self._crowd.finish(deadline) if self._crowd is not None else []
         if self._open and within > 0:
             await asyncio.sleep(LAST_LOOK)
         for client in tuple(self._open):
@@ -152,8 +170,12 @@ class Generator:
         tasks = tuple(self._tasks)
         self.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        connections = tuple(record(client, self._phase.signalled) for client in self.clients)
-        return Result(connections, round(self._lag, 6), self.skipped)
+        connections = [record(client, self._phase.signalled) for client in self.clients]
+        if self._crowd is not None:
+            connections += self._crowd.kept
+            self._lag = max(self._lag, self._crowd.lag)
+            self.skipped += self._crowd.skipped
+        return Result(tuple(connections), round(self._lag, 6), self.skipped, tuple(bulk))
 
     def cancel(self) -> None:
         """End everything at once."""
@@ -162,12 +184,14 @@ class Generator:
             task.cancel()
         for client in tuple(self._open):
             client.abandon()
+        if self._crowd is not None:
+            self._crowd.close()
 
     # --- inside ---
 
     def _never_ends(self, client: Client) -> bool:
         """Whether waiting for its request makes no sense: it is this side that does not finish it."""
-        return client.population is Population.SLOW_SENDER or bool(client.held)
+        return client.population in ENDLESS or bool(client.held)
 
     def _settle(self) -> float:
         """Time for the server to take up what was sent, and still well before a slow request ends."""
@@ -200,8 +224,8 @@ class Generator:
                 break
             kept.append(made)
             new.append(made)
-            if population is Population.SLOW_SENDER:
-                self._spawn(trickle(made))
+            if population in COMPANIONS:
+                self._spawn(COMPANIONS[population](made))
             await self._wait([made], APART)
             await asyncio.sleep(0.001)
         return new

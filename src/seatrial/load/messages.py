@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seatrial.load.interface import Plan
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Target
+from seatrial.model.recording import Bulk, Connection, Exchange, Outcome, Population, Seen, Target
 
 PART = 200
 """Connections in one line of a result: short enough that neither end stands still over it."""
@@ -70,7 +70,8 @@ def exchange_of(row: Sequence[Any]) -> Exchange:
 
 
 def connection_row(connection: Connection) -> list[Any]:
-    """A connection as a list: population, number, begun, opened, closed, ending, exchanges, detail."""
+    """A connection as a list: population, number, begun, opened, closed, ending, exchanges, detail,
+    announced."""
     return [
         connection.population.value,
         connection.number,
@@ -80,12 +81,13 @@ def connection_row(connection: Connection) -> list[Any]:
         connection.ending.value,
         [exchange_row(exchange) for exchange in connection.exchanges],
         connection.detail,
+        connection.announced,
     ]
 
 
 def connection_of(row: Sequence[Any]) -> Connection:
     """The connection of a list."""
-    population, number, begun, opened, closed, ending, exchanges, detail = row
+    population, number, begun, opened, closed, ending, exchanges, detail, announced = row
     return Connection(
         Population(population),
         number,
@@ -95,7 +97,29 @@ def connection_of(row: Sequence[Any]) -> Connection:
         Outcome(ending),
         tuple(exchange_of(exchange) for exchange in exchanges),
         detail,
+        announced,
     )
+
+
+def bulk_row(bulk: Bulk) -> list[Any]:
+    """A count as a list; its population, the first, is the word."""
+    return [bulk.population.value, *_row(bulk)[1:]]
+
+
+def bulk_of(row: Sequence[Any]) -> Bulk:
+    """The count of a list."""
+    values: list[Any] = [Population(row[0]), *row[1:-2], tuple(row[-2]), row[-1]]
+    return Bulk(*values)
+
+
+def seen_row(seen: Seen) -> list[Any]:
+    """What the kernel saw as a list."""
+    return _row(seen)
+
+
+def seen_of(row: Sequence[Any]) -> Seen:
+    """What the kernel saw, of a list."""
+    return Seen(*row)
 
 
 def parts(connections: Sequence[Connection]) -> Iterator[list[Any]]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from seatrial.load.client import WITHHELD, Client
+from seatrial.load.client import SLOW_PACE, WITHHELD, Client
 from seatrial.load.interface import Plan
 from seatrial.model.recording import Population
 
@@ -18,10 +18,23 @@ RECONNECT_PAUSE = 0.1
 """How long a busy keep-alive client waits before it connects again after a connection that served nothing."""
 MAX_REQUESTS = 20_000
 """After so many requests a busy connection only watches: a record must not grow without end."""
-SLOW_PACE = 1.0
-"""Seconds between two bytes of a slow sender."""
-QUIET = (Population.IDLE, Population.NEVER_USED)
-AIMED = (Population.IN_FLIGHT, Population.HELD, Population.STREAM, Population.SLOW_SENDER)
+TALK_PACE = 0.1
+"""Seconds between two messages on a busy WebSocket."""
+SWITCHED = 101
+"""The status with which a server accepts a WebSocket."""
+WEBSOCKETS = (Population.WEBSOCKET, Population.WEBSOCKET_BUSY)
+QUIET = (Population.IDLE, Population.NEVER_USED, Population.HTTP2_IDLE, *WEBSOCKETS)
+AIMED = (
+    Population.IN_FLIGHT,
+    Population.HTTP2,
+    Population.HELD,
+    Population.STREAM,
+    Population.SLOW_SENDER,
+    Population.SLOW_READER,
+    Population.UNFINISHED,
+)
+ENDLESS = frozenset({Population.SLOW_SENDER, Population.SLOW_READER, Population.UNFINISHED, *WEBSOCKETS})
+"""Whose exchange does not end by itself: no time limit, and nothing to wait for."""
 
 
 @dataclass(slots=True)
@@ -43,41 +56,55 @@ class Scene:
 
 def size(plan: Plan, population: Population) -> int:
     """How many connections of a population the plan wants at a time; none where no path is known that would do."""
+    target = plan.target
     return {
         Population.IDLE: plan.idle,
         Population.NEVER_USED: plan.never_used,
-        Population.IN_FLIGHT: plan.in_flight if plan.target.slow_path else 0,
+        Population.IN_FLIGHT: plan.in_flight if target.slow_path else 0,
         Population.HELD: plan.held,
-        Population.STREAM: plan.stream if plan.target.stream_path else 0,
+        Population.STREAM: plan.stream if target.stream_path else 0,
         Population.KEEP_ALIVE: plan.keep_alive,
         Population.SLOW_SENDER: plan.slow_sender,
+        Population.SLOW_READER: plan.slow_reader if target.large_path else 0,
+        Population.UNFINISHED: plan.unfinished if target.http1 else 0,
+        Population.WEBSOCKET: plan.websocket if target.websocket_path else 0,
+        Population.WEBSOCKET_BUSY: plan.websocket_busy if target.websocket_path else 0,
+        Population.HTTP2: plan.http2 if target.http2 and target.slow_path else 0,
+        Population.HTTP2_IDLE: plan.http2_idle if target.http2 else 0,
     }.get(population, 0)
 
 
 def path_of(plan: Plan, population: Population) -> str:
     """What a population asks for."""
     target = plan.target
-    if population is Population.IN_FLIGHT:
-        return target.slow_path
-    if population is Population.STREAM:
-        return target.stream_path
-    return target.quick_path
+    return {
+        Population.IN_FLIGHT: target.slow_path,
+        Population.HTTP2: target.slow_path,
+        Population.STREAM: target.stream_path,
+        Population.WEBSOCKET: target.websocket_path,
+        Population.WEBSOCKET_BUSY: target.websocket_path,
+        Population.SLOW_READER: target.large_path,
+    }.get(population, target.quick_path)
 
 
 def limit_of(plan: Plan, population: Population) -> float | None:
-    """The time limit of one request; a slow sender's never ends, so it has none."""
-    return None if population is Population.SLOW_SENDER else plan.timeout
+    """The time limit of one request; one that never ends has none."""
+    return None if population in ENDLESS else plan.timeout
 
 
 def is_in_position(client: Client) -> bool:
     """Whether a connection is as the signal should find it."""
     attempt = client.current
     match client.population:
-        case Population.IDLE:
+        case Population.IDLE | Population.HTTP2_IDLE:
             return client.is_reusable
+        case Population.WEBSOCKET | Population.WEBSOCKET_BUSY:
+            return attempt is not None and attempt.status == SWITCHED
+        case Population.SLOW_READER:
+            return attempt is not None and attempt.first_byte is not None
         case Population.NEVER_USED:
             return client.is_open
-        case Population.IN_FLIGHT:
+        case Population.IN_FLIGHT | Population.HTTP2 | Population.UNFINISHED:
             return attempt is not None and attempt.sent is not None
         case Population.STREAM:
             return attempt is not None and attempt.body_bytes > 0
@@ -99,6 +126,8 @@ def place(scene: Scene, population: Population) -> Client | None:
         client.request(path, withhold=WITHHELD)
     elif population is Population.SLOW_SENDER:
         client.request(path, trickle=True)
+    elif population is Population.UNFINISHED:
+        client.request(path, unfinished=True)
     else:
         client.request(path)
     return client
@@ -110,6 +139,18 @@ async def trickle(client: Client) -> None:
     while not client.is_over and client.current is not None:
         client.release_one()
         await asyncio.sleep(SLOW_PACE)
+
+
+async def talk(client: Client) -> None:
+    """Message after message on a WebSocket, for as long as it lasts."""
+    await client.until(lambda: client.is_over or is_in_position(client))
+    while not client.is_over and client.current is not None:
+        client.talk()
+        await asyncio.sleep(TALK_PACE)
+
+
+COMPANIONS = {Population.SLOW_SENDER: trickle, Population.WEBSOCKET_BUSY: talk}
+"""What goes on beside a connection that was placed."""
 
 
 async def one_request(scene: Scene, population: Population) -> None:

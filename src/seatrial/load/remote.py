@@ -13,7 +13,7 @@ from typing import Any
 
 from seatrial.load import messages
 from seatrial.load.interface import LoadError, Plan, Result
-from seatrial.model.recording import Connection, Exchange, Target
+from seatrial.model.recording import Connection, Exchange, Population, Seen, Target
 
 WORKER = (sys.executable, "-P", "-m", "seatrial.load.worker")
 """The argv of a generator. `-P`: modules of the directory that it is started in must not take the place of ours."""
@@ -40,9 +40,14 @@ class Load:
         self._closing = False
         self._reading = asyncio.create_task(self._read())
 
-    async def request(self, target: Target, path: str, timeout: float) -> Exchange:
-        """One request on a connection of its own; never raises for what the server does."""
-        row = await self._ask("request", target=messages.target_row(target), path=path, timeout=timeout)
+    async def request(
+        self, target: Target, path: str, timeout: float, population: Population = Population.OPEN_LOOP
+    ) -> Exchange:
+        """One request on a connection of its own, in the protocol of a population; never raises for what the server
+        does."""
+        row = await self._ask(
+            "request", target=messages.target_row(target), path=path, timeout=timeout, population=population.value
+        )
         return messages.exchange_of(row)
 
     async def begin(self, plan: Plan) -> None:
@@ -59,6 +64,18 @@ class Load:
         then on counts as new after the signal."""
         await self._ask("signalled", when=when)
 
+    async def witness(self, port: int) -> None:
+        """Begin to watch what becomes of all connections to a port. LoadError where this machine forbids it."""
+        await self._ask("witness", port=port)
+
+    async def witnessed(self) -> int:
+        """How many connections stand under the watch."""
+        return int(await self._ask("witnessed"))
+
+    async def testify(self) -> Seen:
+        """End the watch; what was seen."""
+        return messages.seen_of(await self._ask("testify"))
+
     async def stop_sending(self) -> None:
         """No new connections or requests from now on; open ones go on."""
         await self._ask("stop_sending")
@@ -66,8 +83,9 @@ class Load:
     async def finish(self, within: float) -> Result:
         """Wait up to `within` seconds for open requests to end, close everything, return all connections."""
         number = self._number + 1
-        lag, skipped = await self._ask("finish", within=within)
-        return Result(tuple(self._parts.pop(number, ())), lag, skipped)
+        lag, skipped, bulk = await self._ask("finish", within=within)
+        counted = tuple(messages.bulk_of(row) for row in bulk)
+        return Result(tuple(self._parts.pop(number, ())), lag, skipped, counted)
 
     async def close(self) -> None:
         """End the generator. Idempotent, and never raises for how it ended."""
@@ -148,7 +166,7 @@ class Load:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         words = self._stderr.decode("utf-8", "replace").strip()
         message = f"the load generator {how}" + (f": {reason}" if reason else "") + (f"\n{words}" if words else "")
-        missing = "h11" in words and "ModuleNotFoundError" in words
+        missing = "ModuleNotFoundError" in words
         return LoadError(
             message, hint="pip install 'seatrial[cli]'" if missing else "please report this with its output"
         )

@@ -1,27 +1,21 @@
 """Reading HTTP/1.1 responses piece by piece, on h11: bytes in, facts out.
 
-It must never raise for what a server sends, never keep a body, and give the same facts however the bytes were cut into
-pieces. Bounds: a head of at most `MAX_HEAD` bytes, at most `MAX_INTERIM` interim (1xx) responses.
+Bounds: a head of at most `MAX_HEAD` bytes, at most `MAX_INTERIM` interim (1xx) responses.
 """
 
 from __future__ import annotations
 
+import re
+
 import h11
 
 from seatrial.load.interface import MARK
+from seatrial.load.reader import Reader, encode_path
 
 MAX_HEAD = 65536
-MAX_INTERIM = 32
 _START = b"HTTP/1."
+_TIMEOUT = re.compile(rb"timeout\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _BODILESS = frozenset({204, 304})
-
-
-def encode_path(path: str) -> bytes:
-    """The request target as bytes that may stand in a request line; anything else is percent-encoded."""
-    text = path if path.startswith("/") else "/" + path
-    return b"".join(
-        bytes([byte]) if 0x21 <= byte <= 0x7E else b"%%%02X" % byte for byte in text.encode("utf-8", "surrogateescape")
-    )
 
 
 def _options(values: list[bytes]) -> set[bytes]:
@@ -29,54 +23,30 @@ def _options(values: list[bytes]) -> set[bytes]:
     return {option.strip().lower() for value in values for option in value.split(b",")}
 
 
-class ResponseReader:
-    """The client's side of one HTTP/1.1 connection, one request after the other.
+def _keep_alive(values: list[bytes]) -> float:
+    """The seconds of `Keep-Alive: timeout=5, max=100`; 0 where it says none."""
+    found = _TIMEOUT.search(b",".join(values))
+    return float(found[1]) if found else 0.0
 
-    `request` gives the bytes to send and forgets the response before; `receive` and `end` take what came. After each:
-    `begun` (any byte came), `status`, `body_bytes`, `complete`, `announced` (the response said that the connection
-    closes after it), `malformed` (why it is not HTTP/1.1, or empty), `stray` (bytes after the end of the response).
-    """
 
-    __slots__ = (
-        "_http",
-        "_interim",
-        "_seen",
-        "announced",
-        "begun",
-        "body_bytes",
-        "complete",
-        "malformed",
-        "status",
-        "stray",
-    )
+class ResponseReader(Reader):
+    """The client's side of one HTTP/1.1 connection, one request after the other."""
+
+    __slots__ = ("_http", "_seen")
 
     def __init__(self) -> None:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-        self._forget()
+        super().__init__()
 
     def _forget(self) -> None:
-        self._interim = 0
+        super()._forget()
         self._seen = b""
-        self.begun = False
-        self.status: int | None = None
-        self.body_bytes = 0
-        self.complete = False
-        self.announced = False
-        self.malformed = ""
-        self.stray = 0
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may be sent on the connection."""
         return self.complete and not self.announced and not self.stray and self._http.their_state is h11.DONE
 
-    @property
-    def interim(self) -> int:
-        """How many interim (1xx) responses came."""
-        return self._interim
-
     def request(self, path: str, host: str, mark: str) -> bytes:
-        """The bytes of the next request. `mark` is 32 hexadecimal digits: the request's id and its trace's."""
         if self.complete:
             self._http.start_next_cycle()
         self._forget()
@@ -93,7 +63,6 @@ class ResponseReader:
         return bytes(head)
 
     def receive(self, data: bytes) -> None:
-        """Take a piece of what the server sent. What comes after the response's end, or an error, is counted."""
         if not data:
             return
         if self.complete or self.malformed:
@@ -109,7 +78,7 @@ class ResponseReader:
             self.malformed = str(error) or "not HTTP/1.1"
 
     def end(self) -> None:
-        """The server closed in good order: the end of a body that has no length; else `complete` stays false."""
+        """The end of a body that has no length; else `complete` stays false."""
         if self.complete or self.malformed or self.status is None:
             return
         try:
@@ -143,11 +112,6 @@ class ResponseReader:
             else:
                 return  # NEED_DATA, PAUSED or ConnectionClosed: nothing more to learn from these bytes
 
-    def _count_interim(self) -> None:
-        self._interim += 1
-        if self._interim > MAX_INTERIM:
-            self.malformed = f"more than {MAX_INTERIM} interim responses"
-
     def _head(self, event: h11.Response) -> None:
         self.status = event.status_code
         names = {name for name, _ in event.headers}
@@ -155,3 +119,4 @@ class ResponseReader:
         old = event.http_version < b"1.1" and b"keep-alive" not in options
         unframed = not names & {b"content-length", b"transfer-encoding"} and event.status_code not in _BODILESS
         self.announced = b"close" in options or old or unframed
+        self.keep_alive = _keep_alive([value for name, value in event.headers if name == b"keep-alive"])

@@ -19,8 +19,8 @@ from seatrial.model.recording import Target
 PIECE = 16384
 """How much is read at once: small, so that one greedy server can't hold up the timers of all other connections."""
 _BUSY_PAUSE = 0.01
-_REFUSALS = frozenset({errno.ECONNREFUSED, errno.ENOENT, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOTSOCK})
-_FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "unix": socket.AF_UNIX}
+REFUSALS = frozenset({errno.ECONNREFUSED, errno.ENOENT, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOTSOCK})
+FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "unix": socket.AF_UNIX}
 
 
 class Listener(Protocol):
@@ -51,15 +51,38 @@ def socket_address(target: Target) -> tuple[str, int] | str:
     return "\0" + target.address[1:] if target.address.startswith("@") else target.address
 
 
+def is_self_connected(connection: socket.socket) -> bool:
+    """TCP connects to itself if the port is free and the kernel picks it as the local one: nobody listened."""
+    try:
+        return bool(connection.getsockname() == connection.getpeername())
+    except OSError:
+        return False
+
+
 class Wire:
     """A connection to a target. `connect` once, then `send` as often as wanted, and `close` when done."""
 
-    __slots__ = ("_address", "_family", "_listener", "_loop", "_pending", "_reset", "_retry", "_socket", "connected")
+    __slots__ = (
+        "_address",
+        "_family",
+        "_listener",
+        "_loop",
+        "_pace",
+        "_pending",
+        "_piece",
+        "_reset",
+        "_retry",
+        "_socket",
+        "connected",
+    )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, target: Target, listener: Listener) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, target: Target, listener: Listener, pace: float = 0.0) -> None:
+        """With a `pace` one byte is read in so many seconds, and the kernel is asked to take in little ahead of it."""
+        self._pace = pace
+        self._piece = 1 if pace else PIECE
         self._loop = loop
         self._listener = listener
-        self._family = _FAMILIES[target.family]
+        self._family = FAMILIES[target.family]
         self._address = socket_address(target)
         self._socket: socket.socket | None = None
         self._pending = b""
@@ -77,6 +100,8 @@ class Wire:
         self._socket.setblocking(False)
         if self._family != socket.AF_UNIX:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._pace:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least that there is: socket(7)
         self._try_connect()
 
     def _try_connect(self) -> None:
@@ -105,18 +130,10 @@ class Wire:
             code = 0
         if code:
             self._fail(code)
-        elif self._is_self_connected():
+        elif is_self_connected(self._socket):
             self._fail(errno.ECONNREFUSED)
         else:
             self._established()
-
-    def _is_self_connected(self) -> bool:
-        """TCP connects to itself if the port is free and the kernel picks it as the local one: nobody listened."""
-        assert self._socket is not None
-        try:
-            return bool(self._socket.getsockname() == self._socket.getpeername())
-        except OSError:
-            return False
 
     def _established(self) -> None:
         assert self._socket is not None
@@ -127,13 +144,21 @@ class Wire:
     def _fail(self, code: int) -> None:
         now = time.monotonic()
         self.close()
-        self._listener.wire_failed(now, code in _REFUSALS, name_of(code))
+        self._listener.wire_failed(now, code in REFUSALS, name_of(code))
+
+    def _rest(self) -> None:
+        """Let the next byte wait."""
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._retry = self._loop.call_later(
+                self._pace, self._loop.add_reader, self._socket.fileno(), self._readable
+            )
 
     def _readable(self) -> None:
         if self._socket is None:
             return
         try:
-            data = self._socket.recv(PIECE)
+            data = self._socket.recv(self._piece)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -142,6 +167,8 @@ class Wire:
         now = time.monotonic()
         if data:
             self._listener.wire_data(now, data)
+            if self._pace:
+                self._rest()
         else:
             self._end(now, self._reset, "")
 

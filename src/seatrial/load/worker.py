@@ -15,10 +15,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial.load import messages
 from seatrial.load.generator import MAX_OPEN, Generator, request_once
+from seatrial.load.interface import LoadError
+from seatrial.model.recording import Population
+
+if TYPE_CHECKING:
+    from seatrial.load.witness import Witness
 
 BROKEN = 70
 LONGEST_LINE = 1 << 20
@@ -34,7 +39,8 @@ class Worker:
         self._ended = self._loop.create_future()
         self._buffer = b""
         self._generator: Generator | None = None
-        self._max_open = min(MAX_OPEN, _raise_descriptors(MAX_OPEN + _SPARE) - _SPARE)
+        self._watch: Witness | None = None
+        self._max_open = min(MAX_OPEN, (_raise_descriptors(2 * MAX_OPEN + _SPARE) - _SPARE) // 2)
         self._tasks: set[asyncio.Task[None]] = set()
         self._steps: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "request": self._request,
@@ -42,6 +48,9 @@ class Worker:
             "aim": self._aim,
             "signalled": self._signalled,
             "stop_sending": self._stop_sending,
+            "witness": self._witness,
+            "witnessed": self._witnessed,
+            "testify": self._testify,
             "finish": self._finish,
         }
 
@@ -86,7 +95,7 @@ class Worker:
             return
         try:
             value = await step(message)
-        except _OrderError as error:
+        except (_OrderError, LoadError) as error:
             self._say({"id": number, "error": str(error)})
             return
         self._say({"id": number, "ok": value})
@@ -105,7 +114,8 @@ class Worker:
 
     async def _request(self, message: dict[str, Any]) -> list[Any]:
         target = messages.target_of(message["target"])
-        return messages.exchange_row(await request_once(target, message["path"], message["timeout"]))
+        population = Population(message["population"])
+        return messages.exchange_row(await request_once(target, message["path"], message["timeout"], population))
 
     async def _begin(self, message: dict[str, Any]) -> None:
         if self._generator is not None:
@@ -117,7 +127,27 @@ class Worker:
         return await self._running().aim()
 
     async def _signalled(self, message: dict[str, Any]) -> None:
-        self._running().signalled(message["when"])
+        if self._watch is not None:
+            self._watch.signalled(message["when"])
+        else:
+            self._running().signalled(message["when"])
+
+    async def _witness(self, message: dict[str, Any]) -> None:
+        from seatrial.load.witness import Witness
+
+        self._watch = Witness(message["port"])
+
+    async def _witnessed(self, _message: dict[str, Any]) -> int:
+        return self._watching().open
+
+    async def _testify(self, _message: dict[str, Any]) -> list[Any]:
+        watch, self._watch = self._watching(), None
+        return messages.seen_row(watch.testify())
+
+    def _watching(self) -> Witness:
+        if self._watch is None:
+            raise _OrderError("nothing is watched")
+        return self._watch
 
     async def _stop_sending(self, _message: dict[str, Any]) -> None:
         self._running().stop_sending()
@@ -128,7 +158,7 @@ class Worker:
         self._generator = None
         for part in messages.parts(result.connections):
             self._say({"id": message["id"], "part": part})
-        return [result.lag, result.skipped]
+        return [result.lag, result.skipped, [messages.bulk_row(bulk) for bulk in result.bulk]]
 
     def _running(self) -> Generator:
         if self._generator is None:

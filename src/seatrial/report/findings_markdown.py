@@ -5,13 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from seatrial.model.finding import Finding
-from seatrial.model.patterns import pattern
-from seatrial.report import redact
+from seatrial.report.escaping import markdown
 from seatrial.report.findings_values import FindingsReport
-from seatrial.report.words import clean, count
-
-_SPECIAL = pattern(r"([\\|*_<>\[\]#])")
-_CODE = pattern(r"(`[^`\n]+`)")
+from seatrial.report.words import count
 
 
 def render(report: FindingsReport) -> str:
@@ -22,11 +18,11 @@ def render(report: FindingsReport) -> str:
         lines += [_row(finding) for finding in report.findings]
     else:
         lines.append(f"No findings in {count(report.services, 'service')}, {count(report.files, 'file')}.")
-    lines += [f"\nNot read: {_plain(problem)}" for problem in report.problems]
+    lines += [f"\nNot read: {markdown(problem)}" for problem in report.problems]
     if report.ignored:
         lines += ["", f"<details><summary>{count(len(report.ignored), 'finding')} ignored by a comment</summary>", ""]
         lines += [
-            f"- {_where(finding)} `{finding.requirement}`: {_plain(reason) or 'no reason given'}"
+            f"- {_where(finding)} `{finding.requirement}`: {markdown(reason) or 'no reason given'}"
             for finding, reason in report.ignored
         ]
         lines += ["", "</details>"]
@@ -34,21 +30,10 @@ def render(report: FindingsReport) -> str:
 
 
 def _row(finding: Finding) -> str:
-    what = f"**{finding.requirement}**: {_plain(finding.message)}"
-    return f"| {finding.severity.value} | {_where(finding)} | {what} | {_plain(finding.remedy)} |"
+    what = f"**{finding.requirement}**: {markdown(finding.message)}"
+    return f"| {finding.severity.value} | {_where(finding)} | {what} | {markdown(finding.remedy)} |"
 
 
 def _where(finding: Finding) -> str:
     place = finding.place
-    return f"[{_plain(place.file)}:{place.line}]({quote(place.file)}#L{place.line})"
-
-
-def _plain(text: str) -> str:
-    """Escaped, except what stands between backticks (where only the table's own sign must be)."""
-    parts = _CODE.split(clean(redact.text(" ".join(text.split()))))
-    return "".join(
-        part.replace("|", "\\|")
-        if part.startswith("`") and part.endswith("`") and len(part) > 2
-        else _SPECIAL.sub(r"\\\1", part)
-        for part in parts
-    )
+    return f"[{markdown(place.file)}:{place.line}]({quote(place.file)}#L{place.line})"

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
 from seatrial.report import redact
-from seatrial.report.findings_values import HOME, FindingsReport, Page, shown_line
+from seatrial.report.findings_values import FindingsReport, Page, shown_line
+from seatrial.report.words import HOME
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}

@@ -6,6 +6,7 @@ Plain strings and escape codes, no library: this is on the path of every check, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.place import Place
@@ -77,7 +78,9 @@ def _cells(text: str) -> str:
     return text.replace("\t", "    ")
 
 
+@lru_cache(maxsize=512)
 def _safe(text: str) -> str:
+    """Remembered, since many findings have one remedy."""
     return clean(redact.text(text))
 
 

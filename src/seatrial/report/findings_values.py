@@ -16,8 +16,6 @@ from seatrial.report import redact
 
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
 
-HOME = "https://github.com/seatrial/seatrial"
-
 
 @dataclass(frozen=True, slots=True)
 class Page:

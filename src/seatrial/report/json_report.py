@@ -13,9 +13,11 @@ from math import isfinite
 from typing import Any
 
 from seatrial.model import catalogue
+from seatrial.model.advice import Advice
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Outcome, Readiness, Recording, Run, Target
 from seatrial.model.verdict import Verdict
+from seatrial.report.comparison import Change, Comparison
 from seatrial.report.summary import stop_seconds, tallies, warnings
 from seatrial.report.trial import Trial
 
@@ -48,6 +50,8 @@ def document(trial: Trial) -> dict[str, Any]:
         "machine": _machine(recording),
         "verdicts": [_verdict(verdict) for verdict in trial.verdicts],
         "findings": [_finding(finding) for finding in trial.findings],
+        "advice": [_advice(each) for each in trial.advice],
+        "comparison": _comparison(trial.comparison),
         "warnings": list(warnings(recording)),
         "runs": [_run(run) for run in recording.runs],
     }
@@ -107,6 +111,39 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _advice(advice: Advice) -> dict[str, Any]:
+    return {
+        "setting": advice.setting.value,
+        "requirement": advice.requirement,
+        "proposed": advice.proposed,
+        "value": advice.value,
+        "figure": advice.figure,
+        "said": advice.said,
+        "holds": advice.holds,
+    }
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {
+        "baseline": comparison.baseline.name,
+        "baseline_service": comparison.baseline.service,
+        "baseline_recorded_at": comparison.baseline.recorded_at,
+        "changes": [
+            {
+                "requirement": shift.requirement,
+                "change": shift.change.value,
+                "before": shift.before.ruling.value if shift.before else None,
+                "now": shift.now.ruling.value if shift.now else None,
+                "figures": list(shift.figures),
+            }
+            for shift in comparison.shifts
+            if shift.change is not Change.SAME or shift.figures
+        ],
+    }
+
+
 def _run(run: Run) -> dict[str, Any]:
     return {
         "scenario": run.scenario.value,
@@ -123,6 +160,8 @@ def _run(run: Run) -> dict[str, Any]:
         "disturbed": run.disturbed,
         "populations": _populations(run),
         "log_lines": len(run.log) + run.log_truncated,
+        "peak_memory_bytes": max((sample.memory for sample in run.samples), default=None),
+        "cpu_seconds": max((sample.cpu for sample in run.samples), default=None),
     }
 
 

@@ -19,6 +19,7 @@ from seatrial.model import catalogue
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Run
 from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.comparison import Change
 from seatrial.report.summary import load_line, outcomes, sentence, tallies, warnings
 from seatrial.report.trial import Entry, Trial
 from seatrial.report.words import clean, clip, command, count
@@ -54,6 +55,13 @@ class Line:
 
 _MARKS = {Ruling.FAIL: ("✗", "bold red"), Ruling.NOT_PROVED: ("?", "yellow"), Ruling.PASS: ("✓", "green")}
 _HEADINGS = {Ruling.FAIL: "failed", Ruling.NOT_PROVED: "not proved", Ruling.PASS: "passed"}
+_CHANGES = {
+    Change.WORSE: ("✗", "bold red"),
+    Change.UNPROVED: ("?", "yellow"),
+    Change.BETTER: ("✓", "green"),
+    Change.NEW: ("·", "dim"),
+    Change.GONE: ("·", "dim"),
+}
 _ASCII = str.maketrans(
     {"✗": "x", "✓": "+", "…": "...", "→": "->", "·": "-", "│": "|", "–": "-", "—": "-", "’": "'", "×": "x"}
 )
@@ -111,10 +119,13 @@ def _lines(trial: Trial, detail: Detail) -> Iterator[Line]:
         if not entries or (detail is Detail.QUIET and ruling is Ruling.PASS):
             continue
         yield Line("")
-        yield Line(f"{_HEADINGS[ruling]} ({trial.count(ruling)})", style="bold")
+        number, follow = trial.counted(ruling)
+        yield Line(f"{_HEADINGS[ruling]} ({number}{follow})", style="bold")
         for entry in entries:
             yield from _entry(entry, detail)
+    yield from _compared(trial)
     yield from _findings(trial.findings)
+    yield from _advice(trial, detail)
     if detail is not Detail.QUIET:
         yield from _machine(trial, detail)
     yield from _foot(trial)
@@ -198,6 +209,42 @@ def _findings(findings: Iterable[Finding]) -> Iterator[Line]:
             yield Line(clip(clean(line), 400), "    │ ", style="dim", first_style="dim")
         if finding.remedy:
             yield Line(clean(finding.remedy), "    → ", first_style="cyan")
+
+
+def _compared(trial: Trial) -> Iterator[Line]:
+    """What changed since the baseline, by name; numbers only where they changed by more than their noise."""
+    if (comparison := trial.comparison) is None:
+        return
+    baseline = comparison.baseline
+    yield Line("")
+    yield Line(clean(f"compared with {baseline.name} ({baseline.recorded_at})"), style="bold")
+    if comparison.is_another:
+        yield Line(
+            clean(f"the baseline is of another service: {baseline.service}"), "  warning  ", first_style="yellow"
+        )
+    for change, (mark, colour) in _CHANGES.items():
+        for shift in comparison.of(change):
+            told = f"{change.value}: {shift.requirement} ({shift.rulings}): {shift.summary}"
+            yield Line(clean(told), f"  {mark} ", first_style=colour)
+    for shift in comparison.shifts:
+        for figure in shift.figures:
+            yield Line(clean(f"{shift.requirement}: {figure}"), "  · ", first_style="dim")
+    yield Line(comparison.headline(), "  ")
+
+
+def _advice(trial: Trial, detail: Detail) -> Iterator[Line]:
+    """What to write into the files by what was measured: what holds already only where all is asked for."""
+    if detail is Detail.QUIET:
+        return
+    told = [each for each in trial.advice if detail is Detail.VERBOSE or (each.value is not None and not each.holds)]
+    if not told:
+        return
+    yield Line("")
+    yield Line("measured, for the files", style="bold")
+    for each in told:
+        now = f"; now {each.said}{', which is enough' if each.holds else ''}" if each.said else ""
+        yield Line(clean(f"{each.proposed}: {each.figure}{now}"), f"  {each.setting.value}  ", first_style="cyan")
+    yield Line("seatrial fix --from RECORDING writes it (--save keeps one)", "    → ", first_style="cyan")
 
 
 def _machine(trial: Trial, detail: Detail) -> Iterator[Line]:

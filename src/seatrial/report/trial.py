@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from seatrial.model.advice import Advice, advise
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.comparison import RANK, Baseline, Comparison, compare
 from seatrial.report.redact import Redactor, secrets_of
 
-_ORDER = {Ruling.FAIL: 0, Ruling.NOT_PROVED: 1, Ruling.PASS: 2}
 _SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -39,11 +40,17 @@ class Trial:
     recording: Recording
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...] = ()
+    comparison: Comparison | None = None
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What the recording advises to write into the files."""
+        return advise(self.recording)
 
     @property
     def result(self) -> Ruling:
         """The worst ruling; NOT_PROVED where there is no verdict at all."""
-        return min((verdict.ruling for verdict in self.verdicts), key=_ORDER.__getitem__, default=Ruling.NOT_PROVED)
+        return min((verdict.ruling for verdict in self.verdicts), key=RANK.__getitem__, default=Ruling.NOT_PROVED)
 
     def count(self, ruling: Ruling) -> int:
         """How many verdicts have this ruling."""
@@ -54,10 +61,18 @@ class Trial:
         """Whether not one requirement was proved, either way: the service never came up, or nothing was run."""
         return all(verdict.ruling is Ruling.NOT_PROVED for verdict in self.verdicts)
 
+    def counted(self, ruling: Ruling) -> tuple[int, str]:
+        """How many have this ruling by themselves, and in words how many do because of another: " with 12
+        consequences", or ""."""
+        follow = sum(each.ruling is ruling for entry in self.entries() for each in entry.consequences)
+        words = f" with {follow} consequence{'s' if follow > 1 else ''}" if follow else ""
+        return self.count(ruling) - follow, words
+
     def headline(self) -> str:
-        """The counts in words: "3 failed, 1 not proved, 9 passed"."""
-        words = ((Ruling.FAIL, "failed"), (Ruling.NOT_PROVED, "not proved"), (Ruling.PASS, "passed"))
-        return ", ".join(f"{self.count(ruling)} {word}" for ruling, word in words if self.count(ruling)) or "no verdict"
+        """The counts in words: "3 failed with 12 consequences, 1 not proved, 9 passed"."""
+        names = ((Ruling.FAIL, "failed"), (Ruling.NOT_PROVED, "not proved"), (Ruling.PASS, "passed"))
+        told = [(self.counted(ruling), name) for ruling, name in names if self.count(ruling)]
+        return ", ".join(f"{number} {name}{follow}" for (number, follow), name in told) or "no verdict"
 
     def entries(self) -> tuple[Entry, ...]:
         """Failures first, then what was not proved, then passes; consequences under their cause."""
@@ -70,7 +85,7 @@ class Trial:
                 hidden.setdefault(root, []).append(verdict)
             else:
                 shown.append(verdict)
-        shown.sort(key=lambda verdict: _ORDER[verdict.ruling])
+        shown.sort(key=lambda verdict: RANK[verdict.ruling])
         return tuple(_merge(Entry(verdict, tuple(hidden.get(verdict.requirement, ()))) for verdict in shown))
 
 
@@ -110,12 +125,15 @@ def prepare(
     findings: Iterable[Finding] = (),
     *,
     secrets: Iterable[str] = (),
+    baseline: Baseline | None = None,
 ) -> Trial:
     """A trial that can be printed: secrets replaced, findings worst first. `secrets` are values known to be such."""
     redactor = Redactor((*secrets, *secrets_of(recording)))
+    verdicts = tuple(verdicts)
     ordered = sorted(findings, key=lambda finding: (_SEVERITY[finding.severity], finding.place))
     return Trial(
         redactor.value(recording),
         tuple(redactor.value(verdict) for verdict in verdicts),
         tuple(redactor.value(finding) for finding in ordered),
+        redactor.value(compare(baseline, recording.subject.name, verdicts)) if baseline else None,
     )

@@ -7,11 +7,12 @@ bidirectional controls that reorder what is read; none of them may reach a termi
 from __future__ import annotations
 
 import re
-import shlex
 
 from seatrial.model.patterns import pattern
 from seatrial.model.redaction import without_escapes
 from seatrial.model.service import signal_name
+
+HOME = "https://github.com/seatrial/seatrial"
 
 _CONTROLS = pattern(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -20,8 +21,8 @@ _CONTROLS = pattern(
 
 def clean(text: str) -> str:
     """One line of printable text: colours are dropped, tabs become spaces, other controls are shown as \\x1b."""
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isprintable():
+        return text  # which no control is, whatever Unicode calls it
     return _CONTROLS.sub(_shown, without_escapes(text.rstrip("\r\n"))).replace("\t", "    ")
 
 
@@ -47,7 +48,14 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def command(argv: tuple[str, ...]) -> str:
     """A command line as one would type it, safe to print."""
-    return clean(shlex.join(argv)) if argv else "(none)"
+    from shlex import join
+
+    return clean(join(argv)) if argv else "(none)"
+
+
+def requirement_page(name: str) -> str:
+    """The address of a requirement's documentation."""
+    return f"{HOME}/blob/main/docs/requirements.md#{name}"
 
 
 def exit_code(code: int) -> str:

@@ -7,15 +7,31 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seatrial.drill import archive, exercise
-from seatrial.drill.acts import confined, crash, freeze, health, load, misfits, processes, raising
+from seatrial.drill.acts import (
+    confined,
+    crash,
+    dependency,
+    freeze,
+    health,
+    load,
+    misfits,
+    other_init,
+    overtime,
+    processes,
+    raising,
+    rollout,
+    work,
+)
 from seatrial.drill.acts.interface import Known
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.judge import judge
-from seatrial.drill.options import DrillOptions
+from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.scenarios import PROVED_BY, RECIPES
 from seatrial.drill.trial import drill
 from seatrial.engine.interface import ExecResult, Instance, ProcessState
@@ -310,6 +326,120 @@ def test_with_fewer_rights_it_is_asked_for_a_moment() -> None:
     engine = FakeEngine()
     act(engine, Scenario.READ_ONLY, of=service())
     assert engine.story == ["start", "load rate=20 idle=0 in_flight=0 held=0 slow=0+0", "aim", "stop sending", "finish"]
+
+
+def acted(engine: FakeEngine, scenario: Scenario, of: Service, **options: Any) -> Recording:
+    """The recording of one act with options of its own."""
+    chosen = DrillOptions(only=frozenset({scenario}), ready_timeout=5.0, **options)
+    recording = asyncio.run(drill(of, engine, chosen))
+    assert not engine.open
+    return recording
+
+
+PATHS = Candidates(liveness=(Candidate("/live", "tests"),), readiness=(Candidate("/ready", "tests"),))
+DEPENDING = service(environment={"DB_URL": Sourced("mysql://db/x")})
+
+
+def test_each_dependency_is_cut_restored_slowed_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WELL", "NOTICES", "AFTER", "PACE"):
+        monkeypatch.setattr(dependency, name, 0.01)
+    run = acted(FakeEngine(), Scenario.DEPENDENCY, DEPENDING, candidates=PATHS).runs[0]
+    told = [(event.name, event.detail) for event in run.events if event.kind is EventKind.DEPENDENCY]
+    assert told == [("db:3306", word) for word in ("cut", "restored", "slow", "restored")]
+    assert {one.purpose for one in run.asked} == {"liveness", "readiness"}
+    assert {one.situation for one in run.asked} >= {"well", "cut", "slow", "restored"}
+
+
+def test_without_dependencies_or_paths_nothing_is_cut_off() -> None:
+    recording = acted(FakeEngine(), Scenario.DEPENDENCY, service())
+    assert "nothing that it depends on" in recording.skipped[0].why
+    recording = acted(FakeEngine(), Scenario.DEPENDENCY, DEPENDING)
+    assert "no path is known" in recording.runs[0].disturbed
+    recording = acted(FakeEngine(), Scenario.DEPENDENCY, service(environment={"DB_URL": Sourced("mysql://10.0.0.1/x")}))
+    assert "is an address and no name" in recording.skipped[0].why
+
+
+@pytest.mark.parametrize("lag", [0.0, 0.05])
+def test_the_front_leads_to_the_new_one_before_the_signal_or_a_lag_after_it(
+    lag: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "RECIPE", replace(rollout.RECIPE, lead=0.0, after=0.0))
+    engine = FakeEngine(Behaviour(drains_for=0.1))
+    recording = acted(engine, Scenario.ROLLOUT, service(), lag=lag)
+    run = recording.runs[0]
+    assert engine.started == 2
+    assert run.target is not None
+    assert run.target.family == "unix"
+    switched = next(event.time for event in run.events if event.name == "switched")
+    assert run.signalled is not None
+    assert (switched > run.signalled) == bool(lag)
+    assert not Path(run.target.address).parent.exists()
+
+
+def test_a_request_that_never_ends_is_waited_for_no_longer_than_our_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overtime, "LONGEST", 0.05)
+    run = acted(FakeEngine(Behaviour(exits_on={})), Scenario.OVERTIME, service(stop_grace=Sourced(60.0))).runs[0]
+    assert run.exit is not None
+    assert (run.exit.killed, run.grace) == (True, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("of", "init", "argv"),
+    [
+        (service(), True, ("node", "server.js")),
+        (service(init=Sourced(True)), False, ("node", "server.js")),
+        (service("tini", "--", "node", "server.js"), False, ("node", "server.js")),
+    ],
+)
+def test_the_same_image_is_stopped_the_other_way_round(of: Service, init: bool, argv: tuple[str, ...]) -> None:
+    changed = other_init.changed(of, Known())
+    assert changed.init is not None
+    assert changed.argv is not None
+    assert (changed.init.value, changed.argv.value) == (init, argv)
+    engine = FakeEngine()
+    run = acted(engine, Scenario.OTHER_INIT, of).runs[0]
+    assert (run.signal, engine.story.count("signal SIGTERM")) == ("SIGTERM", 1)
+
+
+def shell(*states: str) -> Behaviour:
+    """A job that is in these states, one after the other, and in the last for ever."""
+    left = list(states)
+
+    def run(line: str) -> tuple[int, str]:
+        if line == "give":
+            return 0, "given"
+        return 0, left.pop(0) if len(left) > 1 else left[0]
+
+    return Behaviour(shell=run)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (("waiting", "taken", "done"), ["given", "waiting", "taken", "done"]),
+        (("taken", "taken", "waiting"), ["given", "taken", "taken", "waiting"]),
+        (("taken", "what"), ["given", "taken", "unknown"]),
+    ],
+)
+def test_a_job_is_followed_through_the_stop(
+    states: tuple[str, ...], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "PACE", 0.005)
+    monkeypatch.setattr(work, "SETTLES", 0.05)
+    run = acted(FakeEngine(shell(*states)), Scenario.WORK, service(), job="give", job_state="tell").runs[0]
+    assert [event.name for event in run.events if event.kind is EventKind.WORK] == expected
+    assert run.exit is not None
+
+
+def test_a_job_that_is_never_taken_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "LIMIT", 0.05)
+    engine = FakeEngine(shell("done"))
+    run = acted(engine, Scenario.WORK, service(), job="give", job_state="tell").runs[0]
+    assert ("not seen in hand" in run.disturbed, engine.story.count("signal SIGTERM")) == (True, 0)
+    run = acted(
+        FakeEngine(Behaviour(shell=lambda _: (2, "no"))), Scenario.WORK, service(), job="x", job_state="y"
+    ).runs[0]
+    assert run.disturbed == "--job ended with 2: no"
 
 
 _real_send = processes.send

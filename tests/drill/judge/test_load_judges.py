@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
-from seatrial.drill.judge.memory_judges import memory_limit, proposed, survives_memory_limit
+from seatrial.drill.judge.memory_judges import memory_limit, survives_memory_limit
+from seatrial.model.advice import proposed_memory
 from seatrial.model.recording import Exit, FileGrown, Recording, Run
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -119,7 +120,7 @@ def test_the_memory_limit_against_the_peak(of: Recording, ruling: Ruling, words:
 
 @pytest.mark.parametrize(("peak", "limit"), [(5, 32), (50, 80), (64, 96), (65, 112)])
 def test_half_of_the_peak_again_is_proposed_in_whole_steps(peak: int, limit: int) -> None:
-    assert proposed(peak * MIB) == limit * MIB
+    assert proposed_memory(peak * MIB) == limit * MIB
 
 
 @pytest.mark.parametrize(

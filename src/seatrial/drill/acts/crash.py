@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
+from seatrial.drill import in_front
 from seatrial.drill.acts import processes
 from seatrial.drill.acts.interface import Act, Known
 from seatrial.drill.exercise import Exercise
 from seatrial.engine.interface import Instance, ProcessState
-from seatrial.model.place import Sourced
 from seatrial.model.recording import Event, EventKind
 from seatrial.model.service import Service
 
@@ -60,11 +59,16 @@ async def recover(exercise: Exercise, known: Known) -> None:
     instance = exercise.instance
     assert instance is not None
     main = processes.program(processes.alive(instance))
-    if main is None or main.pid == 1:
+    if main is None or (main.pid == 1 and not known.restarts):
         exercise.disturbed = "the program could not be told from what starts it again"
         return
+    limit = max(BACK_WITHIN, 3.0 * known.ready_seconds)
     if await _kill(exercise, main, "program"):
-        await exercise.wait_again(max(BACK_WITHIN, 3.0 * known.ready_seconds))
+        begun = time.monotonic()
+        if known.restarts:
+            await _wait(limit, lambda: exercise.is_over or instance.restarts > 0)
+            await exercise.renew_load()
+        await exercise.wait_again(limit - (time.monotonic() - begun))
     await exercise.note_end()
 
 
@@ -93,12 +97,11 @@ async def _wait(limit: float, condition: Callable[[], bool]) -> None:
         await asyncio.sleep(LOOK)
 
 
-def started_again(service: Service, _known: Known) -> Service:
-    """The service below a shell that starts it once more, in the same namespaces and on the same files."""
-    assert service.argv is not None
-    argv = ("/bin/sh", "-c", AGAIN, "sh", *service.argv.value)
-    return replace(service, argv=Sourced(argv, service.argv.place), shell_form=False)
+def started_again(service: Service, known: Known) -> Service:
+    """The service below a shell that starts it once more, in the same namespaces and on the same files; as it is where
+    the engine does that."""
+    return service if known.restarts else in_front.behind(service, AGAIN)
 
 
 ACT = Act(perform)
-RECOVERY = Act(recover, changed=started_again)
+RECOVERY = Act(recover, changed=started_again, restart="always")

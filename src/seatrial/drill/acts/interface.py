@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seatrial.drill.dependencies import Dependency
 from seatrial.drill.exercise import Exercise
 from seatrial.model.recording import Target
 from seatrial.model.service import Service
@@ -18,12 +19,22 @@ from seatrial.model.service import Service
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the trial knows of the service by now: where it listens (None: nowhere, or not known), with the paths that
-    were found; whether it speaks HTTP there; how long it took to get ready; the commands of its processes."""
+    were found; whether it speaks HTTP there; how long it took to get ready; the commands of its processes; the paths
+    that tell whether it is alive and whether it is ready; what it depends on."""
 
     target: Target | None = None
     is_http: bool = False
     ready_seconds: float = 0.0
     argvs: frozenset[tuple[str, ...]] = frozenset()
+    liveness: str = ""
+    readiness: str = ""
+    dependencies: tuple[Dependency, ...] = ()
+    job: str = ""
+    job_state: str = ""
+    restarts: bool = False
+    """The engine starts an instance again by its policy."""
+    why_alone: str = ""
+    """Why nothing stands in for its dependencies, where it has some."""
 
 
 def _as_it_is(service: Service, _known: Known) -> Service:
@@ -43,7 +54,8 @@ class Act:
     """One scenario. `perform` is called when the instance is ready, or at once where `waits` is false.
 
     `why_not` says why it does not apply, or ""; `changed` is the service as it is started here, `environment` what is
-    left of the variables that the caller adds, `limit` how long it has to get ready (None: as long as always).
+    left of the variables that the caller adds, `limit` how long it has to get ready (None: as long as always). One that
+    `idles` waits for most of its time, and takes no place from another.
     """
 
     perform: Callable[[Exercise, Known], Coroutine[Any, Any, None]]
@@ -52,6 +64,9 @@ class Act:
     environment: Callable[[Mapping[str, str]], Mapping[str, str]] = _unchanged
     limit: Callable[[Known], float] | None = None
     waits: bool = True
+    idles: bool = False
+    restart: str = ""
+    """The policy by which an engine that restarts is to start it again, where its files say none."""
 
 
 def port_of(service: Service, known: Known) -> int:

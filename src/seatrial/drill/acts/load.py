@@ -14,9 +14,11 @@ from dataclasses import replace
 from seatrial.drill.acts import processes
 from seatrial.drill.acts.files import Files, grown
 from seatrial.drill.acts.interface import Act, Known
-from seatrial.drill.acts.usage import usage
+from seatrial.drill.acts.usage import open_files, usage
 from seatrial.drill.exercise import Exercise
+from seatrial.drill.options import Stage
 from seatrial.engine.interface import Instance
+from seatrial.model.recording import Event, EventKind
 from seatrial.model.service import Service
 
 RATE = 40.0
@@ -25,6 +27,8 @@ SECONDS = 1.5
 SETTLES = 0.3
 """Seconds after the last answer in which its log line is written."""
 LOOK = 0.15
+LINGERS = 1.0
+"""Seconds after which a zombie is one that nobody waits for."""
 NOTHING = "it speaks no HTTP, so there is nothing to ask it"
 
 
@@ -42,6 +46,8 @@ async def perform(exercise: Exercise, known: Known) -> None:
         return
     places = Files(instance, exercise.service)
     before = await asyncio.to_thread(places.look)
+    main = processes.program(processes.alive(instance))
+    exercise.nofile = open_files(main.host_pid) if main is not None else (0, 0)
     watching = asyncio.create_task(_watch(exercise, instance))
     try:
         same = replace(known.target, family=target.family, address=target.address, port=target.port)
@@ -50,10 +56,23 @@ async def perform(exercise: Exercise, known: Known) -> None:
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+    await _look_for_zombies(exercise, instance)
     after = await asyncio.to_thread(places.look)
     exercise.files = await asyncio.to_thread(grown, places, before, after, marks)
-    await exercise.kill()
+    await exercise.kill(Stage.ENOUGH)
     await exercise.note_end()
+
+
+async def _look_for_zombies(exercise: Exercise, instance: Instance) -> None:
+    """Take down the processes that have ended and that nobody waits for, at two looks apart."""
+    first = {(state.pid, state.start_ticks) for state in instance.processes() if state.state == "Z"}
+    if not first:
+        return
+    await asyncio.sleep(LINGERS)
+    for state in instance.processes():
+        if state.state == "Z" and (state.pid, state.start_ticks) in first:
+            detail = f"a zombie for {LINGERS:g} s and more, its parent is pid {state.parent}"
+            exercise.events.append(Event(time.monotonic(), EventKind.ZOMBIE, "left", detail, state.pid))
 
 
 async def _watch(exercise: Exercise, instance: Instance) -> None:

@@ -1,7 +1,7 @@
-"""Started where it can't work: its port is taken, or its settings are missing.
+"""Started where it can't work: its port is taken, its settings are missing, or what it depends on is not there.
 
 It should say what is wrong and end with an error, so that an engine and whoever reads its log know. It may also come up
-without its settings. What it must not do is hang in silence.
+without its settings, or wait for what it depends on and say so. What it must not do is hang in silence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from seatrial.drill.acts.interface import Act, Known, port_of
 from seatrial.drill.acts.stand_in import take
 from seatrial.drill.exercise import Exercise
-from seatrial.model.place import Sourced
+from seatrial.drill.surroundings import behind
 from seatrial.model.service import Service
 
 BOUND = 10.0
@@ -37,11 +37,7 @@ def _no_port(service: Service, known: Known) -> str:
 
 def _waiting_for_the_thief(service: Service, known: Known) -> Service:
     """The same command, behind a shell that waits until something listens on its port, and becomes the command."""
-    assert service.argv is not None
-    line = f":{port_of(service, known):04X} [0-9A-F]+:0000 0A"
-    script = f'until /bin/grep -qE "{line}" /proc/net/tcp; do /bin/sleep 0.05; done; exec "$@"'
-    argv = ("/bin/sh", "-c", script, "sh", *service.argv.value)
-    return replace(service, argv=Sourced(argv, service.argv.place), shell_form=False)
+    return behind(service, [port_of(service, known)])
 
 
 async def _perform_taken(exercise: Exercise, known: Known) -> None:
@@ -54,8 +50,9 @@ async def _perform_taken(exercise: Exercise, known: Known) -> None:
 
 def _others(exercise: Exercise, known: Known) -> bool:
     """Whether something listens besides what took the port."""
-    assert exercise.instance is not None
-    return any(found.port != port_of(exercise.service, known) for found in exercise.instance.listeners())
+    assert exercise.watcher is not None
+    exercise.watcher.look()
+    return any(found.port != port_of(exercise.service, known) for found in exercise.watcher.listening)
 
 
 # --- the settings are missing ---
@@ -80,9 +77,17 @@ def _without(environment: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in environment.items() if not is_setting(name)}
 
 
+# --- what it depends on is missing ---
+
+
+def _no_dependency(_service: Service, known: Known) -> str:
+    return "" if known.dependencies else known.why_alone or "its files name nothing that it depends on"
+
+
 async def _perform_missing(exercise: Exercise, _known: Known) -> None:
     """Whether it got ready, or ended, is all that is asked."""
 
 
 PORT_TAKEN = Act(_perform_taken, _no_port, _waiting_for_the_thief, waits=False)
+NO_DEPENDENCY = Act(_perform_missing, _no_dependency, limit=bound, idles=True)
 NO_SETTINGS = Act(_perform_missing, _no_settings, _without_settings, environment=_without, limit=bound)

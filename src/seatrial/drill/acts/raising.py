@@ -59,7 +59,10 @@ async def perform(exercise: Exercise, _known: Known) -> None:
     assert instance is not None
     number = signal_number(SIGNAL)
     main = processes.program(processes.alive(instance))
-    if main is None or number not in main.handles:
+    if main is None:
+        exercise.disturbed = "the processes of the instance can't be seen"
+        return
+    if number not in main.handles:
         exercise.disturbed = "node did not load what raises the error (--import in NODE_OPTIONS)"
         return
     event = Event(time.monotonic(), EventKind.RAISED, exercise.scenario.value, pid=main.pid)

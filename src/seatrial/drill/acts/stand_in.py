@@ -40,6 +40,9 @@ async def perform(exercise: Exercise, known: Known) -> None:
 async def take(exercise: Exercise, port: int) -> bool:
     """Have something else listen on the port; false, and the run is disturbed, if it would not."""
     assert exercise.instance is not None
+    if not exercise.instance.shares_network:
+        exercise.disturbed = "nothing else can be made to listen in the network of the instance from here"
+        return False
     with contextlib.suppress(ProcessLookupError):
         await exercise.instance.spawn_beside((*PROGRAM, str(port)))
     deadline = time.monotonic() + LISTENS_WITHIN

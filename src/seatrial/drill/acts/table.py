@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from seatrial.drill.acts import confined, crash, freeze, load, misfits, raising, stand_in
+from seatrial.drill.acts import (
+    confined,
+    crash,
+    dependency,
+    freeze,
+    load,
+    misfits,
+    other_init,
+    overtime,
+    raising,
+    rollout,
+    stand_in,
+    work,
+)
 from seatrial.drill.acts.interface import Act
 from seatrial.model.recording import Scenario
 
 ACTS: Mapping[Scenario, Act] = MappingProxyType(
     {
+        Scenario.OVERTIME: overtime.ACT,
         Scenario.LOAD: load.ACT,
+        Scenario.DEPENDENCY: dependency.ACT,
+        Scenario.WORK: work.ACT,
+        Scenario.OTHER_INIT: other_init.ACT,
+        Scenario.ROLLOUT: rollout.ACT,
         Scenario.FREEZE: freeze.ACT,
         Scenario.RECOVERY: crash.RECOVERY,
         Scenario.CRASH: crash.ACT,
@@ -19,6 +37,7 @@ ACTS: Mapping[Scenario, Act] = MappingProxyType(
         Scenario.NON_ROOT: confined.NON_ROOT,
         Scenario.EXCEPTION: raising.EXCEPTION,
         Scenario.REJECTION: raising.REJECTION,
+        Scenario.NO_DEPENDENCY: misfits.NO_DEPENDENCY,
         Scenario.NO_SETTINGS: misfits.NO_SETTINGS,
         Scenario.PORT_TAKEN: misfits.PORT_TAKEN,
         Scenario.STAND_IN: stand_in.ACT,

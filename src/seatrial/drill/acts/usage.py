@@ -15,7 +15,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 def usage(states: Iterable[ProcessState], now: float) -> Usage:
     """The sum over all processes: pages of their own each, and shared ones (a binary, what a fork left) once."""
-    own = shared = descriptors = number = 0
+    own = shared = number = tasks = 0
+    descriptors = []
     for state in states:
         if state.host_pid <= 0:
             continue
@@ -23,8 +24,22 @@ def usage(states: Iterable[ProcessState], now: float) -> Usage:
         private, common = _memory(state.host_pid)
         own, shared = own + private, max(shared, common)
         with contextlib.suppress(OSError):
-            descriptors += sum(1 for _ in Path(f"/proc/{state.host_pid}/fd").iterdir())
-    return Usage(now, own + shared, descriptors, number)
+            descriptors.append(sum(1 for _ in Path(f"/proc/{state.host_pid}/fd").iterdir()))
+        with contextlib.suppress(OSError):
+            tasks += sum(1 for _ in Path(f"/proc/{state.host_pid}/task").iterdir())
+    most = max(descriptors, default=0)
+    return Usage(now, own + shared, sum(descriptors), number, tasks, most)
+
+
+def open_files(pid: int) -> tuple[int, int]:
+    """The soft and the hard limit of open files of a process (-1 unlimited); (0, 0) if it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+    except OSError:
+        return 0, 0
+    words = next((line.split() for line in text.splitlines() if line.startswith("Max open files")), [])
+    soft, hard = (-1 if word == "unlimited" else int(word) for word in words[3:5])
+    return soft, hard
 
 
 def _memory(pid: int) -> tuple[int, int]:

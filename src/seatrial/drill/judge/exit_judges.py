@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.launch import Program, program
@@ -13,6 +14,10 @@ from seatrial.drill.judge.view import (
     at,
     count,
     describe_code,
+    held,
+    in_flight,
+    is_crossing,
+    is_failure,
     memory_kills,
     obstacle,
     seconds,
@@ -77,7 +82,36 @@ def _longer(run: Run) -> str:
 
 
 def exit_code_clean(recording: Recording) -> Verdict:
-    """Whether a requested stop ends with 0, or a code that was declared."""
+    """Whether a requested stop ends with 0, or a code that was declared; and what the same image does the other way
+    round, with an init or without one."""
+    verdict = _exit_code_clean(recording)
+    other = recording.run(Scenario.OTHER_INIT)
+    if other is None or other.signalled is None or other.exit is None or other.disturbed:
+        return verdict
+    way = _other_way(recording)
+    line = (
+        f"{way}: exit code {describe_code(other.exit.code)} {seconds(stop_seconds(other) or 0.0)} after {other.signal}"
+    )
+    cut = lost_in_flight(other)
+    line += f", {count(cut, 'request')} in flight cut" if cut else ""
+    figures = {**verdict.figures, "other_init_exit_code": float(other.exit.code), "other_init_cut": float(cut)}
+    verdict = replace(verdict, evidence=(*verdict.evidence, line), figures=figures)
+    if verdict.ruling is Ruling.FAIL and other.exit.code == 0 and not cut:
+        return replace(verdict, remedy=f"{verdict.remedy}; {way} the same image ends with 0 and loses nothing")
+    return verdict
+
+
+def _other_way(recording: Recording) -> str:
+    return "without an init" if recording.subject.init else "with an init"
+
+
+def lost_in_flight(run: Run) -> int:
+    """How many requests that were open at the signal were not answered whole."""
+    open_ones = [exchange for _, exchange in (*in_flight(run), *held(run))]
+    return sum(is_failure(run, exchange) and not is_crossing(run, exchange) for exchange in open_ones)
+
+
+def _exit_code_clean(recording: Recording) -> Verdict:
     name = "exit-code-clean"
     run = obstacle(recording, Scenario.STOP, name, calm=False)
     if isinstance(run, Verdict):
@@ -120,7 +154,7 @@ def _unclean(run: Run) -> tuple[str, str]:
     )
 
 
-_SLOW = (Population.NEVER_USED, Population.SLOW_SENDER)
+_SLOW = (Population.NEVER_USED, Population.SLOW_SENDER, Population.SLOW_READER)
 
 
 def slow_clients_bounded(recording: Recording) -> Verdict:

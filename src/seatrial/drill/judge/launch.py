@@ -68,6 +68,8 @@ def words(argv: tuple[str, ...]) -> tuple[str, ...]:
 def launcher_of(argv: tuple[str, ...]) -> Launcher:
     """What kind of launcher a command is, if it is one."""
     parts = words(argv)
+    if len(parts) > 1 and base(parts[0]) == "busybox":  # one of its programs, by its name
+        parts = parts[1:]
     if not parts:
         return Launcher.NONE
     names = [base(part) for part in parts[:2]]

@@ -46,6 +46,8 @@ def logs_to_stdout(recording: Recording) -> Verdict:
     run = _loaded(recording, TO_STDOUT)
     if isinstance(run, Verdict):
         return run
+    if not run.processes:
+        return unproved(TO_STDOUT, "its files can't be seen from here")
     logs = [file for file in run.files if file.marked or _LOG_NAME.search(file.path)]
     others = [file for file in run.files if file not in logs]
     lines = len(_lines(run)) + run.log_truncated

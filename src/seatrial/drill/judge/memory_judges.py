@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.view import count, memory_kills, ready_run, unproved
+from seatrial.model.advice import LEAST_MEMORY_ROOM, MIB, mib, proposed_memory
 from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
 LIMIT, SURVIVES = "memory-limit", "survives-memory-limit"
-LEAST_ROOM = 1.2
-"""A limit below peak × 1.2 leaves no room for more load than the drill's."""
-PROPOSED = 1.5
-STEP = 16 << 20
-LEAST = 32 << 20
-MIB = 1 << 20
-
-
-def mib(value: float) -> str:
-    """Bytes for people: "57 MiB"."""
-    return f"{value / MIB:.0f} MiB"
 
 
 def peak(recording: Recording) -> int:
     """The most memory that was seen in use under load, in bytes; 0 if none was measured."""
     run = recording.run(Scenario.LOAD)
     return max((used.memory for used in run.usage), default=0) if run is not None else 0
-
-
-def proposed(used: int) -> int:
-    """The memory limit that fits a peak: half as much again, in whole steps."""
-    return max(LEAST, -(-int(used * PROPOSED) // STEP) * STEP)
 
 
 def memory_limit(recording: Recording) -> Verdict:
@@ -43,16 +28,16 @@ def memory_limit(recording: Recording) -> Verdict:
     if not used:
         return unproved(LIMIT, run.disturbed or "the memory in use could not be read")
     limit = recording.subject.memory
-    figures = {"peak_bytes": float(used), "limit_bytes": float(limit), "proposed_bytes": float(proposed(used))}
+    figures = {"peak_bytes": float(used), "limit_bytes": float(limit), "proposed_bytes": float(proposed_memory(used))}
     evidence = (f"peak of {mib(used)} in {count(_most(run), 'process')} at {run.rate:g} requests a second",)
-    advice = f"{mib(proposed(used))} would be the peak of this light load and half of it again"
+    advice = f"{mib(proposed_memory(used))} would be the peak of this light load and half of it again"
     if not limit and not recording.subject.composed:
         return unproved(LIMIT, f"no file here could say a limit; peak under load {mib(used)}: {advice}")
-    cure = remedy.LIMIT.format(megabytes=proposed(used) // MIB)
+    cure = remedy.LIMIT.format(megabytes=proposed_memory(used) // MIB)
     if not limit:
         summary = f"no memory limit is declared; peak under load {mib(used)}"
         return Verdict(LIMIT, Ruling.FAIL, summary, (*evidence, advice), cure, figures=figures)
-    if limit < LEAST_ROOM * used:
+    if limit < LEAST_MEMORY_ROOM * used:
         summary = f"the limit of {mib(limit)} is less than the peak under light load ({mib(used)}) and a fifth of it"
         return Verdict(LIMIT, Ruling.FAIL, summary, (*evidence, advice), cure, figures=figures)
     summary = f"peak under load {mib(used)} of the {mib(limit)} that are allowed ({used / limit:.0%})"

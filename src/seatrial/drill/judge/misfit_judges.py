@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest
 from seatrial.drill.judge.last_words import complaint
@@ -13,7 +15,16 @@ NAME = "no-crash-loop"
 MEANS = {
     Scenario.PORT_TAKEN: "with its port taken",
     Scenario.NO_SETTINGS: "without its settings",
+    Scenario.NO_DEPENDENCY: "with nothing where its dependencies should be",
 }
+
+
+_UNREACHABLE = re.compile(
+    r"error|fail|refused|unreachable|unable to|can(?:no|')t (?:connect|reach)|could not|retry|waiting for"
+    r"|time(?:d |-|)out",
+    re.IGNORECASE,
+)
+"""What a line says that tells of something that can't be reached."""
 
 
 def no_crash_loop(recording: Recording) -> Verdict:
@@ -52,8 +63,14 @@ def _elsewhere(run: Run) -> str:
 
 
 def _is_fine(run: Run) -> bool:
-    """Whether it came up all the same, by defaults of its own."""
-    return run.scenario is Scenario.NO_SETTINGS and run.readiness.ready and run.exit is None
+    """Whether it came up all the same, by defaults of its own, or before what it depends on."""
+    return run.scenario is not Scenario.PORT_TAKEN and run.readiness.ready and run.exit is None
+
+
+def _waits(run: Run) -> bool:
+    """Whether it goes on trying to reach what it depends on, and says so."""
+    told = any(_UNREACHABLE.search(line.text) for line in run.log)
+    return run.scenario is Scenario.NO_DEPENDENCY and run.exit is None and told
 
 
 def _took(run: Run) -> float:
@@ -65,7 +82,7 @@ def _took(run: Run) -> float:
 
 def _why_wrong(run: Run) -> str:
     where = MEANS[run.scenario]
-    if _is_fine(run):
+    if _is_fine(run) or _waits(run):
         return ""
     if run.exit is None:
         other = _elsewhere(run)
@@ -89,7 +106,10 @@ def _cause(recording: Recording, runs: list[Run]) -> str:
 def _how_right(run: Run) -> str:
     where = MEANS[run.scenario]
     if _is_fine(run):
-        return f"{where} it comes up with defaults of its own"
+        alone = " with defaults of its own" if run.scenario is Scenario.NO_SETTINGS else ""
+        return f"{where} it comes up{alone}"
+    if _waits(run):
+        return f"{where} it says so and goes on trying"
     assert run.exit is not None
     return f"{where} it says so and ends with {describe_code(run.exit.code)} after {seconds(_took(run))}"
 

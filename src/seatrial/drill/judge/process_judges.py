@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.exit_judges import lost_in_flight
 from seatrial.drill.judge.launch import Program, describe, main_process, program
 from seatrial.drill.judge.reaction import root_cause
 from seatrial.drill.judge.view import (
@@ -19,7 +20,7 @@ from seatrial.drill.judge.view import (
     unproved,
     was_killed,
 )
-from seatrial.model.recording import EventKind, Exchange, ProcessSeen, Recording, Run, Scenario
+from seatrial.model.recording import Event, EventKind, Exchange, ProcessSeen, Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
 MOST = 0.9
@@ -35,6 +36,8 @@ def children_stopped(recording: Recording) -> Verdict:
     if isinstance(run, Verdict):
         return run
     assert run.signalled is not None
+    if not run.processes:
+        return unproved(name, "its processes can't be seen from here")
     others = [p for p in run.processes if p.pid != 1 and (p.ended is None or p.ended >= run.signalled)]
     others = [p for p in others if not _is_python_tracker(p)]
     left = [p for p in others if p.killed_with_namespace]
@@ -81,16 +84,36 @@ def init_reaps_orphans(recording: Recording) -> Verdict:
     who = recording.subject.init or describe(main_process(run))
     reaped = events(run, EventKind.REAPED)
     zombies = events(run, EventKind.ZOMBIE)
+    if zombies:
+        event = zombies[0]
+        summary = f"an orphan (pid {event.pid}) stayed a zombie under {who}: {event.detail}"
+        return Verdict(name, Ruling.FAIL, summary, (f"orphan {event.pid}: {event.detail}",), _cure(recording))
+    if left := _left_under_load(recording):
+        summary = f"{count(len(left), 'zombie')} stayed after requests were answered: {left[0].detail}"
+        evidence = tuple(f"pid {event.pid}: {event.detail}" for event in left[:4])
+        return Verdict(name, Ruling.FAIL, summary, evidence, _cure(recording), figures={"zombies": float(len(left))})
     if reaped:
         event = reaped[0]
         summary = f"{who} reaped an orphan (pid {event.pid}): {event.detail}"
         return Verdict(name, Ruling.PASS, summary, (f"orphan {event.pid}: {event.detail}",))
-    if zombies:
-        event = zombies[0]
-        summary = f"an orphan (pid {event.pid}) stayed a zombie under {who}: {event.detail}"
-        cure = "put an init at PID 1: `init: true` in compose, `docker run --init`, or tini in the ENTRYPOINT"
-        return Verdict(name, Ruling.FAIL, summary, (f"orphan {event.pid}: {event.detail}",), cure)
     return unproved(name, f"no orphan could be made: {run.disturbed or 'no reason was recorded'}")
+
+
+def _left_under_load(recording: Recording) -> list[Event]:
+    """The zombies that were left by the service's own work, its children and what they left behind."""
+    run = recording.run(Scenario.LOAD)
+    return events(run, EventKind.ZOMBIE) if run is not None else []
+
+
+def _cure(recording: Recording) -> str:
+    """An init, unless that is what kills the program with all that is in flight."""
+    cure = "put an init at PID 1: `init: true` in compose, `docker run --init`, or tini in the ENTRYPOINT"
+    other = recording.run(Scenario.OTHER_INIT)
+    if recording.subject.init:
+        return "wait for the children that the program starts: an init reaps orphans, and not what has a parent"
+    if other is None or not (cut := lost_in_flight(other)):
+        return cure
+    return f"{cure}. But first handle the stop signal: with an init it cut {count(cut, 'request')} in flight here"
 
 
 # --- logs-flushed ---

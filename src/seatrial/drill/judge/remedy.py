@@ -28,6 +28,10 @@ HANDLER = {
         "the kernel ignores a signal without a handler; under an init it kills at once"
     ),
 }
+SMALLER = (
+    "start from a slim base image, copy only what runs into a last stage of its own, and keep package caches out of "
+    "the layers (`--mount=type=cache`, or cleaned in the same RUN)"
+)
 FINISH = {
     Program.NODE: (
         "on the signal call `server.close()` and exit in its callback; don't call `process.exit()` or "

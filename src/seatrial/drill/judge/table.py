@@ -10,23 +10,34 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.announcing import announces_close
 from seatrial.drill.judge.confined_judges import non_root_user, read_only_root
 from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest, recovers_from_crash
+from seatrial.drill.judge.dependency_judges import liveness_is_shallow, readiness_is_deep
 from seatrial.drill.judge.exit_judges import exit_code_clean, slow_clients_bounded, stops_in_time
+from seatrial.drill.judge.grace_judges import grace_period_fits
 from seatrial.drill.judge.health_judges import healthcheck_detects_failure
+from seatrial.drill.judge.image_judges import image_size
+from seatrial.drill.judge.limit_judges import nofile_limit, pids_limit
 from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
 from seatrial.drill.judge.memory_judges import memory_limit, survives_memory_limit
 from seatrial.drill.judge.misfit_judges import no_crash_loop
+from seatrial.drill.judge.outside import by_whose_load
 from seatrial.drill.judge.process_judges import children_stopped, init_reaps_orphans, logs_flushed
+from seatrial.drill.judge.proxied import without_proxy
+from seatrial.drill.judge.readiness_judges import readiness_flips_first
+from seatrial.drill.judge.replica_judges import BY_REPLICA
+from seatrial.drill.judge.rollout_judges import rollout_drops_nothing
 from seatrial.drill.judge.signal_judges import handles_sigint, handles_sigterm, launched, second_signal_safe
+from seatrial.drill.judge.timing_judges import healthcheck_timing
 from seatrial.drill.judge.traffic_judges import (
-    announces_close,
     in_flight_finish,
     keep_alive_drained,
     refuses_late_connections,
     tolerates_lb_lag,
 )
 from seatrial.drill.judge.view import killed_for_memory, memory_kills
+from seatrial.drill.judge.work_judges import work_finished_or_returned
 from seatrial.drill.scenarios import PROVED_BY
 from seatrial.model.recording import Recording, Scenario
 from seatrial.model.verdict import Ruling, Verdict
@@ -35,12 +46,16 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
     {
         "handles-sigterm": handles_sigterm,
         "stops-in-time": stops_in_time,
+        "grace-period-fits": grace_period_fits,
         "exit-code-clean": exit_code_clean,
-        "in-flight-finish": in_flight_finish,
-        "keep-alive-drained": keep_alive_drained,
-        "announces-close": announces_close,
-        "refuses-late-connections": refuses_late_connections,
-        "tolerates-lb-lag": tolerates_lb_lag,
+        "in-flight-finish": by_whose_load("in-flight-finish", in_flight_finish),
+        "keep-alive-drained": by_whose_load("keep-alive-drained", keep_alive_drained),
+        "announces-close": by_whose_load("announces-close", announces_close),
+        "refuses-late-connections": by_whose_load("refuses-late-connections", refuses_late_connections),
+        "tolerates-lb-lag": by_whose_load("tolerates-lb-lag", tolerates_lb_lag),
+        "readiness-flips-first": readiness_flips_first,
+        "rollout-drops-nothing": rollout_drops_nothing,
+        "work-finished-or-returned": work_finished_or_returned,
         "slow-clients-bounded": slow_clients_bounded,
         "second-signal-safe": second_signal_safe,
         "children-stopped": children_stopped,
@@ -48,6 +63,9 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
         "logs-flushed": logs_flushed,
         "handles-sigint": handles_sigint,
         "healthcheck-detects-failure": healthcheck_detects_failure,
+        "healthcheck-timing": healthcheck_timing,
+        "liveness-is-shallow": liveness_is_shallow,
+        "readiness-is-deep": readiness_is_deep,
         "exit-code-honest": exit_code_honest,
         "dies-on-fatal-error": dies_on_fatal_error,
         "recovers-from-crash": recovers_from_crash,
@@ -57,20 +75,29 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
         "logs-carry-correlation": logs_carry_correlation,
         "memory-limit": memory_limit,
         "survives-memory-limit": survives_memory_limit,
+        "nofile-limit": nofile_limit,
+        "pids-limit": pids_limit,
         "non-root-user": non_root_user,
         "read-only-root": read_only_root,
+        "image-size": image_size,
     }
 )
 
 
 def judge(recording: Recording) -> tuple[Verdict, ...]:
-    """All verdicts on a recording. A command that goes through a shell, script or package manager gets one more."""
+    """All verdicts on a recording. A command that goes through a shell, script or package manager gets one more; of
+    a service that a distributed engine replaced there are those on its replicas."""
+    if any(run.replicas for run in recording.runs):
+        return tuple(each(recording) for each in BY_REPLICA.values())
     on_launcher = launched(recording)
-    verdicts = tuple(_with_memory(judged(recording), recording) for judged in JUDGES.values())
+    judged = (_with_memory(each(recording), recording) for each in JUDGES.values())
+    verdicts = tuple(without_proxy(verdict, recording) for verdict in judged)
     return (on_launcher, *verdicts) if on_launcher else verdicts
 
 
-_OF_THE_STOP = frozenset(JUDGES) - frozenset(PROVED_BY)
+_OF_THE_STOP = frozenset(
+    name for name in JUDGES if PROVED_BY.get(name, (Scenario.STOP,))[0] is Scenario.STOP and name != "image-size"
+)
 
 
 def _with_memory(verdict: Verdict, recording: Recording) -> Verdict:

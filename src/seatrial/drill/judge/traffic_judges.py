@@ -1,5 +1,4 @@
-"""Verdicts about requests: in-flight-finish, keep-alive-drained, announces-close, refuses-late-connections,
-tolerates-lb-lag.
+"""Verdicts about requests: in-flight-finish, keep-alive-drained, refuses-late-connections, tolerates-lb-lag.
 
 Refused connections may be tried again and are no loss. A request that crosses the close of a reused connection, and
 the few that a closing listener has in its queue, can't be avoided by the service and are reported, not ruled against.
@@ -15,9 +14,9 @@ from seatrial.drill.judge.view import (
     AT_EXIT,
     COMPLETE,
     RACE_COUNT,
-    REACTION,
     Pair,
     at,
+    bulk_lines,
     closing,
     count,
     exchanges_of,
@@ -31,6 +30,7 @@ from seatrial.drill.judge.view import (
     last_moment,
     new_connections,
     obstacle,
+    open_at_signal,
     outcomes,
     pairs,
     seconds,
@@ -40,7 +40,8 @@ from seatrial.drill.judge.view import (
 from seatrial.model.recording import Connection, Outcome, Population, Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
-MAIN = (Population.IN_FLIGHT, Population.STREAM)
+MAIN = (Population.IN_FLIGHT, Population.HTTP2, Population.STREAM)
+IDLE = (Population.IDLE, Population.HTTP2_IDLE)
 
 
 def stop_cause(recording: Recording) -> str:
@@ -49,7 +50,7 @@ def stop_cause(recording: Recording) -> str:
     return root_cause(recording) or ("stops-in-time" if run is not None and was_killed(run) else "")
 
 
-def _loss_lines(run: Run, lost: list[Pair]) -> tuple[str, ...]:
+def loss_lines(run: Run, lost: list[Pair]) -> tuple[str, ...]:
     """The first few losses, each with its times."""
     return tuple(
         f"{c.population.value} {c.number}: {e.path} sent at {at(run, e.sent if e.sent is not None else e.begun)}, "
@@ -78,6 +79,7 @@ def in_flight_finish(recording: Recording) -> Verdict:
         "races": float(len(races)),
     }
     evidence = [f"{word}: {text}" for word, text in _by_population(found)]
+    evidence += bulk_lines(run, Population.KEEP_ALIVE)
     if races:
         evidence.append(f"{count(len(races), 'request')} met the close of a queue or a reused connection: no loss")
     if lost:
@@ -126,7 +128,7 @@ def _lost_in_flight(
     cure = remedy.for_launcher(recording, run) or remedy.of(
         remedy.HANDLER if root_cause(recording) else remedy.FINISH, recording, run
     )
-    lines = (*evidence, *_loss_lines(run, lost))
+    lines = (*evidence, *loss_lines(run, lost))
     return Verdict(name, Ruling.FAIL, summary, lines, cure, cause, figures)
 
 
@@ -160,11 +162,7 @@ def keep_alive_drained(recording: Recording) -> Verdict:
         return run
     assert run.exit is not None and run.signalled is not None
     signalled = run.signalled
-    idle = [
-        c
-        for c in run.connections
-        if c.population is Population.IDLE and c.opened is not None and (c.closed is None or c.closed > signalled)
-    ]
+    idle = open_at_signal(run, *IDLE)
     reused = [
         (c, e)
         for c, e in pairs(run, Population.KEEP_ALIVE)
@@ -194,7 +192,7 @@ def keep_alive_drained(recording: Recording) -> Verdict:
             else []
         )
         cure = "close idle connections with FIN after reading what they sent, and serve what came before"
-        lines = (*evidence, *_loss_lines(run, lost))
+        lines = (*evidence, *loss_lines(run, lost))
         return Verdict(name, Ruling.FAIL, "; ".join(parts), lines, cure, stop_cause(recording), figures)
     return _drained(name, recording, run, idle, (evidence, figures))
 
@@ -219,7 +217,7 @@ def _drained(
     evidence, figures = told
     assert run.exit is not None and run.signalled is not None
     if not idle:
-        if not any(c.population is Population.IDLE for c in run.connections):
+        if not any(c.population in IDLE for c in run.connections):
             return unproved(name, "no idle connection was part of the load")
         summary = "no connection was idle at the signal: the service closes each after its response, or soon after"
         return Verdict(name, Ruling.PASS, summary, evidence, figures=figures)
@@ -236,63 +234,6 @@ def _drained(
     return Verdict(name, Ruling.PASS, summary, evidence, figures={**figures, "last_seconds": last - run.signalled})
 
 
-# --- announces-close ---
-
-_ANNOUNCING = (Population.IN_FLIGHT, Population.HELD, Population.KEEP_ALIVE)
-
-
-def announces_close(recording: Recording) -> Verdict:
-    """Whether responses sent during the drain say `Connection: close`."""
-    name = "announces-close"
-    run = obstacle(recording, Scenario.STOP, name)
-    if isinstance(run, Verdict):
-        return run
-    assert run.exit is not None and run.signalled is not None
-    populations = _ANNOUNCING + (() if _always_closes(run) else (Population.OPEN_LOOP,))
-    answered = [
-        e
-        for _, e in pairs(run, *populations)
-        if e.outcome in COMPLETE and e.first_byte is not None and e.first_byte > run.signalled
-    ]
-    said = [e for e in answered if e.outcome is Outcome.COMPLETE_CLOSE]
-    grace = run.signalled + REACTION + run.load_lag
-    silent = [e for e in answered if e.outcome is Outcome.COMPLETE and (e.first_byte or 0.0) > grace]
-    figures = {"answered": float(len(answered)), "announced": float(len(said)), "silent": float(len(silent))}
-    early = len(answered) - len(said) - len(silent)
-    evidence = [
-        f"responses begun after the signal: {len(said)} with `Connection: close`, {len(silent) + early} without"
-    ]
-    if early:
-        evidence.append(f"{early} of those without began within {seconds(REACTION)} of the signal and are not counted")
-    if silent:
-        first = silent[0]
-        evidence.append(f"{first.path} answered at {at(run, first.first_byte or 0.0)} without it")
-        summary = (
-            f"{len(silent)} of {count(len(silent) + len(said), 'response')} during the drain did not announce the close"
-        )
-        cure = remedy.of(remedy.ANNOUNCE, recording, run)
-        return Verdict(name, Ruling.FAIL, summary, tuple(evidence), cure, root_cause(recording), figures)
-    if not said:
-        reason = (
-            f"{count(early, 'response')} came, all within {seconds(REACTION)} of the signal" if early else "no response"
-        )
-        reason += "" if early else " began after the signal"
-        return unproved(name, reason, cause=root_cause(recording), evidence=tuple(evidence))
-    before = " (as before the signal: it keeps no connection)" if _always_closes(run) else ""
-    summary = f"{count(len(said), 'response')} during the drain, all with `Connection: close`{before}"
-    return Verdict(name, Ruling.PASS, summary, tuple(evidence), figures=figures)
-
-
-def _always_closes(run: Run) -> bool:
-    """Whether responses on new connections said so before the signal already: then it announces nothing."""
-    before = [
-        e
-        for _, e in pairs(run, Population.OPEN_LOOP)
-        if e.outcome in COMPLETE and run.signalled is not None and (e.first_byte or 0.0) <= run.signalled
-    ]
-    return bool(before) and all(e.outcome is Outcome.COMPLETE_CLOSE for e in before)
-
-
 # --- refuses-late-connections, tolerates-lb-lag ---
 
 
@@ -307,14 +248,18 @@ def refuses_late_connections(recording: Recording) -> Verdict:
         return unproved(name, "no new connection came between the signal and the exit", cause=root_cause(recording))
     unserved = _without_kill(run, [(c, e) for c, e in found if is_unserved(run, e)])
     figures = _late_figures(run, found, unserved)
-    evidence = (f"new connections after the signal: {outcomes(exchanges_of(found))}", *_closed_line(run))
+    evidence = (
+        f"new connections after the signal: {outcomes(exchanges_of(found))}",
+        *_closed_line(run),
+        *bulk_lines(run, Population.OPEN_LOOP),
+    )
     if not is_queue_race(run, unserved):
         errors = sum(e.outcome in COMPLETE for _, e in unserved)
         summary = (
             f"{len(unserved)} of {count(len(found), 'new connection')} after the signal neither served nor refused"
             + (f", {errors} of them answered with an error" if errors else "")
         )
-        lines = (*evidence, *_loss_lines(run, unserved))
+        lines = (*evidence, *loss_lines(run, unserved))
         cure = remedy.of(remedy.REFUSE, recording, run)
         return Verdict(name, Ruling.FAIL, summary, lines, cure, root_cause(recording), figures)
     if was_killed(run) and closing(run) is None:
@@ -395,7 +340,7 @@ def _without_lag(name: str, recording: Recording, run: Run) -> Verdict:
     if figures["turned_away"]:
         first = f"served for {seconds(served)} after the signal, and " if served else ""
         how = f"{first}turned away with 503 ({figures['turned_away']:.0f} of {len(found)})"
-    summary = f"no lag was stated; new connections were {how}, and none was lost"
+    summary = f"no lag was stated; {count(len(found), 'new connection')} after the signal: {how}, and none was lost"
     return Verdict(name, Ruling.PASS, summary, evidence, figures=figures)
 
 

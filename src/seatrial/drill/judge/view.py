@@ -13,6 +13,7 @@ from math import ceil
 
 from seatrial.drill.judge.last_words import last_words, what_to_build
 from seatrial.model.recording import (
+    Bulk,
     Connection,
     Event,
     EventKind,
@@ -35,6 +36,8 @@ CROSSING = 0.1
 """A request on a reused connection that ended unanswered within this time crossed the server's close on the wire."""
 RACE_COUNT = 3
 """Closing a listener resets what the kernel had accepted and the program had not: 0 to 3 at any rate (measured)."""
+RACE_TIME = 0.005
+"""At rates beyond some hundreds a second the queue holds what came while the program was about something else."""
 RACE_SPAN = 0.25
 """Seconds within which such resets lie; losses over a longer time are no race."""
 AT_EXIT = 0.1
@@ -46,6 +49,9 @@ COMPLETE = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
 CUT = frozenset({Outcome.FIN, Outcome.RST, Outcome.TRUNCATED, Outcome.NOT_SERVED, Outcome.MALFORMED})
 LOST = CUT | {Outcome.TIMED_OUT, Outcome.CONNECT_TIMED_OUT}
 _PLURALS = {"process": "processes", "child": "children", "is": "are", "was": "were"}
+
+ENDLESS = (Population.WEBSOCKET, Population.WEBSOCKET_BUSY, Population.SLOW_READER)
+"""Whose exchange has no end of its own, so that none can be waited for."""
 
 Pair = tuple[Connection, Exchange]
 
@@ -143,7 +149,8 @@ def in_flight(run: Run, *populations: Population) -> list[Pair]:
     return [
         (connection, exchange)
         for connection, exchange in pairs(run, *populations)
-        if exchange.sent is not None
+        if connection.population not in ENDLESS
+        and exchange.sent is not None
         and exchange.sent <= signalled
         and (exchange.ended is None or exchange.ended > signalled)
         and exchange.outcome is not Outcome.ABANDONED
@@ -161,6 +168,37 @@ def held(run: Run) -> list[Pair]:
         if exchange.begun <= signalled
         and (exchange.ended is None or exchange.ended > signalled)
         and exchange.outcome is not Outcome.ABANDONED
+    ]
+
+
+def bulk_lines(run: Run, *populations: Population) -> list[str]:
+    """What was counted of a heavy load, a line each."""
+
+    def line(bulk: Bulk) -> str:
+        when = "after the signal" if bulk.after else "before the signal"
+        took = f", half within {seconds(bulk.latencies[0])}, 99 % within {seconds(bulk.latencies[2])}"
+        ends = [(bulk.announced, "with the close announced"), (bulk.errors, "with an error status")]
+        ends += [(bulk.refused, "connections refused"), (bulk.lost, "without a whole answer")]
+        told = "".join(f", {number} {text}" for number, text in ends if number)
+        return (
+            f"heavy load {when}: {bulk.requests} requests on {bulk.connections} {bulk.population.value} connections, "
+            f"{bulk.answered} answered{took if bulk.answered else ''}{told}"
+        ).replace("new connections connections", "new connections")
+
+    return [line(bulk) for bulk in run.bulk if bulk.population in populations]
+
+
+def open_at_signal(run: Run, *populations: Population) -> list[Connection]:
+    """The connections of these populations that stood at the signal and that the client did not give up first."""
+    signalled = run.signalled
+    return [
+        connection
+        for connection in run.connections
+        if connection.population in populations
+        and signalled is not None
+        and connection.opened is not None
+        and connection.opened <= signalled
+        and (connection.closed is None or connection.closed > signalled)
     ]
 
 
@@ -236,7 +274,8 @@ def is_queue_race(run: Run, lost: list[Pair]) -> bool:
     if not lost:
         return True
     begun = [connection.begun for connection, _ in lost]
-    allowed, span = RACE_COUNT + ceil(run.rate * run.load_lag), RACE_SPAN + run.load_lag
+    queue = max(RACE_COUNT, ceil(run.rate * RACE_TIME))
+    allowed, span = queue + ceil(run.rate * run.load_lag), RACE_SPAN + run.load_lag
     if len(lost) > allowed or max(begun) - min(begun) > span or any(e.outcome in COMPLETE for _, e in lost):
         return False
     moments = [moment for moment in (closing(run), last_moment(run)) if moment is not None]

@@ -95,8 +95,18 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A path of the SVG; `kind` is "line", "line before" (of another recording) or "area"."""
+
+    path: str
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
-    """One population (or the processes, or the log). `note` stands at its right; `baseline` is the line of stacks."""
+    """One population (or the processes, what they used, the log). `note` stands at its right; `baseline` is the line of
+    stacks, and the foot of curves."""
 
     y: float
     height: float
@@ -106,6 +116,7 @@ class Lane:
     dots: tuple[Dot, ...] = ()
     stacks: tuple[Stack, ...] = ()
     baseline: float | None = None
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

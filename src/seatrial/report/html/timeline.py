@@ -7,9 +7,10 @@ stays as light as one with ten.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from seatrial.model.recording import Connection, EventKind, Exchange, Outcome, Population, ProcessSeen, Run
+from seatrial.report.html.curves import memory, processor
 from seatrial.report.html.marks import ERROR, MARKS, OUT, Mark, mark_of
 from seatrial.report.html.picture import CHARACTER, Axis, Bar, Dot, Lane, Picture, Piece, Stack, axis_of, markers_of
 from seatrial.report.summary import moment_of, outcomes, sentence, tallies
@@ -21,6 +22,8 @@ ROW_EXCHANGES = 12
 """Likewise for the requests of one connection."""
 PROCESSES = 10
 ROW = 12.0
+INDENT = "\u00a0\u00a0"
+"""Before the name of a process, for each level below the first."""
 LABEL = 20.0
 HALF = 30.0
 """The height of stacked bars above and below their line."""
@@ -37,7 +40,7 @@ def timeline(run: Run, width: float) -> Picture:
     markers, head = markers_of(run, axis)
     lanes: list[Lane] = []
     y = head
-    for make in (*_populations(run), _listening, _processes, _log):
+    for make in (*_populations(run), _listening, _processes, memory, processor, _log):
         lane = make(run, axis, y)
         if lane is not None:
             lanes.append(lane)
@@ -194,23 +197,38 @@ def _listening(run: Run, axis: Axis, y: float) -> Lane | None:
 
 
 def _processes(run: Run, axis: Axis, y: float) -> Lane | None:
-    seen = [each for each in run.processes if _end(each) >= axis.begin]
+    seen = list(_tree([each for each in run.processes if _end(each) >= axis.begin]))
     if not seen:
         return None
     shown = seen[:PROCESSES]
     bars, dots = [], []
-    for number, process in enumerate(shown):
+    for number, (depth, process) in enumerate(shown):
         top = y + LABEL + number * (ROW + 4)
         end = _end(process)
         fate = "killed with its PID namespace" if process.killed_with_namespace else f"until {axis.label(end)}"
         name = f"{process.pid} {command(process.argv)}"
         bar = _span(axis, process.first_seen, end, (top, ROW + 2), "process", clip(f"{name}: {fate}", 200))
-        bars.append(_named(bar, name, axis))
+        bars.append(_named(bar, INDENT * (depth - 1) + "└ " * min(depth, 1) + name, axis))
         if process.killed_with_namespace:
             dots.append(Dot(axis.x(end), top + ROW / 2 + 1, mark_of(Outcome.RST), clip(f"{name}: {fate}", 200)))
     more = f", {len(seen) - len(shown)} more not shown" if len(seen) > len(shown) else ""
     height = LABEL + len(shown) * (ROW + 4)
     return Lane(y, height, "processes", count(len(seen), "process", "processes") + more, tuple(bars), tuple(dots))
+
+
+def _tree(seen: Sequence[ProcessSeen]) -> Iterator[tuple[int, ProcessSeen]]:
+    """Every process with its depth, children below their parent; whose parent isn't there stands at the top."""
+    pids = {process.pid for process in seen}
+    children: dict[int, list[ProcessSeen]] = {}
+    for process in seen:
+        is_below = process.parent in pids and process.parent != process.pid
+        children.setdefault(process.parent if is_below else 0, []).append(process)
+    waiting = [(0, process) for process in reversed(children.pop(0, []))]
+    while waiting:
+        depth, process = waiting.pop()
+        yield depth, process
+        waiting += [(depth + 1, child) for child in reversed(children.pop(process.pid, []))]
+    yield from ((0, process) for circle in children.values() for process in circle)
 
 
 def _end(process: ProcessSeen) -> float:

@@ -1,0 +1,96 @@
+"""Dependency: what the service depends on is cut off, made slow and restored, while its health paths are asked.
+
+Its liveness and its readiness path are asked all along, each with the time-out of a probe. What is looked for comes as
+soon as a client notices, so each step ends when readiness has changed its mind, or at its limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from seatrial.drill.acts.interface import Act, Known
+from seatrial.drill.asking import Asking
+from seatrial.drill.exercise import Exercise
+from seatrial.model.recording import Asked, Event, EventKind, Outcome
+from seatrial.model.service import Service
+
+PACE = 0.1
+LIMIT = 3.0
+"""Seconds that an answer gets: more than most probes give (Kubernetes: 1 s where nothing is said)."""
+WELL = 0.4
+NOTICES = 5.0
+"""Seconds in which a service has to notice that something is gone, or back: pools try again after a moment."""
+AFTER = 0.5
+LOOK = 0.05
+_WHOLE = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
+
+
+def why_not(_service: Service, known: Known) -> str:
+    """Why nothing can be cut off, or ""."""
+    if not known.dependencies:
+        return known.why_alone or "its files name nothing that it depends on"
+    return "" if known.target is None else _nothing_to_ask(known)
+
+
+def _nothing_to_ask(known: Known) -> str:
+    if not known.is_http:
+        return "it speaks no HTTP, so there is no path that tells how it is"
+    if not known.liveness and not known.readiness:
+        return "no path is known that tells how it is: none that is named like one was found, or none answered"
+    return ""
+
+
+async def perform(exercise: Exercise, known: Known) -> None:
+    """Cut, slow and restore each dependency, one after the other."""
+    if exercise.load is None or exercise.target is None or (why := _nothing_to_ask(known)):
+        exercise.disturbed = "nothing listens" if exercise.target is None else why
+        return
+    paths = {"liveness": known.liveness, "readiness": known.readiness}
+    asking = Asking(exercise.load, exercise.target, paths, pace=PACE, limit=LIMIT)
+    asking.start("well")
+    await asyncio.sleep(WELL)
+    for number, dependency in enumerate(exercise.around.found):
+        if not exercise.is_over:
+            asking.dependency = dependency.name
+            await _try(exercise, asking, number)
+    await asking.stop()
+    exercise.asked += asking.asked
+    await exercise.note_end()
+
+
+async def _try(exercise: Exercise, asking: Asking, number: int) -> None:
+    steps = (("cut", "cut", _is_no), ("restore", "restored", _is_yes), ("slow", "slow", _is_no))
+    for word, situation, wanted in (*steps, ("restore", "restored", _is_yes)):
+        if not await exercise.around.tell(word, number):
+            exercise.disturbed = "the stand-in for a dependency did not do as it was told"
+            return
+        exercise.events.append(Event(time.monotonic(), EventKind.DEPENDENCY, asking.dependency, situation))
+        asking.situation = situation
+        begun = len(asking.asked)
+        await _wait(NOTICES, lambda begun=begun, wanted=wanted: _told(asking.asked[begun:], wanted))  # type: ignore[misc]
+        await asyncio.sleep(AFTER)
+
+
+async def _wait(limit: float, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + limit
+    while not condition() and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK)
+
+
+def _told(asked: list[Asked], wanted: Callable[[Asked], bool]) -> bool:
+    """Whether the readiness path has said what it should; without one, whether liveness was asked for a while."""
+    deep = [one for one in asked if one.purpose == "readiness"]
+    return any(wanted(one) for one in deep) if deep else len(asked) * PACE >= LIMIT
+
+
+def _is_no(asked: Asked) -> bool:
+    return asked.exchange.outcome in _WHOLE and (asked.exchange.status or 0) >= 400
+
+
+def _is_yes(asked: Asked) -> bool:
+    return asked.exchange.outcome in _WHOLE and (asked.exchange.status or 0) < 400
+
+
+ACT = Act(perform, why_not, idles=True)

@@ -1,0 +1,80 @@
+"""Work: a queue worker has a job in hand when it is asked to stop. Is it finished, given back, or lost?
+
+What a job is and what became of it only its owner can say: two shell lines, run beside the instance, in its network but
+with this machine's programs. `--job` gives a job. `--job-state` prints one word of it: waiting, taken, done, or twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from seatrial.drill.acts.interface import Act, Known
+from seatrial.drill.exercise import Exercise
+from seatrial.drill.scenarios import Recipe
+from seatrial.model.recording import Event, EventKind
+from seatrial.model.service import Service
+
+LIMIT = 10.0
+"""Seconds that a shell line gets, and in which the job has to be taken."""
+SETTLES = 3.0
+"""Seconds after the end in which a broker gives back what a lost connection held."""
+PACE = 0.1
+WORDS = ("waiting", "taken", "done", "twice")
+
+
+def why_not(_service: Service, known: Known) -> str:
+    """Why there is no job, or ""."""
+    if known.job and known.job_state:
+        return ""
+    return "what a job is, and what became of it, is not known: --job COMMAND gives one, --job-state COMMAND tells"
+
+
+async def perform(exercise: Exercise, known: Known) -> None:
+    """Give it a job, wait until it has it in hand, stop it, and look what became of the job."""
+    code, said = await _run(exercise, known.job)
+    if code != 0:
+        exercise.disturbed = f"--job ended with {code}: {said}"
+        return
+    exercise.events.append(Event(time.monotonic(), EventKind.WORK, "given", exercise.clean(said)[:200]))
+    if not await _wait_for(exercise, known.job_state, ("taken",), LIMIT):
+        exercise.disturbed = exercise.disturbed or "the job was not seen in hand before the stop: is it long enough?"
+        return
+    await exercise.stop(None, Recipe())
+    await _wait_for(exercise, known.job_state, ("done", "twice", "waiting"), SETTLES)
+
+
+async def _wait_for(exercise: Exercise, command: str, words: tuple[str, ...], limit: float) -> bool:
+    """Ask for the job's state until it is one of these; each change is an event."""
+    deadline, last = time.monotonic() + limit, ""
+    while True:
+        code, said = await _run(exercise, command)
+        word = said.split()[0] if said.split() else ""
+        if code != 0 or word not in WORDS:
+            word = "unknown"
+        if word != last:
+            told = exercise.clean(said)[:200] + (f" (exit code {code})" if code else "")
+            exercise.events.append(Event(time.monotonic(), EventKind.WORK, word, told))
+            last = word
+        if word in words or time.monotonic() > deadline:
+            return word in words
+        await asyncio.sleep(PACE)
+
+
+async def _run(exercise: Exercise, command: str) -> tuple[int, str]:
+    """The exit code and the output of a shell line beside the instance."""
+    assert exercise.instance is not None
+    try:
+        process = await exercise.instance.spawn_beside(("/bin/sh", "-c", command))
+    except ProcessLookupError:
+        return 1, "the instance has ended"
+    try:
+        output, complaint = await asyncio.wait_for(process.communicate(), LIMIT)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return 124, f"no end within {LIMIT:g} s"
+    return process.returncode or 0, (output + complaint).decode("utf-8", "replace").strip()
+
+
+ACT = Act(perform, why_not, idles=True)

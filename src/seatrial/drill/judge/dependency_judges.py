@@ -1,0 +1,134 @@
+"""Verdicts about health paths while a dependency is cut, slow or back: liveness-is-shallow, readiness-is-deep."""
+
+from __future__ import annotations
+
+from seatrial.drill.judge.readiness_judges import is_no, is_yes
+from seatrial.drill.judge.view import COMPLETE, count, crashed_before, describe_code, ready_run, seconds, unproved
+from seatrial.model.recording import Asked, EventKind, Recording, Run, Scenario
+from seatrial.model.verdict import Ruling, Verdict
+
+SHALLOW, DEEP = "liveness-is-shallow", "readiness-is-deep"
+WRONG = ("cut", "slow")
+SHALLOW_CURE = (
+    "let the liveness path answer 200 without asking anything else: an orchestrator kills what is not alive, and a "
+    "restart brings no database back"
+)
+DEEP_CURE = (
+    "let the readiness path ask each dependency with a time limit of its own, shorter than the probe's, and answer "
+    "503 while one does not answer"
+)
+
+
+def liveness_is_shallow(recording: Recording) -> Verdict:
+    """Whether the liveness path says that all is well whatever becomes of the dependencies."""
+    run = _run(recording, SHALLOW)
+    if isinstance(run, Verdict):
+        return run
+    if crashed_before(run):
+        assert run.exit is not None
+        what = f"the service ended with {describe_code(run.exit.code)} when a dependency was cut off or slow"
+        return Verdict(SHALLOW, Ruling.FAIL, what, _steps(run), SHALLOW_CURE)
+    path = recording.subject.liveness
+    asked = [one for one in run.asked if one.purpose == "liveness"]
+    if not path or not asked:
+        return unproved(SHALLOW, "no liveness path is known, or it is the readiness path: health checks ask none")
+    if not any(is_yes(one.exchange) for one in asked if one.situation == "well"):
+        return unproved(SHALLOW, f"{path} did not answer well while all was well")
+    wrong = [one for one in asked if one.situation in WRONG]
+    bad = [one for one in wrong if not is_yes(one.exchange)]
+    figures = {"asked": float(len(wrong)), "failed": float(len(bad))}
+    evidence = tuple(_line(one) for one in bad[:4]) or _steps(run)
+    if bad:
+        where = ", ".join(dict.fromkeys(f"{one.dependency} was {one.situation}" for one in bad))
+        summary = f"{path} failed {len(bad)} of {count(len(wrong), 'time')} while {where}"
+        return Verdict(SHALLOW, Ruling.FAIL, summary, evidence, SHALLOW_CURE, figures=figures)
+    if not wrong:
+        return unproved(SHALLOW, f"{path} was not asked while a dependency was cut off")
+    names = ", ".join(dict.fromkeys(one.dependency for one in wrong))
+    summary = f"{path} answered well {count(len(wrong), 'time')} while {names} was cut off or slow"
+    return Verdict(SHALLOW, Ruling.PASS, summary, evidence, figures=figures)
+
+
+def readiness_is_deep(recording: Recording) -> Verdict:
+    """Whether the readiness path says no, in time, while a dependency is down, and yes again when it is back."""
+    run = _run(recording, DEEP)
+    if isinstance(run, Verdict):
+        return run
+    path = recording.subject.readiness
+    asked = [one for one in run.asked if one.purpose == "readiness"]
+    if not path or not asked:
+        return unproved(DEEP, "no readiness path is known: none that is named like one was found, or none answered")
+    if crashed_before(run):
+        return unproved(DEEP, "the service ended when a dependency was cut off", cause=SHALLOW, evidence=_steps(run))
+    if not any(is_yes(one.exchange) for one in asked if one.situation == "well"):
+        return unproved(DEEP, _not_well(recording, path), evidence=_steps(run))
+    names = list(dict.fromkeys(one.dependency for one in asked if one.dependency))
+    wrong = [why for name in names if (why := _why_not_deep([one for one in asked if one.dependency == name]))]
+    evidence = tuple(line for name in names for line in _summed(asked, name))
+    if wrong:
+        return Verdict(DEEP, Ruling.FAIL, f"{path}: {'; '.join(wrong)}", evidence, DEEP_CURE)
+    if not names:
+        return unproved(DEEP, "no dependency was cut off")
+    summary = f"{path} said no while {', '.join(names)} was cut off or slow, and yes again afterwards"
+    return Verdict(DEEP, Ruling.PASS, summary, evidence, figures={"dependencies": float(len(names))})
+
+
+def _run(recording: Recording, name: str) -> Run | Verdict:
+    run = ready_run(recording, Scenario.DEPENDENCY, name)
+    if isinstance(run, Verdict):
+        return run
+    return unproved(name, run.disturbed) if run.disturbed else run
+
+
+def _not_well(recording: Recording, path: str) -> str:
+    missing = [one for one in recording.subject.dependencies if "not there" in one]
+    why = f": {missing[0]}" if missing else ""
+    return f"{path} never said yes, so it can't be seen to change its mind{why}"
+
+
+def _why_not_deep(asked: list[Asked]) -> str:
+    """What is wrong with how readiness took one dependency, or ""."""
+    name = asked[0].dependency
+    cut, slow = ([one for one in asked if one.situation == each] for each in WRONG)
+    if cut and not any(is_no(one.exchange) for one in cut):
+        how = "goes on saying yes" if any(is_yes(one.exchange) for one in cut) else "does not answer at all"
+        return f"{how} while {name} is cut off"
+    if slow and not any(is_no(one.exchange) for one in slow):
+        how = "goes on saying yes" if any(is_yes(one.exchange) for one in slow) else "hangs instead of saying no"
+        return f"{how} while {name} does not answer"
+    back = [one for one in asked if one.situation == "restored"]
+    if back and not is_yes(back[-1].exchange):
+        return f"does not say yes again after {name} is back"
+    return ""
+
+
+def _summed(asked: list[Asked], name: str) -> list[str]:
+    """What it said in each situation of one dependency."""
+    lines = []
+    for situation in ("cut", "slow", "restored"):
+        found = [one for one in asked if one.dependency == name and one.situation == situation]
+        no, yes = (sum(say(one.exchange) for one in found) for say in (is_no, is_yes))
+        other = len(found) - no - yes
+        if found:
+            first = next((one for one in found if is_no(one.exchange)), None)
+            begun = min(one.exchange.begun for one in found)
+            ended = first.exchange.ended if first is not None else None
+            when = (
+                f", the first no after {seconds(ended - begun)}"
+                if ended is not None and situation != "restored"
+                else ""
+            )
+            lines.append(f"{name} {situation}: {no} no, {yes} yes, {other} without an answer{when}")
+    return lines
+
+
+def _line(asked: Asked) -> str:
+    exchange = asked.exchange
+    said = str(exchange.status) if exchange.outcome in COMPLETE else exchange.outcome.value
+    took = f" after {seconds(exchange.ended - exchange.begun)}" if exchange.ended is not None else ""
+    return f"{exchange.path} with {asked.dependency} {asked.situation}: {said}{took}"
+
+
+def _steps(run: Run) -> tuple[str, ...]:
+    found = [event for event in run.events if event.kind is EventKind.DEPENDENCY]
+    return tuple(f"{event.name} {event.detail} at {event.time:.2f} s" for event in found[:8])

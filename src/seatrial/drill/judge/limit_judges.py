@@ -1,0 +1,75 @@
+"""Verdicts about limits that a service may run into: nofile-limit, pids-limit.
+
+The drill's load is light. So it is not asked whether the limit was reached, but whether it leaves room: for what is
+held open by connections many times over, for threads and processes a few times.
+"""
+
+from __future__ import annotations
+
+from seatrial.drill.judge.view import COMPLETE, count, exchanges_of, pairs, ready_run, unproved
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.verdict import Ruling, Verdict
+
+FILES, PIDS = "nofile-limit", "pids-limit"
+FILES_ROOM = 4
+"""A process that holds more than a quarter of its limit under light load has too little room for a real one."""
+PIDS_ROOM = 1.5
+ENOUGH = 65_536
+LEAST_PIDS = 64
+_EMFILE = ("EMFILE", "Too many open files", "too many open files")
+_EAGAIN = ("can't start new thread", "pthread_create", "Resource temporarily unavailable", "fork: retry")
+
+
+def _said(run: Run, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of its log that complain of the limit."""
+    return tuple(line.text.strip()[:160] for line in run.log if any(word in line.text for word in words))[:3]
+
+
+def nofile_limit(recording: Recording) -> Verdict:
+    """Whether the limit of open files leaves room above what one process held open under load."""
+    run = ready_run(recording, Scenario.LOAD, FILES)
+    if isinstance(run, Verdict):
+        return run
+    most, soft = max((used.most_descriptors for used in run.usage), default=0), run.nofile[0]
+    cure = f"write `ulimits: {{nofile: {ENOUGH}}}`, and let the program raise its soft limit where it can"
+    if complaints := _said(run, _EMFILE):
+        return Verdict(FILES, Ruling.FAIL, "it ran out of open files under light load", complaints, cure)
+    if not most or not soft:
+        return unproved(FILES, run.disturbed or "its open files could not be counted")
+    figures = {"peak_descriptors": float(most), "soft_limit": float(soft), "hard_limit": float(run.nofile[1])}
+    limit = "no limit" if soft < 0 else f"a limit of {soft}"
+    held = f"one process held {most} descriptors at {run.rate:g} requests a second"
+    declared = "" if recording.subject.nofile else "; its files say none, so another engine may give another"
+    evidence = (f"the program's limits, soft and hard: {run.nofile[0]} and {run.nofile[1]}{declared}",)
+    if 0 < soft < FILES_ROOM * most:
+        summary = f"{held}, and has {limit}: less than {FILES_ROOM} times as many"
+        return Verdict(FILES, Ruling.FAIL, summary, evidence, cure, figures=figures)
+    return Verdict(FILES, Ruling.PASS, f"{held}, with {limit}", evidence, figures=figures)
+
+
+def pids_limit(recording: Recording) -> Verdict:
+    """Whether there is a limit of processes and threads, and it leaves room above the peak under load."""
+    run = ready_run(recording, Scenario.LOAD, PIDS)
+    if isinstance(run, Verdict):
+        return run
+    most, limit = max((used.tasks for used in run.usage), default=0), recording.subject.pids
+    wanted = max(LEAST_PIDS, 1 << (2 * most - 1).bit_length()) if most else 0
+    cure = f"write `pids_limit: {wanted or LEAST_PIDS}`"
+    if complaints := _said(run, _EAGAIN):
+        return Verdict(PIDS, Ruling.FAIL, "it ran out of processes or threads under light load", complaints, cure)
+    if not most:
+        return unproved(PIDS, run.disturbed or "its threads could not be counted")
+    figures = {"peak_pids": float(most), "limit": float(limit), "proposed": float(wanted)}
+    answered = count(sum(one.outcome in COMPLETE for one in exchanges_of(pairs(run))), "request")
+    peak = f"{most} processes and threads at most"
+    evidence = (f"counted while {answered} were answered; a pids limit counts both",)
+    if limit == 0 and not recording.subject.composed:
+        return unproved(PIDS, f"no file here could say a limit; {peak}", evidence=evidence)
+    if limit <= 0:
+        summary = f"no limit of processes is declared; {peak} under load"
+        return Verdict(PIDS, Ruling.FAIL, summary, evidence, cure, figures=figures)
+    if limit < PIDS_ROOM * most:
+        summary = f"{peak} under light load: the limit of {limit} leaves too little room"
+        return Verdict(PIDS, Ruling.FAIL, summary, evidence, cure, figures=figures)
+    summary = f"{peak} of the {limit} that are allowed"
+    return Verdict(PIDS, Ruling.PASS, summary, evidence, figures=figures)

@@ -1,0 +1,132 @@
+"""Verdicts on a stop under somebody else's load: by what the kernel saw of its connections, and not proved beyond that.
+
+The kernel tells exactly who was sent not one byte more before the end, who was refused, and who was closed in which
+manner. It does not read: whether an answer was whole, or what it said, nobody here knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seatrial.drill.judge import remedy
+from seatrial.drill.judge.reaction import root_cause
+from seatrial.drill.judge.view import RACE_COUNT, count, obstacle, unproved, was_killed
+from seatrial.model.recording import Outside, Recording, Run, Scenario, Seen
+from seatrial.model.verdict import Ruling, Verdict
+
+SHOWN = 12
+"""Lines of the command's own output that are shown."""
+
+
+def by_whose_load(name: str, judge: Callable[[Recording], Verdict]) -> Callable[[Recording], Verdict]:
+    """The judge of a requirement of requests: the one given, or the kernel's word where the load was not ours."""
+
+    def judged(recording: Recording) -> Verdict:
+        run = obstacle(recording, Scenario.STOP, name, calm=False)
+        is_theirs = isinstance(run, Run) and run.outside is not None
+        return _judge(name, recording, run) if is_theirs and isinstance(run, Run) else judge(recording)
+
+    return judged
+
+
+def _judge(name: str, recording: Recording, run: Run) -> Verdict:
+    outside = run.outside
+    assert outside is not None
+    if outside.seen.missed:
+        reason = f"the load was too heavy to be watched: {outside.seen.missed} packets were missed"
+        return unproved(name, reason, evidence=(_told(outside),))
+    judged = {
+        "in-flight-finish": _in_flight,
+        "keep-alive-drained": _idle,
+        "refuses-late-connections": _late,
+    }.get(name)
+    if judged is None:
+        reason = f"the load was that of {outside.argv[0]}, and the kernel does not see what its answers say"
+        return unproved(name, reason, cause=root_cause(recording))
+    return judged(name, recording, run, outside)
+
+
+def _told(outside: Outside) -> str:
+    seen = outside.seen
+    told = [f"{seen.early} connections before the signal, {seen.late} after it", f"{seen.resets} resets sent"]
+    told += [f"{number} {word}" for number, word in _more(seen) if number]
+    return "as the kernel saw it: " + ", ".join(told)
+
+
+def _more(seen: Seen) -> tuple[tuple[int, str], ...]:
+    return (
+        (seen.overflows, "times the accept queue was full"),
+        (seen.drops, "connections dropped by the listener"),
+        (seen.left_by_client, "ended by the client"),
+    )
+
+
+def _figures(seen: Seen) -> dict[str, float]:
+    return {field: float(getattr(seen, field)) for field in Seen.__slots__ if getattr(seen, field)}
+
+
+def _in_flight(name: str, recording: Recording, run: Run, outside: Outside) -> Verdict:
+    seen = outside.seen
+    lost = seen.unanswered_fin + seen.unanswered_reset
+    evidence = (
+        f"{seen.open} connections open at the signal: {seen.busy} with a request in flight, {seen.unclear} unclear",
+        f"of those in flight {seen.answered} were sent something after the signal, {seen.unanswered_fin} met FIN and "
+        f"{seen.unanswered_reset} RST without one byte",
+        _told(outside),
+        *(f"{outside.argv[0]}: {line}" for line in outside.output.strip().splitlines()[-SHOWN:]),
+    )
+    if seen.unanswered_fin or lost > RACE_COUNT:
+        summary = f"{lost} of {count(seen.busy, 'request')} in flight ended by the server without one byte of an answer"
+        cure = remedy.for_launcher(recording, run) or remedy.of(
+            remedy.HANDLER if root_cause(recording) else remedy.FINISH, recording, run
+        )
+        return Verdict(name, Ruling.FAIL, summary, evidence, cure, _cause(recording, run), _figures(seen))
+    if not seen.busy:
+        reason = "no request was seen in flight at the signal: the load's requests are too quick, or there were none"
+    else:
+        reason = f"{seen.answered} of {seen.busy} in flight were answered; whether wholly, the kernel does not see"
+    return unproved(name, reason, cause=root_cause(recording), evidence=evidence)
+
+
+def _cause(recording: Recording, run: Run) -> str:
+    return root_cause(recording) or ("stops-in-time" if was_killed(run) else "")
+
+
+def _idle(name: str, recording: Recording, run: Run, outside: Outside) -> Verdict:
+    seen = outside.seen
+    evidence = (
+        f"connections without a request in flight at the signal: {seen.idle_fin} ended with FIN, {seen.idle_reset} "
+        f"with RST, {seen.used_again} after another answer, {seen.crossed} when they had just asked again, "
+        f"{seen.unclear_ends} unclear",
+        _told(outside),
+    )
+    if seen.idle_reset:
+        whole = seen.idle_reset + seen.idle_fin
+        cure = "close idle connections with FIN after reading what they sent, and serve what came before"
+        summary = f"{seen.idle_reset} of {count(whole, 'idle connection')} reset (RST)"
+        return Verdict(name, Ruling.FAIL, summary, evidence, cure, _cause(recording, run), _figures(seen))
+    if was_killed(run) or not seen.idle_fin:
+        reason = "SIGKILL ended the service" if was_killed(run) else "no idle connection was seen to be closed"
+        return unproved(name, reason, cause=_cause(recording, run), evidence=evidence)
+    summary = f"{count(seen.idle_fin, 'idle connection')} closed with FIN"
+    return Verdict(name, Ruling.PASS, summary, evidence, figures=_figures(seen))
+
+
+def _late(name: str, recording: Recording, run: Run, outside: Outside) -> Verdict:
+    seen = outside.seen
+    evidence = (
+        f"new connections after the signal: {seen.late_answered} answered, {seen.refused} refused, "
+        f"{seen.late_unserved} ended by the server without one byte, {seen.late_left} by the client",
+        _told(outside),
+    )
+    if seen.late_unserved > RACE_COUNT:
+        summary = (
+            f"{seen.late_unserved} of {count(seen.late, 'new connection')} after the signal neither served nor refused"
+        )
+        cure = remedy.of(remedy.REFUSE, recording, run)
+        return Verdict(name, Ruling.FAIL, summary, evidence, cure, root_cause(recording), _figures(seen))
+    if was_killed(run) or not seen.late_answered + seen.refused:
+        reason = "SIGKILL ended the service" if was_killed(run) else "no new connection came after the signal"
+        return unproved(name, reason, cause=_cause(recording, run), evidence=evidence)
+    summary = f"{seen.late_answered} answered, {seen.refused} refused"
+    return Verdict(name, Ruling.PASS, summary, evidence, figures=_figures(seen))

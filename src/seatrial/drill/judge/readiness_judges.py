@@ -1,0 +1,77 @@
+"""Verdicts about the readiness path at a stop: readiness-flips-first."""
+
+from __future__ import annotations
+
+from seatrial.drill.judge.reaction import root_cause
+from seatrial.drill.judge.view import COMPLETE, REACTION, at, closing, count, last_moment, obstacle, seconds, unproved
+from seatrial.model.recording import Exchange, Outcome, Recording, Run, Scenario
+from seatrial.model.verdict import Ruling, Verdict
+
+NAME = "readiness-flips-first"
+CURE = (
+    "on the signal let the readiness path answer 503 at once, go on serving for as long as a balancer needs to notice "
+    "(its interval times its threshold), and only then close the listener"
+)
+
+
+def is_no(exchange: Exchange) -> bool:
+    """Whether an answer says that the service wants no requests."""
+    return exchange.outcome in COMPLETE and (exchange.status or 0) >= 400
+
+
+def is_yes(exchange: Exchange) -> bool:
+    """Whether an answer says that all is well."""
+    return exchange.outcome in COMPLETE and (exchange.status or 0) < 400
+
+
+def readiness_flips_first(recording: Recording) -> Verdict:
+    """Whether readiness fails after the stop signal while the listener is still open."""
+    run = obstacle(recording, Scenario.STOP, NAME)
+    if isinstance(run, Verdict):
+        return run
+    if not recording.subject.readiness:
+        return unproved(NAME, "no readiness path is known: none that is named like one was found, or none answered")
+    assert run.signalled is not None
+    asked = [one.exchange for one in run.asked if one.purpose == "readiness"]
+    before = [one for one in asked if one.ended is not None and one.ended <= run.signalled]
+    if not any(is_yes(one) for one in before):
+        return unproved(NAME, f"{recording.subject.readiness} did not say ready before the signal either")
+    after = [one for one in asked if run.signalled < one.begun <= last_moment(run)]
+    return _judged(recording, run, after)
+
+
+def _judged(recording: Recording, run: Run, after: list[Exchange]) -> Verdict:
+    assert run.signalled is not None
+    path, moment = recording.subject.readiness, closing(run)
+    flipped = [one for one in after if is_no(one)]
+    still = [one for one in after if is_yes(one)]
+    refused = sum(one.outcome is Outcome.REFUSED for one in after)
+    evidence = (
+        f"{path} after the signal: {len(still)} ready, {len(flipped)} not ready, {refused} refused",
+        f"listener closed by {at(run, moment)}" if moment is not None else "the listener was not seen to close",
+    )
+    if flipped:
+        return _flipped(run, flipped[0], evidence)
+    cause = root_cause(recording)
+    quick = moment is not None and moment - run.signalled <= REACTION + run.load_lag
+    if still and not quick:
+        last = max(one.ended or 0.0 for one in still)
+        summary = f"{path} went on saying ready until {at(run, last)} ({count(len(still), 'answer')})"
+        return Verdict(NAME, Ruling.FAIL, summary, evidence, CURE, cause, {"still_ready": float(len(still))})
+    if moment is None:
+        return unproved(NAME, "no answer came between the signal and the end", cause=cause, evidence=evidence)
+    summary = f"the listener closed at {at(run, moment)}: before any balancer could be told that it is not ready"
+    return Verdict(NAME, Ruling.FAIL, summary, evidence, CURE, cause, {"listener_seconds": moment - run.signalled})
+
+
+def _flipped(run: Run, first: Exchange, evidence: tuple[str, ...]) -> Verdict:
+    assert run.signalled is not None
+    flip = (first.ended or first.begun) - run.signalled
+    closed = closing(run)
+    open_for = (closed if closed is not None else last_moment(run)) - (first.ended or first.begun)
+    summary = (
+        f"{first.path} said {first.status} {seconds(flip)} after the signal; the listener stayed open for "
+        f"{seconds(max(0.0, open_for))} more"
+    )
+    figures = {"flip_seconds": round(flip, 6), "open_seconds": round(max(0.0, open_for), 6)}
+    return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)

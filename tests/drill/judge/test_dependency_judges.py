@@ -1,0 +1,73 @@
+"""Verdicts on liveness and readiness while a dependency is cut off, slow or back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seatrial.drill.judge.dependency_judges import liveness_is_shallow, readiness_is_deep
+from seatrial.model.recording import Exit, Outcome, Recording, Run, Scenario, Skipped
+from seatrial.model.verdict import Ruling
+
+from ..recordings import CACHE, asked, dependency, recording
+
+PATHS = {"liveness": "/health", "readiness": "/ready"}
+HANGS = replace(
+    dependency(), asked=(*dependency().asked[:6], asked("readiness", "slow", Outcome.TIMED_OUT, 3.1, CACHE))
+)
+NOT_BACK = replace(
+    dependency(),
+    asked=(*dependency().asked[:8], asked("readiness", "restored", 503, 4.1, CACHE), *dependency().asked[9:]),
+)
+NEVER_WELL = replace(
+    dependency(), asked=tuple(replace(a, situation="cut") if a.situation == "well" else a for a in dependency().asked)
+)
+
+
+@pytest.mark.parametrize(
+    ("run", "ruling", "words"),
+    [
+        (dependency(), Ruling.PASS, "/health answered well 2 times while cache:6379 was cut off or slow"),
+        (
+            dependency(shallow=False),
+            Ruling.FAIL,
+            "/health failed 2 of 2 times while cache:6379 was cut, cache:6379 was slow",
+        ),
+        (dependency(exit=Exit(1.5, 1)), Ruling.FAIL, "the service ended with 1 when a dependency was cut off"),
+        (dependency(disturbed="the relay did not listen"), Ruling.NOT_PROVED, "the relay did not listen"),
+        (NEVER_WELL, Ruling.NOT_PROVED, "did not answer well while all was well"),
+    ],
+)
+def test_liveness_must_not_depend_on_anything(run: Run, ruling: Ruling, words: str) -> None:
+    verdict = liveness_is_shallow(recording(run, **PATHS))
+    assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+@pytest.mark.parametrize(
+    ("run", "ruling", "words"),
+    [
+        (dependency(), Ruling.PASS, "/ready said no while cache:6379 was cut off or slow, and yes again afterwards"),
+        (dependency(deep=False), Ruling.FAIL, "/ready: goes on saying yes while cache:6379 is cut off"),
+        (HANGS, Ruling.FAIL, "hangs instead of saying no while cache:6379 does not answer"),
+        (NOT_BACK, Ruling.FAIL, "does not say yes again after cache:6379 is back"),
+        (NEVER_WELL, Ruling.NOT_PROVED, "/ready never said yes"),
+        (dependency(exit=Exit(1.5, 1)), Ruling.NOT_PROVED, "the service ended"),
+    ],
+)
+def test_readiness_must_tell_of_a_dependency(run: Run, ruling: Ruling, words: str) -> None:
+    verdict = readiness_is_deep(recording(run, **PATHS))
+    assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+@pytest.mark.parametrize("judged", [liveness_is_shallow, readiness_is_deep])
+def test_without_a_path_or_a_run_nothing_is_proved(judged: object) -> None:
+    assert callable(judged)
+    assert judged(recording(dependency())).ruling is Ruling.NOT_PROVED
+    skipped: Recording = replace(recording(), skipped=(Skipped(Scenario.DEPENDENCY, "nothing it depends on"),))
+    assert judged(skipped).summary == "nothing it depends on"
+
+
+def test_what_could_not_be_stood_in_for_is_named() -> None:
+    told = recording(NEVER_WELL, **PATHS, dependencies=("db:5432 (variable DB): not there, but for what accepts",))
+    assert "db:5432" in readiness_is_deep(told).summary

@@ -1,0 +1,73 @@
+"""Somebody else's load is judged by what the kernel saw, and not proved where it can't tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seatrial.drill import archive
+from seatrial.drill.judge import JUDGES
+from seatrial.model.recording import Exit, Outside, Seen
+from seatrial.model.verdict import Ruling
+
+from ..recordings import KILL, STOP, recording
+
+PASS, FAIL, UNKNOWN = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
+FLIGHT, IDLE, LATE = "in-flight-finish", "keep-alive-drained", "refuses-late-connections"
+RUN = replace(STOP, connections=(), outside=Outside(("wrk", "-d60s"), 0, "Running\n9 requests in 1s\n"))
+KILLED = Exit(KILL, 137, 9, killed=True)
+
+
+def told(exit_: Exit | None = None, **seen: int):  # type: ignore[no-untyped-def]
+    assert RUN.outside is not None
+    return recording(replace(RUN, outside=replace(RUN.outside, seen=Seen(**seen)), exit=exit_ or RUN.exit))
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "ruling", "words"),
+    [
+        (FLIGHT, {"open": 9, "busy": 4, "answered": 4}, UNKNOWN, "4 of 4 in flight were answered; whether wholly"),
+        (FLIGHT, {"open": 9, "busy": 4, "unanswered_fin": 1}, FAIL, "1 of 4 requests in flight ended by the server"),
+        (FLIGHT, {"open": 9, "busy": 9, "unanswered_reset": 4}, FAIL, "4 of 9 requests in flight"),
+        (FLIGHT, {"open": 9, "busy": 3, "unanswered_reset": 3}, UNKNOWN, "0 of 3 in flight were answered"),
+        (FLIGHT, {"open": 9, "unclear": 9}, UNKNOWN, "no request was seen in flight"),
+        (FLIGHT, {"open": 9, "busy": 4, "unanswered_fin": 4, "missed": 1}, UNKNOWN, "too heavy to be watched"),
+        (IDLE, {"open": 9, "idle_fin": 9}, PASS, "9 idle connections closed with FIN"),
+        (IDLE, {"open": 9, "idle_fin": 8, "idle_reset": 1}, FAIL, "1 of 9 idle connections reset"),
+        (IDLE, {"open": 9, "used_again": 9}, UNKNOWN, "no idle connection was seen"),
+        (LATE, {"late": 90, "refused": 90}, PASS, "0 answered, 90 refused"),
+        (LATE, {"late": 90, "refused": 87, "late_unserved": 3}, PASS, "0 answered, 87 refused"),
+        (LATE, {"late": 90, "refused": 50, "late_unserved": 40}, FAIL, "40 of 90 new connections"),
+        (LATE, {"early": 90}, UNKNOWN, "no new connection came after the signal"),
+        ("announces-close", {"open": 9}, UNKNOWN, "the load was that of wrk"),
+        ("tolerates-lb-lag", {"open": 9}, UNKNOWN, "the load was that of wrk"),
+    ],
+)
+def test_what_the_kernel_saw_gives_the_verdict(name: str, seen: dict[str, int], ruling: Ruling, words: str) -> None:
+    verdict = JUDGES[name](told(**seen))
+    assert verdict.ruling is ruling, verdict
+    assert words in verdict.summary
+    assert bool(verdict.remedy) == (ruling is FAIL)
+
+
+@pytest.mark.parametrize(("name", "seen"), [(IDLE, {"idle_fin": 9}), (LATE, {"late": 9, "late_answered": 9})])
+def test_what_only_sigkill_ended_is_not_proved(name: str, seen: dict[str, int]) -> None:
+    verdict = JUDGES[name](told(KILLED, **seen))
+    assert verdict.ruling is UNKNOWN
+    assert verdict.summary == "SIGKILL ended the service"
+
+
+def test_the_commands_own_words_are_shown() -> None:
+    evidence = JUDGES[FLIGHT](told(open=9, busy=4, answered=4, overflows=2)).evidence
+    assert "wrk: 9 requests in 1s" in evidence
+    assert any("2 times the accept queue was full" in line for line in evidence)
+
+
+def test_what_is_not_about_requests_is_judged_as_ever() -> None:
+    assert JUDGES["stops-in-time"](told(open=9)).ruling is PASS
+
+
+def test_it_is_kept_with_the_recording() -> None:
+    whole = told(open=9, busy=4, missed=1)
+    assert archive.loads(archive.dumps(whole)) == whole

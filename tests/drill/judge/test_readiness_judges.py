@@ -1,0 +1,49 @@
+"""Verdicts on what the readiness path says at a stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seatrial.drill.judge.readiness_judges import readiness_flips_first
+from seatrial.model.recording import Asked, EventKind, Outcome, Run
+from seatrial.model.verdict import Ruling
+
+from ..recordings import SIGNAL, STOP, STOPPING, asked, changed, ignored, recording
+
+BEFORE = STOPPING[:4]
+REFUSED = tuple(asked("readiness", "stopping", Outcome.REFUSED, SIGNAL + 0.1 + 0.05 * n) for n in range(4))
+STILL = tuple(asked("readiness", "stopping", 200, SIGNAL + 0.05 * n) for n in range(1, 12))
+LATE = tuple(
+    replace(event, time=SIGNAL + 0.8) if event.kind is EventKind.NOT_LISTENING else event for event in STOP.events
+)
+LISTENS = tuple(one for one in STOP.connections if not any(e.outcome is Outcome.REFUSED for e in one.exchanges))
+
+
+@pytest.mark.parametrize(
+    ("run", "told", "ruling", "words"),
+    [
+        (STOP, STOPPING, Ruling.PASS, "/ready said 503 25 ms after the signal"),
+        (STOP, (*BEFORE, *REFUSED), Ruling.FAIL, "the listener closed at +0.010 s: before any balancer"),
+        (STOP, (*BEFORE, STILL[0], *REFUSED), Ruling.FAIL, "the listener closed at +0.010 s"),
+        (changed(events=LATE, connections=LISTENS), (*BEFORE, *STILL), Ruling.FAIL, "went on saying ready until"),
+        (STOP, STOPPING[4:], Ruling.NOT_PROVED, "did not say ready before the signal"),
+        (STOP, (), Ruling.NOT_PROVED, "did not say ready before the signal"),
+        (changed(disturbed="late"), STOPPING, Ruling.NOT_PROVED, "the run was disturbed: late"),
+    ],
+)
+def test_readiness_must_flip_while_the_listener_is_open(
+    run: Run, told: tuple[Asked, ...], ruling: Ruling, words: str
+) -> None:
+    verdict = readiness_flips_first(recording(replace(run, asked=told), readiness="/ready"))
+    assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+def test_without_a_path_nothing_is_proved() -> None:
+    assert "no readiness path is known" in readiness_flips_first(recording(STOP)).summary
+
+
+def test_a_signal_that_was_not_heard_explains_it() -> None:
+    verdict = readiness_flips_first(recording(replace(ignored(), asked=(*BEFORE, *STILL)), readiness="/ready"))
+    assert (verdict.ruling, verdict.cause) == (Ruling.FAIL, "handles-sigterm")

@@ -1,0 +1,142 @@
+"""The same servers on Docker: the verdicts there are those of the native engine's table, and of nginx, PostgreSQL and
+Redis what the native engine finds in the same test.
+
+A few of them run with the other slow tests; all do with SEATRIAL_ALL_SERVERS=1 (eight minutes on two cores). What
+differs, differs for a reason, which stands in `DIFFERS` and in docs/drill.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from seatrial.drill.acts.table import ACTS
+from seatrial.drill.judge import judge
+from seatrial.drill.options import Candidate, Candidates, DrillOptions
+from seatrial.drill.trial import drill
+from seatrial.engine.docker import DockerEngine
+from seatrial.engine.interface import Engine
+from seatrial.engine.native import NativeEngine
+from seatrial.model.place import Sourced
+from seatrial.model.recording import Recording
+from seatrial.model.service import Healthcheck, Mount, Service
+from seatrial.model.verdict import Verdict
+from tests.engine.docker.conftest import host_image as host_image
+from tests.engine.docker.conftest import new_engine as new_engine
+from tests.engine.docker.conftest import on_host_files
+from tests.requirements import missing_program, require
+from tests.trials.conftest import SERVERS, missing, not_measured, service
+from tests.trials.test_servers import COLUMNS, ROWS, TRIES, differing
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+ALL = bool(os.environ.get("SEATRIAL_ALL_SERVERS"))
+FEW = {("node server.close", "bare"), ("stoppable", "init"), ("uvicorn", "init"), ("waitress", "bare")}
+CHOSEN = [row for row in ROWS if ALL or row[:2] in FEW]
+_POSTGRES = (
+    "PATH=$(echo /usr/lib/postgresql/*/bin):$PATH; initdb -D /tmp/data -U postgres >/dev/null && "
+    "exec postgres -D /tmp/data -p 3000 -c unix_socket_directories=/tmp"
+)
+_NGINX = ("nginx", "-c", "/srv/trial/nginx.conf")
+_REDIS = ("redis-server", "--port", "3000", "--save", "", "--dir", "/tmp")
+_SHELL = ("/bin/sh", "-c", _POSTGRES)
+OTHERS: Mapping[str, tuple[tuple[str, ...], str, str, str]] = {
+    "nginx, TERM": (_NGINX, "SIGTERM", "", ""),
+    "nginx, QUIT": (_NGINX, "SIGQUIT", "", ""),
+    "redis": (_REDIS, "SIGTERM", "", "redis-cli -p 3000 ping"),
+    "postgres, TERM": (_SHELL, "SIGTERM", "postgres", "pg_isready -h 127.0.0.1 -p 3000"),
+    "postgres, INT": (_SHELL, "SIGINT", "postgres", "pg_isready -h 127.0.0.1 -p 3000"),
+}
+"""Argv, stop signal, user and health check of each of Debian's own."""
+FEW_OTHERS = ("nginx, QUIT", "redis")
+_AT_ONCE = "it ends within milliseconds: whether a request or connection falls into them is chance"
+DIFFERS: Mapping[tuple[str, str], str] = {
+    ("nginx, TERM", "in-flight-finish"): _AT_ONCE,
+    ("nginx, TERM", "refuses-late-connections"): _AT_ONCE,
+}
+"""By server and requirement: why Docker's verdict is another than the native engine's."""
+
+
+def other(name: str) -> Service:
+    argv, stop_signal, user, check = OTHERS[name]
+    require(next(filter(None, map(missing_program, ("nginx", "redis-server", "pg_ctlcluster"))), ""))
+    return Service(
+        name=name,
+        context=str(SERVERS),
+        argv=Sourced(argv),
+        workdir=Sourced("/srv/trial"),
+        user=Sourced(user) if user else None,
+        stop_signal=Sourced(stop_signal),
+        stop_grace=Sourced(3.0),
+        mounts=(Sourced(Mount("tmpfs", "", "/tmp")),),  # PostgreSQL's last checkpoint is a matter of the disk
+        healthcheck=Healthcheck(Sourced(("CMD-SHELL", check)), interval=Sourced(1.0)) if check else None,
+    )
+
+
+async def trial(subject: Service, engine: Engine) -> tuple[Recording, tuple[Verdict, ...]]:
+    """Drill a server on an engine, and judge."""
+    options = DrillOptions(candidates=Candidates(slow=(Candidate("/slow", "tests"),)), skip=frozenset(ACTS))
+    async with engine.prepared(subject) as ready:
+        recording = await drill(ready, engine, options, lambda _: None)
+    return recording, judge(recording)
+
+
+@pytest.mark.parametrize(("name", "init", "letters", "codes"), CHOSEN, ids=[f"{row[0]} {row[1]}" for row in CHOSEN])
+def test_the_verdicts_on_docker_are_those_of_the_table(
+    name: str,
+    init: str,
+    letters: str,
+    codes: str,
+    new_engine: Callable[..., DockerEngine],
+    host_image: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    require(missing(name))
+    if why := not_measured(name):
+        pytest.skip(why)
+    expected = "".join(
+        "." if (name, column) in DIFFERS else letter for column, letter in zip(COLUMNS, letters, strict=True)
+    )
+    tries = []
+    for number in range(1, TRIES + 1):
+        subject = on_host_files(service(name, init=init == "init"), host_image)
+        recording, verdicts = asyncio.run(trial(subject, new_engine()))
+        tries.append(differing(recording, verdicts, expected, codes))
+        if not tries[-1]:
+            record_property("tries", number)
+            return
+    pytest.fail("\n".join(line for lines in tries for line in ["— a try —", *lines]))
+
+
+@pytest.mark.parametrize("name", OTHERS if ALL else FEW_OTHERS)
+def test_debians_own_servers_have_the_same_verdicts_on_both_engines(
+    name: str,
+    new_engine: Callable[..., DockerEngine],
+    host_image: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    subject = other(name)
+    tries = []
+    for number in range(1, TRIES + 1):
+        _, native = asyncio.run(trial(subject, NativeEngine()))
+        _, docker = asyncio.run(trial(on_host_files(subject, host_image), new_engine()))
+        tries.append(_unlike(name, native, docker))
+        if not tries[-1]:
+            record_property("tries", number)
+            return
+    pytest.fail("\n".join(line for lines in tries for line in ["— a try —", *lines]))
+
+
+def _unlike(name: str, native: tuple[Verdict, ...], docker: tuple[Verdict, ...]) -> list[str]:
+    """The verdicts of the stop that differ, a line each."""
+    known = {verdict.requirement: verdict for verdict in native}
+    return [
+        f"{each.requirement}: native {known[each.requirement].ruling.value} ({known[each.requirement].summary}), "
+        f"docker {each.ruling.value} ({each.summary})"
+        for each in docker
+        if each.requirement in COLUMNS
+        and (name, each.requirement) not in DIFFERS
+        and each.ruling is not known[each.requirement].ruling
+    ]
