@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.cli.arguments import DISTRIBUTED, _parser, _split
 from seatrial.cli.arguments import ENGINES as NAMES
-from seatrial.cli.arguments import _parser, _split
 from seatrial.cli.choice import service_with_image
 from seatrial.cli.engines import ENGINES, recipe
 from seatrial.cli.front import run
 from seatrial.model.errors import InputError
 from seatrial.model.service import BuildPlan
+from tests.requirements import missing_module, require
 
 DOCKERFILE = "FROM base\nRUN one && \\\n  two\n\n# why\nCOPY . /app\n"
 
@@ -27,7 +28,7 @@ def parsed(*words: str) -> argparse.Namespace:
 
 
 def test_the_names_of_the_option_are_those_of_the_table() -> None:
-    assert tuple(ENGINES) == NAMES
+    assert (*ENGINES, *DISTRIBUTED) == NAMES
 
 
 def test_a_word_that_is_no_path_is_an_image_and_a_command_after_it_its_command(
@@ -64,7 +65,7 @@ def test_without_dockers_client_the_way_to_get_it_is_said(
 def test_without_an_engine_it_is_said_where_one_was_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("docker")
+    require(missing_module("docker"))
     (tmp_path / "Dockerfile").write_text('FROM base\nCMD ["node"]\n')
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     assert run(["drill", "--engine", "docker", str(tmp_path)]) == 4

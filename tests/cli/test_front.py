@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,14 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_a_full_disk_is_told() -> None:
     told = finished("$seatrial list > /dev/full")
+    assert (told.returncode, told.stderr) == (4, "error: the output cannot be written: No space left on device\n")
+
+
+def test_a_full_disk_is_told_of_a_report_that_no_buffer_holds(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "Dockerfile").write_text("FROM node\nCOPY . .\nCMD npm start\n")
+    told = finished(f"cd {tmp_path} && $seatrial check --no-cache > /dev/full")
     assert (told.returncode, told.stderr) == (4, "error: the output cannot be written: No space left on device\n")
 
 

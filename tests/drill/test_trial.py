@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.drill import archive, exercise
+from seatrial.drill import archive, exercise, paths
 from seatrial.drill.acts import load, misfits, processes
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.judge import JUDGES, judge
@@ -381,3 +381,13 @@ def test_only_what_a_busy_machine_spoiled_is_repeated() -> None:
     assert held_up(default_action(), too_early) == []
     assert held_up(ignored(), too_early) == []
     assert held_up(too_early) == []
+
+
+def test_what_a_probe_asks_comes_before_the_health_check_and_that_before_names() -> None:
+    known = [Candidate("/status", "found in a.js:1"), Candidate("/live", "livenessProbe in k.yaml:1")]
+    ranked = paths._asking([*known, Candidate("/health", "found in a.js:2")], [Candidate("/health", "health check")])
+    assert [(each.path, each.by) for each in ranked] == [
+        ("/live", "livenessProbe in k.yaml:1"),
+        ("/health", "health check"),
+        ("/status", "found in a.js:1"),
+    ]

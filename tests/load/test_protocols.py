@@ -31,6 +31,13 @@ QUIET = {"rate": 0.0, "idle": 0, "never_used": 0, "in_flight": 0, "keep_alive": 
 WEBSOCKETS = (Population.WEBSOCKET, Population.WEBSOCKET_BUSY)
 
 
+def end(connection: socket.socket) -> None:
+    """Close in good order: what the client still says is read, else the close would be a reset."""
+    connection.settimeout(WITHIN)
+    connection.shutdown(socket.SHUT_WR)
+    servers.wait_until_gone(connection)
+
+
 class WebSockets:
     """Accepts WebSockets at /ws and says back what it hears; at the curtain each is closed with the code, or cut."""
 
@@ -53,6 +60,7 @@ class WebSockets:
         if self._code is not None:
             with contextlib.suppress(LocalProtocolError):
                 connection.sendall(server.send(CloseConnection(code=self._code)))
+        end(connection)
 
     def _take(self, connection: socket.socket, server: WSConnection, event: object) -> None:
         if isinstance(event, Request):
@@ -98,6 +106,7 @@ class Http2:
         for stream in slow:
             self._answer(server, stream)
         connection.sendall(server.data_to_send())
+        end(connection)
 
     def _answer(self, server: h2.connection.H2Connection, stream: int) -> None:
         server.send_headers(stream, [(":status", "200")])

@@ -77,7 +77,18 @@ def test_each_end_is_told_from_the_others() -> None:
     seen = watched(steps)
     assert (seen.early, seen.open, seen.busy, seen.unclear) == (5, 5, 4, 0)
     assert (seen.answered, seen.unanswered_fin, seen.unanswered_reset, seen.left_by_client) == (1, 1, 1, 1)
-    assert (seen.idle_fin, seen.late_unserved, seen.refused, seen.missed) == (1, 1, 1, 0)
+    assert (seen.idle_fin, seen.late_queued, seen.refused, seen.missed) == (1, 1, 1, 0)
+
+
+def test_who_waited_for_nothing_is_told_from_who_was_turned_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(listener, signal) -> None:  # type: ignore[no-untyped-def]
+        signal()
+        client, server = connect(listener)
+        server.close()
+        client.close()
+
+    monkeypatch.setattr(witness, "QUICK", 0.0)
+    assert watched(steps).late_unserved == 1
 
 
 def test_a_connection_that_is_quiet_again_is_not_in_flight() -> None:

@@ -6,11 +6,13 @@ their names alike (`shop_web_1`, `shop-web-1`).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -19,7 +21,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -117,8 +118,9 @@ class Events:
         self._engine, self._removed = engine, set[str]()
         self._connection = _Connection(engine.socket)
         self._connection.request("GET", "/events?filters=" + '{"type":["container"]}')
-        response = self._connection.getresponse()
-        threading.Thread(target=self._read, args=(response,), daemon=True).start()
+        self._response = self._connection.getresponse()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def wait_for_all(self) -> None:
         """Until all is here that has happened so far: a container that is made and removed now has come last."""
@@ -129,8 +131,15 @@ class Events:
             assert time.monotonic() < deadline, "the engine's events don't come"
             time.sleep(0.02)
 
-    def _read(self, response: Any) -> None:
-        while line := response.readline():
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(WITHIN)
+        self._response.close()
+        self._connection.close()
+
+    def _read(self) -> None:
+        while line := self._response.readline():
             event = json.loads(line)
             if event["Action"] == "destroy":
                 self._removed.add(event["Actor"]["ID"])
@@ -271,7 +280,7 @@ def own(name: str, project: str) -> str:
     return re.sub(rf"^{re.escape(project)}[-_](.*)[-_](\d+)$", r"\1-\2", name)
 
 
-@contextmanager
+@contextlib.contextmanager
 def both_sides(
     engine: DockerEngine,
     seen: Events,

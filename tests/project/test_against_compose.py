@@ -156,6 +156,7 @@ class Comparison:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self.events.close()
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def other(name: str) -> Service:
         stop_signal=Sourced(stop_signal),
         stop_grace=Sourced(3.0),
         mounts=(Sourced(Mount("tmpfs", "", "/tmp")),),  # PostgreSQL's last checkpoint is a matter of the disk
-        healthcheck=Healthcheck(Sourced(("CMD-SHELL", check)), interval=Sourced(1.0)) if check else None,
+        healthcheck=Healthcheck(Sourced(("CMD-SHELL", check))) if check else None,
     )
 
 

@@ -57,8 +57,8 @@ _PLACEHOLDER = pattern(
     r"|default|cafebabe|deadbeef|^\{\{|^%|^@|notasecret|throwaway|ignored|will.?be|generate|fill",
     re.I,
 )
-_NO_VALUE = pattern(
-    r"^(?:|true|false|yes|no|on|off|enabled|disabled|\d{1,4}|\d+[smhd]|required|optional|auto|file)$", re.I
+_SWITCHES = frozenset(
+    {"", "true", "false", "yes", "no", "on", "off", "enabled", "disabled", "required", "optional", "auto", "file"}
 )
 
 
@@ -109,10 +109,17 @@ def _is_about_secrets(upper: str, words: list[str]) -> bool:
     return is_other or upper.endswith(_NO_SECRET_ENDINGS)
 
 
+def _is_switch(value: str) -> bool:
+    """Whether it is yes or no in some form, a small number or a time: too little to be a secret."""
+    is_small = value.isdecimal() and len(value) < 5
+    is_time = value[:-1].isdecimal() and value[-1] in "smhdSMHD"
+    return value.lower() in _SWITCHES or is_small or is_time
+
+
 def is_literal(value: str) -> bool:
     """Whether the value stands there itself: no variable, no path, no placeholder, no switch, not empty."""
     value = value.strip().strip("\"'")
-    if _NO_VALUE.match(value) or "$" in value or "`" in value or _PLACEHOLDER.search(value):
+    if _is_switch(value) or "$" in value or "`" in value or _PLACEHOLDER.search(value):
         return False
     return (
         not value.startswith(("/", "./", "~", "file:", "arn:", "vault:", "ENC(", "sops:", "op://")) and " " not in value

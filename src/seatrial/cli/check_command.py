@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from seatrial.cli.streams import complain
+from seatrial.cli.streams import complain, emit
 from seatrial.files import disk
 from seatrial.files.cache import Answer, Cache, default_directory, fingerprint
 
@@ -87,7 +87,7 @@ def _tell(answer: Answer, arguments: argparse.Namespace) -> int:
     for line in answer.talk:
         complain(line)
     if not arguments.output:
-        sys.stdout.write(answer.text)
+        emit(answer.text)
         return answer.code
     try:
         Path(arguments.output).write_text(answer.text, encoding="utf-8")

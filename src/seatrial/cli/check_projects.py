@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WORTH_A_FORK = 32
 """Projects for which one more process pays."""
-_AT_ONCE = 16
+_AT_ONCE = 8
 """Projects that a process takes at once: their neighbours are asked for the same directories."""
 
 

@@ -7,6 +7,7 @@ reason, only leaves its share to be done here. It must never be used where threa
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -38,6 +39,7 @@ def each(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> list[R]:
         return [work(job) for job in jobs]
     copies: list[_Copy] = []
     waiting = _numbers(range(workers, len(jobs)))
+    gc.freeze()  # who looks for garbage among what is shared has it copied, page by page
     try:
         firsts = range(1, min(workers, len(jobs)))
         copies.extend(copy for first in firsts if (copy := _fork(work, jobs, first, waiting)) is not None)
@@ -45,6 +47,7 @@ def each(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> list[R]:
         while copies:
             results |= _given(copies.pop()) or {}
     finally:
+        gc.unfreeze()
         os.close(waiting)
         for copy in copies:
             os.close(copy.pipe)

@@ -53,8 +53,8 @@ def known(arguments: argparse.Namespace) -> tuple[Fleet, Layout]:
 
 
 def ask(fleet: Fleet, layout: Layout) -> Client:
-    """The supervisor's client; a supervisor is started where none lives, and finds again what runs. One that is about to
-    end, or has just begun, is waited for."""
+    """The supervisor's client; a supervisor is started where none lives, and finds again what runs. One that is about
+    to end, or has just begun, is waited for."""
     client = Client(layout.socket)
     deadline = time.monotonic() + PATIENCE
     while not client.is_answered() and time.monotonic() < deadline:

@@ -138,6 +138,9 @@ def _candidates(service: Service, directory: str) -> Candidates:
                     by = f"found in {route.place.file}:{route.place.line}"
                     yield Candidate(route.path, by, health=hint == "health")
 
+    from seatrial.cli.probe_paths import probe_paths
+
+    alive, ready = probe_paths(service, directory)
     healthy = tuple(of("health"))
     deep = tuple(each for each in healthy if _READY.search(each.path))
     return Candidates(
@@ -145,6 +148,6 @@ def _candidates(service: Service, directory: str) -> Candidates:
         slow=tuple(of("slow")),
         stream=tuple(of("stream")),
         websocket=tuple(of("websocket")),
-        liveness=tuple(each for each in healthy if each not in deep),
-        readiness=deep,
+        liveness=(*alive, *(each for each in healthy if each not in deep)),
+        readiness=(*ready, *deep),
     )

@@ -27,6 +27,7 @@ SWITCHED = 101
 MOST = 8
 """Candidates of one kind that are tried."""
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
+_NO_HTTP = frozenset({Outcome.FIN, Outcome.RST, Outcome.MALFORMED})
 _PROBE_URL = re.compile(r"https?://[^/\s'\"]+(/[^\s'\"|;)]*)|['\"\s](/[A-Za-z0-9_./-]*)['\"]")
 
 
@@ -93,6 +94,11 @@ class Found:
         longest = max(self.trials, key=Trial.body_bytes)
         return longest.candidate.path if longest.body_bytes() >= LARGE else ""
 
+    def speaks_no_http(self) -> bool:
+        """Whether every request was cut off, or answered in other words: a database hangs up, or complains."""
+        answers = [trial.answer() for trial in (*self.trials, *self.others)]
+        return bool(answers) and all(answer is not None and answer.outcome in _NO_HTTP for answer in answers)
+
     async def wait_slow(self, limit: float) -> None:
         """Wait for the slow one's answer: after a signal it would say nothing about the path."""
         if self.slow is not None:
@@ -127,8 +133,12 @@ def _slow_candidates(options: DrillOptions) -> list[Candidate]:
 
 
 def _asking(known: Sequence[Candidate], probed: Sequence[Candidate]) -> list[Candidate]:
-    """What may tell how the service is, each path once."""
-    return list({candidate.path: candidate for candidate in (*known, *probed)}.values())[:MOST]
+    """What may tell how the service is, each path once: what a manifest's probe asks, what the health check does, and
+    last what is only named like it."""
+    found: dict[str, Candidate] = {}
+    for candidate in (*(each for each in known if "Probe in " in each.by), *probed, *known):
+        found.setdefault(candidate.path, candidate)
+    return list(found.values())[:MOST]
 
 
 def _probed(probe: Sequence[str]) -> list[Candidate]:

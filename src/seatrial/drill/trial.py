@@ -53,6 +53,8 @@ LEAST_PLACES = 3
 """Acts that run at once at least: most of the time an instance waits."""
 CALM_LOOK = 0.05
 TRIAL_LIMIT = 10.0
+BUSY = ("load generator", "was busy", "in time", "did not listen", "could not be frozen", "could not be killed")
+"""What an act says that a busy machine may have brought about: such a run is repeated."""
 STATUS_LIMIT = 5.0
 """Seconds for which the slow path's answer is waited for before its instance is told to stop."""
 _ANSWERED = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
@@ -299,6 +301,8 @@ class _Trial:
         """The exercise's own address with the paths that were found."""
         if exercise.target is None or self._paths is None:
             return exercise.target
+        if self._paths.speaks_no_http() and not self._options.names_targets():
+            return None  # what would become of requests says nothing about a program that takes none
         own, found = exercise.target, self._paths.target
         found = replace(found, large_path=self._paths.large_path())
         return replace(found, family=own.family, address=own.address, port=own.port)
@@ -399,7 +403,7 @@ def spoiled_runs(recording: Recording) -> list[tuple[Scenario, str]]:
     """The runs that a busy machine kept from proving anything, each with the reason: the load generator was late, or a
     request of a known slow path was over before its signal came."""
     acts = [run for run in recording.runs if run.scenario in ACTS and run.readiness.ready and run.disturbed]
-    late = [(run.scenario, run.disturbed) for run in acts if "load generator" in run.disturbed]
+    late = [(run.scenario, run.disturbed) for run in acts if any(words in run.disturbed for words in BUSY)]
     return [*_spoiled_stops(recording), *late]
 
 

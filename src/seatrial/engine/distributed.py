@@ -1,7 +1,7 @@
 """What a distributed engine is to a drill: a service that runs there already, and whose replicas it replaces itself.
 
     async with SwarmService("api", UpdateOrder.START_FIRST) as service:
-        await service.perform("rolling update")
+        await service.perform(service.steps[0])
 
 It starts and stops nothing itself: it asks the engine for a replacement, once, and watches. What the engine makes of it
 stays as it is. Times are absolute `time.monotonic()` seconds.
@@ -28,14 +28,12 @@ class UpdateOrder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What the engine says of a service. `address` is where it is reached by what the engine itself publishes ("" where
-    it publishes nothing that is known), `size` how many replicas it is to have, `order` how they are replaced."""
+    """What the engine says of a service. `address` is where it is reached by what the engine itself publishes; "" where
+    it publishes nothing that is known."""
 
     name: str
     machine: Machine
     argv: tuple[str, ...] = ()
-    size: int = 1
-    order: str = ""
     grace: float = DEFAULT_GRACE
     stop_signal: str = "SIGTERM"
     address: str = ""
@@ -44,10 +42,13 @@ class Described:
 class Distributed(Protocol):
     """A service on a distributed engine, watched from its entry to its exit as a context manager."""
 
-    steps: Sequence[str]
-    """The replacements that it can be asked for, in this order."""
-    left: str
-    """What an end in the middle leaves behind, in a sentence."""
+    @property
+    def steps(self) -> Sequence[str]:
+        """The replacements that it can be asked for, in this order, each with how the engine goes about it."""
+
+    @property
+    def left(self) -> str:
+        """What an end in the middle leaves behind, in a sentence; "" where nothing was asked for yet."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -62,7 +63,8 @@ class Distributed(Protocol):
         """Ask for a replacement; returns when the engine has taken it on."""
 
     def settled(self) -> str | None:
-        """Whether the replacement is over: None as long as it isn't, "" when all went well, else what went wrong."""
+        """Whether the replacement that was asked for last is over: None as long as it isn't, "" when all went well,
+        else what went wrong."""
 
     def replicas(self) -> tuple[Replica, ...]:
         """All replicas that were seen, the oldest first."""

@@ -57,10 +57,10 @@ class StartOptions:
     finds besides, each with its addresses, separated by commas. `inherited` are descriptors that it gets from 3 on.
     `lasting`: what it writes to its binds stays; else it is forgotten, and the host's files never change. `gate`:
     everything is made ready, and the command is executed when this is set (only for an instance that is kept and
-    stays). `plug` is called with PID 1's number while that waits, to connect its own network with others. `input` is a descriptor that it
-    gets as its stdin (-1: there is nothing to read); `terminal` one of a terminal, which becomes its stdin, stdout and
-    stderr, and controls it: its output is then there alone. `restart` is a policy by which the engine starts it again
-    ("always", "on-failure:3"), where the engine does that; its end is then told when it stays down.
+    stays). `plug` is called with PID 1's number while that waits, to connect its own network with others. `input` is a
+    descriptor that it gets as its stdin (-1: there is nothing to read); `terminal` one of a terminal, which becomes its
+    stdin, stdout and stderr, and controls it: its output is then there alone. `restart` is a policy by which the engine
+    starts it again ("always", "on-failure:3"), where the engine does that; its end is then told when it stays down.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -290,7 +290,8 @@ class Client:
         """Note that the close was announced, and send what the protocol itself asks for."""
         if self._reader.farewell and self.announced is None:
             self.announced, self.detail = now, self._reader.farewell
-        self._send_now(self._reader.answer())
+        if self.attempts and not self.held:  # before the whole request nothing else may be said
+            self._send_now(self._reader.answer())
 
     def wire_ended(self, now: float, reset: bool, detail: str) -> None:
         """FIN or RST."""

@@ -28,6 +28,8 @@ PACKET_STATISTICS = 6
 SOL_PACKET = 263
 BUFFER = 16 << 20
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+QUICK = 0.25
+"""Who was ended this soon after it came was in the queue of a listener that closed; who waited longer was left to."""
 _WRAP = 1 << 32
 TURN = 1024
 """Packets that are read at once."""
@@ -59,6 +61,7 @@ _COUNTERS = ("OutRsts", "ListenOverflows", "ListenDrops")
 class Life:
     """A connection under watch: the first sequence numbers of both sides, and how it stood at the signal."""
 
+    begun: float
     is_late: bool
     has_asked: bool = False
     server: int | None = None
@@ -166,20 +169,20 @@ class Witness:
         if target[1] == self._port and source[1] != self._port:
             self._from_client(source, flags, acknowledged, when)
         elif source[1] == self._port:
-            self._from_server(target, (flags, number, acknowledged))
+            self._from_server(target, (flags, number, acknowledged), when)
 
     def _from_client(self, peer: Peer, flags: int, acknowledged: int, when: float) -> None:
         if flags & SYN:
             is_late = self._signal is not None and when > self._signal
             if peer not in self._lives:  # else it is sent again: the queue was full
-                self._lives[peer] = Life(is_late)
+                self._lives[peer] = Life(when, is_late)
                 self._count("late" if is_late else "early")
             return
         life = self._lives.pop(peer, None)
         if life is not None and life.server is not None:
             self._ended_by_client(life, (acknowledged - life.server - 1) % _WRAP if flags & ACK else None)
 
-    def _from_server(self, peer: Peer, packet: tuple[int, int, int]) -> None:
+    def _from_server(self, peer: Peer, packet: tuple[int, int, int], when: float) -> None:
         flags, number, acknowledged = packet
         life = self._lives.get(peer)
         if life is None:
@@ -193,7 +196,11 @@ class Witness:
             return
         sent = (number - life.server - 1) % _WRAP
         received = (acknowledged - life.client - 1) % _WRAP if flags & ACK else None
-        self._ended_by_server(life, sent, received, "reset" if flags & RST else "fin")
+        if life.is_late:
+            unserved = "late_queued" if when - life.begun < QUICK else "late_unserved"
+            self._count("late_answered" if sent else unserved)
+        elif life.stood is not None:
+            self._ended_by_server(life.stood, sent, received, "reset" if flags & RST else "fin")
 
     # --- what it means ---
 
@@ -205,21 +212,17 @@ class Witness:
             answered = life.stood.is_busy and taken is not None and taken != life.stood.sent % _WRAP
             self._count("answered" if answered else "left_by_client")
 
-    def _ended_by_server(self, life: Life, sent: int, received: int | None, how: str) -> None:
-        if life.is_late:
-            self._count("late_answered" if sent else "late_unserved")
-        elif life.stood is not None:
-            stood = life.stood
-            answered = sent != stood.sent % _WRAP
-            asked_again = received is not None and received != stood.received % _WRAP
-            if stood.is_busy:
-                self._count("answered" if answered else f"unanswered_{how}")
-            elif answered or asked_again:
-                self._count("used_again" if answered else "crossed")
-            elif stood.is_busy is None:
-                self._count("unclear_ends")
-            else:
-                self._count(f"idle_{how}")
+    def _ended_by_server(self, stood: Standing, sent: int, received: int | None, how: str) -> None:
+        answered = sent != stood.sent % _WRAP
+        asked_again = received is not None and received != stood.received % _WRAP
+        if stood.is_busy:
+            self._count("answered" if answered else f"unanswered_{how}")
+        elif answered or asked_again:
+            self._count("used_again" if answered else "crossed")
+        elif stood.is_busy is None:
+            self._count("unclear_ends")
+        else:
+            self._count(f"idle_{how}")
 
 
 def _ends(data: bytes) -> tuple[Peer, Peer, int]:

@@ -85,7 +85,9 @@ def proposed_memory(used: int) -> int:
 
 
 def advise(recording: Recording) -> tuple[Advice, ...]:
-    """Advice on every setting, in the order of `Setting`."""
+    """Advice on every setting, in the order of `Setting`; none where a distributed engine ran the service."""
+    if any(run.replicas for run in recording.runs):
+        return ()
     found = measured(recording)
     return tuple(_ADVISERS[setting](recording, found) for setting in Setting)
 

@@ -363,8 +363,8 @@ _DRILLED = (
         "The time before the signal (preStop sleep), the program's own shutdown time-out and a margin fit into the "
         "grace period: else SIGKILL comes in the middle of what the program would have done at its end.",
         "In a run of its own a request is in flight that never ends (its body never comes whole; a stream, where one "
-        "is known). From the signal to the end is how long the program's own limit holds; a second has to be left of the "
-        "grace period. It is waited for half a minute at most.",
+        "is known). From the signal to the end is how long the program's own limit holds; a second has to be left of "
+        "the grace period. It is waited for half a minute at most.",
         "Limit the drain to less than the grace period, and close what is left then; or raise `stop_grace_period`.",
     ),
     Requirement(

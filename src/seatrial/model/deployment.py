@@ -16,7 +16,8 @@ from seatrial.model.values import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A command run at a moment of a service's life. `user` and `working_dir` empty: those of the service."""
+    """A command run at a moment of a service's life, that of an image where it is empty. `user` and `working_dir` empty
+    are those of the service."""
 
     command: tuple[str, ...]
     user: str = ""

@@ -380,7 +380,8 @@ class Seen:
     first), and by the server without a byte `unanswered_fin` and `unanswered_reset`. Of the others: `idle_fin`,
     `idle_reset`, `used_again` (it sent something first), `crossed` (asked again after the signal and not answered),
     `unclear_ends`. `left_by_client` ended from the client's side. Late ones: `refused`, `late_answered`,
-    `late_unserved` (ended by the server without one byte), `late_left` by the client. `left` stood or hung when the
+    `late_unserved` (ended by the server without one byte) and `late_queued` (the same at once, as those are that meet
+    the queue of a closing listener), `late_left` by the client. `left` stood or hung when the
     watch ended; `refused_early` were refused before the signal. `resets`, `overflows` and `drops` are the network
     namespace's own counters of resets sent and of connections that met a full queue. `missed` packets were not seen:
     then all is uncertain.
@@ -404,6 +405,7 @@ class Seen:
     refused_early: int = 0
     late_answered: int = 0
     late_unserved: int = 0
+    late_queued: int = 0
     late_left: int = 0
     left: int = 0
     resets: int = 0

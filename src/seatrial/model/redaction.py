@@ -126,7 +126,7 @@ def text(line: str) -> str:
         line = _ASSIGNMENT.sub(_assigned, line)
     if "value" in folded:
         line = _PAIR.sub(rf"\1{REDACTED}", line)
-    if "-" in line:
+    if _has_option(line):
         line = _OPTION.sub(rf"\1{REDACTED}", line)
     line = _of_programs(line)
     return _FORMS.sub(REDACTED, line) if _has_any(line, _FORM_STARTS) else line
@@ -150,6 +150,11 @@ def source_line(line: str, column: int = 0) -> str:
     if not column or shown != line or line.lstrip()[:4].upper() in ("COPY", "ADD "):
         return shown
     return line[: column - 1] + REDACTED
+
+
+def _has_option(line: str) -> bool:
+    """Whether a hyphen begins a word: those inside of words are far more frequent."""
+    return any(not (part[-1:].isalnum() or part.endswith("_")) for part in line.split("-")[:-1])
 
 
 def _has_any(line: str, words: tuple[str, ...]) -> bool:

@@ -57,6 +57,9 @@ class _Field:
         self.factory = factory
 
 
+_REQUIRED = _Field()
+
+
 def _made(cls: type, *, frozen: bool, slots: bool, comparable: bool, order: bool) -> type:
     names = tuple(cls.__annotations__)
     fields = {name: _field_of(cls, name) for name in names}
@@ -69,8 +72,7 @@ def _made(cls: type, *, frozen: bool, slots: bool, comparable: bool, order: bool
             body[name] = said.default
     if slots:
         body["__slots__"] = names
-        body["__getstate__"] = _state
-        body["__setstate__"] = _set_state
+        body["__reduce__"] = _reduced
     body["__qualname__"] = cls.__qualname__
     body["__match_args__"] = names
     body["__values__"] = values = staticmethod(_values_getter(names))
@@ -88,7 +90,9 @@ def _made(cls: type, *, frozen: bool, slots: bool, comparable: bool, order: bool
 
 def _field_of(cls: type, name: str) -> _Field:
     said = cls.__dict__.get(name, ...)
-    return said if isinstance(said, _Field) else _Field(said)
+    if said is ...:
+        return _REQUIRED
+    return said if said.__class__ is _Field else _Field(said)
 
 
 def _refuse_what_is_not_offered(cls: type, fields: Mapping[str, _Field]) -> None:
@@ -199,13 +203,9 @@ def _shown(self: Any) -> str:
     return f"{self.__class__.__qualname__}({shown})"
 
 
-def _state(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in self.__match_args__]
-
-
-def _set_state(self: Any, state: list[Any]) -> None:
-    for name, value in zip(self.__match_args__, state, strict=True):
-        object.__setattr__(self, name, value)
+def _reduced(self: Any) -> tuple[Any, tuple[Any, ...]]:
+    """How it is pickled: made anew of its values, which is quicker than setting them one by one."""
+    return self.__class__, self.__values__(self)
 
 
 def _refuse_setting(self: Any, name: str, value: Any) -> None:  # noqa: ARG001 — the language's own signature

@@ -55,6 +55,7 @@ async def before_start(harbour: Harbour, deployment: Deployment, berth: Berth) -
             deployment.service,
             argv=Sourced(hook.command),
             workdir=Sourced(hook.working_dir) if hook.working_dir else deployment.service.workdir,
+            user=Sourced(hook.user) if hook.user else deployment.service.user,
             environment={
                 **deployment.service.environment,
                 **{name: Sourced(value) for name, value in hook.environment.items()},

@@ -80,6 +80,12 @@ def refuse_without_command(chosen: Sequence[Deployment]) -> None:
                 place=deployment.place,
                 hint=f"services: {{{deployment.name}: {{x-seatrial: {{command: [{command}]}}}}}}",
             )
+        if any(not hook.command for hook in deployment.hooks.pre_start):
+            raise InputError(
+                f"a pre_start hook of {deployment.name} says no command: it is inside its image, and no image is used",
+                place=deployment.place,
+                hint="pre_start: [{command: [PROGRAM, ARGUMENT]}]",
+            )
 
 
 def refuse_limits(deployment: Deployment) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seatrial.model.recording import Connection, Exchange, Outcome, Population, Recording, Run
-from seatrial.report.words import clean, exit_code, seconds
+from seatrial.report.words import clean, count, exit_code, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,30 @@ def outcomes(counted: Counter[Outcome]) -> str:
 
 def sentence(run: Run) -> str:
     """How the run went: "ready after 0.40 s (health check), SIGTERM, exit code 0 after 1.25 s of 10 s"."""
+    parts = _replaced(run) if run.replicas else _stopped(run)
+    if run.disturbed:
+        parts.append(f"disturbed: {clean(run.disturbed)}")
+    return ", ".join(parts)
+
+
+def _replaced(run: Run) -> list[str]:
+    """Of a service on a distributed engine."""
+    told = sum(replica.told is not None for replica in run.replicas)
+    new = sum(replica.created is not None for replica in run.replicas)
+    parts = [f"{count(told, 'replica')} replaced by {new} new"]
+    ended = max((replica.ended for replica in run.replicas if replica.ended is not None), default=None)
+    if ended is not None and run.signalled is not None:
+        parts.append(f"the last one ended {seconds(ended - run.signalled)} after it was asked for")
+    return parts
+
+
+def _stopped(run: Run) -> list[str]:
     parts = [_readiness(run)]
     if run.signalled is not None:
         parts.append(run.signal + (" twice" if run.second_signalled is not None else ""))
     if run.exit is not None or run.signal:
         parts.append(_ending(run))
-    if run.disturbed:
-        parts.append(f"disturbed: {clean(run.disturbed)}")
-    return ", ".join(parts)
+    return parts
 
 
 def _readiness(run: Run) -> str:

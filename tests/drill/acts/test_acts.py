@@ -442,4 +442,15 @@ def test_a_job_that_is_never_taken_proves_nothing(monkeypatch: pytest.MonkeyPatc
     assert run.disturbed == "--job ended with 2: no"
 
 
+def test_an_act_that_a_busy_machine_spoiled_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "SETTLES", 0.0)
+    engine = FakeEngine(Behaviour(lags=[9.0, 0.01]))
+    recording = acted(engine, Scenario.LOAD, service())
+    assert (engine.started, recording.runs[0].disturbed, recording.runs[0].load_lag) == (2, "", 0.01)
+    engine = FakeEngine(Behaviour(lags=[9.0, 9.5, 8.0]))
+    recording = acted(engine, Scenario.LOAD, service())
+    assert (engine.started, recording.runs[0].load_lag) == (3, 8.0)
+    assert "8.00 s late" in recording.runs[0].disturbed
+
+
 _real_send = processes.send

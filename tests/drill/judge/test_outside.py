@@ -39,6 +39,8 @@ def told(exit_: Exit | None = None, **seen: int):  # type: ignore[no-untyped-def
         (LATE, {"late": 90, "refused": 90}, PASS, "0 answered, 90 refused"),
         (LATE, {"late": 90, "refused": 87, "late_unserved": 3}, PASS, "0 answered, 87 refused"),
         (LATE, {"late": 90, "refused": 50, "late_unserved": 40}, FAIL, "40 of 90 new connections"),
+        (LATE, {"open": 20, "late": 90, "refused": 71, "late_queued": 19}, PASS, "0 answered, 71 refused"),
+        (LATE, {"open": 20, "late": 90, "refused": 50, "late_queued": 40}, FAIL, "20 of 90 new connections"),
         (LATE, {"early": 90}, UNKNOWN, "no new connection came after the signal"),
         ("announces-close", {"open": 9}, UNKNOWN, "the load was that of wrk"),
         ("tolerates-lb-lag", {"open": 9}, UNKNOWN, "the load was that of wrk"),

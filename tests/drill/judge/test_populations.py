@@ -120,6 +120,17 @@ def test_at_high_rates_the_queue_of_a_closing_listener_holds_more(rate: float, r
     assert found(recording(run), "refuses-late-connections").ruling is ruling
 
 
+def test_what_an_overloaded_service_had_in_its_queue_says_nothing_about_its_stop() -> None:
+    queued = [new(SIGNAL - 0.5 + 0.001 * n, O.RST, 0.6) for n in range(40)]
+    before = replace(BULK, population=P.OPEN_LOOP, requests=400, answered=300, lost=100)
+    told = recording(changed(plus=queued, rate=2000.0, bulk=(before,)))
+    assert found(told, "in-flight-finish").ruling is UNKNOWN
+    assert found(told, "refuses-late-connections").ruling is UNKNOWN
+    assert "could not keep up with 2000" in found(told, "refuses-late-connections").summary
+    keeps_up = recording(changed(plus=queued, rate=2000.0, bulk=(replace(before, answered=400, lost=0),)))
+    assert found(keeps_up, "in-flight-finish").ruling is FAIL
+
+
 def test_a_good_stop_is_as_good_with_all_populations() -> None:
     run = changed(plus=(websocket(), http2(P.HTTP2), http2(P.HTTP2_IDLE), idle(7)))
     for name in ("in-flight-finish", "keep-alive-drained", "announces-close", "refuses-late-connections"):

@@ -814,6 +814,14 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
     ("refused within the lag", recording(STOP, lag=0.5), "tolerates-lb-lag", FAIL, "not served in the 0.5 s", ""),
     ("gone within the lag", recording(STOP, lag=5.0), "tolerates-lb-lag", FAIL, "about 250 of 250", ""),
     (
+        "gone within the lag, which the load did not end with",
+        recording(changed(plus=news(O.REFUSED, END, SIGNAL + 4.98)), lag=3.0),
+        "tolerates-lb-lag",
+        FAIL,
+        "151 of 151 new connections not served in the 3 s after the signal",
+        "",
+    ),
+    (
         "served for the lag",
         recording(changed(without=[P.OPEN_LOOP], plus=news(O.COMPLETE, SIGNAL + 0.01, END)), lag=0.5),
         "tolerates-lb-lag",

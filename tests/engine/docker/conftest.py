@@ -53,6 +53,11 @@ def left(engine: testing.DockerEngine) -> list[Any]:
 @pytest.fixture(scope="session")
 def host_image(docker_engine: testing.DockerEngine) -> str:
     """The name of the image for programs of this machine."""
+    return import_host_image(docker_engine)
+
+
+def import_host_image(engine: testing.DockerEngine) -> str:
+    """Make the image for programs of this machine on an engine, and give its name."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name in _LINKS:
@@ -66,7 +71,7 @@ def host_image(docker_engine: testing.DockerEngine) -> str:
             tar.addfile(folder)
         for name in ("etc/passwd", "etc/group"):  # where the engine looks up a user, whatever is bound there
             tar.add(f"/{name}", name)
-    docker_engine.call("POST", f"/images/create?fromSrc=-&repo={HOST_IMAGE}", packed.getvalue(), "application/x-tar")
+    engine.call("POST", f"/images/create?fromSrc=-&repo={HOST_IMAGE}", packed.getvalue(), "application/x-tar")
     return HOST_IMAGE
 
 

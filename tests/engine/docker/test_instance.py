@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from tests import docker_engine as testing
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 NewEngine = Callable[..., DockerEngine]
 TRAPS = "trap 'echo stopping; exit 3' TERM; echo ready; while :; do busybox sleep 1 & wait $!; done"
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 def service(*argv: str, **changes: Any) -> Service:
@@ -104,7 +105,7 @@ def test_processes_and_listeners_are_those_of_the_container_alone(new_engine: Ne
 def test_a_command_inside_has_a_code_output_and_the_service_s_environment(new_engine: NewEngine) -> None:
     async def story(instance: DockerInstance, _output: list[Output]) -> None:
         done = await instance.execute(("sh", "-c", "echo $WHO; echo no >&2; exit 4"), timeout=WITHIN)
-        assert (done.code, done.output, done.error) == (4, "me\nno\n", "")
+        assert (done.code, sorted(done.output.split()), done.error) == (4, ["me", "no"], "")
         lost = await instance.execute(("nowhere",), timeout=WITHIN)
         assert lost.code in (126, 127) and "nowhere" in lost.error
 
@@ -140,6 +141,26 @@ def test_health_is_heard_from_the_engine_itself(new_engine: NewEngine) -> None:
         await until(lambda: any(one.what == "health_status: unhealthy" for one in instance.notices[-1:]))
 
     run(new_engine(), shell(TRAPS, healthcheck=check), story)
+
+
+def test_a_container_that_the_engine_starts_again_is_followed(new_engine: NewEngine) -> None:
+    async def whole() -> None:
+        engine = new_engine()
+        async with (
+            engine.prepared(shell(TRAPS)) as ready,
+            await engine.start(ready, StartOptions(restart="on-failure:1")) as instance,
+        ):
+            (before,) = [one for one in await until(instance.processes) if one.pid == 1]
+            os.kill(before.host_pid, signal.SIGKILL)
+            await until(lambda: instance.restarts)
+            after = await until(lambda: [one for one in instance.processes() if one.pid == 1])
+            assert after[0].host_pid != before.host_pid
+            assert [one.what for one in instance.notices] == ["start", "die", "start"]
+            await instance.signal(signal.SIGTERM)
+            ended = await instance.wait()
+            assert (ended.code, len(instance.notices)) == (3, 4)
+
+    asyncio.run(whole())
 
 
 def test_a_command_that_is_not_there_is_an_end_with_127_and_what_the_engine_cannot_is_an_error(
@@ -187,3 +208,30 @@ def test_through_published_ports_load_reaches_the_service_and_the_report_says_wh
 
     said = service("busybox", "httpd", "-f", "-p", "8000", "-h", "/bin", environment={"PORT": Sourced("8000")})
     assert run(new_engine(), said, story).startswith(b"HTTP/1.1 200")
+
+
+def test_what_ends_at_once_is_started_once(new_engine: NewEngine) -> None:
+    async def story(instance: DockerInstance, output: list[Output]) -> str:
+        await instance.wait()
+        await instance.wait_output()
+        return text(output)
+
+    engine = new_engine()
+    assert [run(engine, shell("echo once"), story) for _ in range(5)] == ["once\n"] * 5
+
+
+def test_a_container_whose_processes_are_not_here_is_reached_through_its_ports(
+    new_engine: NewEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seatrial.engine.docker.seeing.find", lambda _container, _told: None)
+
+    async def story(instance: DockerInstance, _output: list[Output]) -> None:
+        assert (instance.processes(), instance.shares_network) == ((), False)
+        assert any("published ports (8000)" in line for line in instance.approximations)
+        told = instance._calls.api.inspect_container(instance.container)
+        assert told["NetworkSettings"]["Ports"]["8000/tcp"]
+        await instance.signal(signal.SIGKILL)
+        ended = await instance.wait()
+        assert (ended.code, ended.signal) == (137, 9)
+
+    run(new_engine(), shell(TRAPS, environment={"PORT": Sourced("8000")}), story)

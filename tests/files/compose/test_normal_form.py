@@ -214,6 +214,10 @@ FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
         "post_start: [{command: ./up, user: root}]\npre_stop: [{command: [./down, x]}]",
         {"post_start": [{"command": "./up", "user": "root"}], "pre_stop": [{"command": ["./down", "x"]}]},
     ),
+    "a hook with an image": (
+        "pre_start: [{image: 'migrator:1'}, {command: ./own, user: root}]",
+        {"pre_start": [{"image": "migrator:1"}, {"command": "./own", "user": "root"}]},
+    ),
     "an extension": ("x-own: {a: [1]}", {"x-own": {"a": [1]}}),
     "what has no other form": (
         "init: true\ncap_drop: [ALL]\nprivileged: false\nstop_grace_period: 1m30s\nruntime: runc\ngpus: all\n"

@@ -126,7 +126,7 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
         written = builds.written_line(texts, place)
         if "$" in written or value.value not in written:
             continue  # filled in from outside
-        if _TO_CHANGE.search(written):
+        if "#" in written and _TO_CHANGE.search(written):
             continue  # a comment says that it is no value to run with
         what = _what(Assignment(name, value.value, place))
         if what and (not is_minor or credentials.is_secret_shape(value.value)):

@@ -25,7 +25,9 @@ from seatrial.model.recording import Event, EventKind, Target
 from seatrial.model.service import Service
 
 RECIPE = Recipe(part=1.0, idle=2, open_ones=3, keep_alive=3, lead=0.5, after=0.5)
-LISTENS_WITHIN = 5.0
+LISTENS_WITHIN = 10.0
+LATE = 0.05
+"""A switch this much later than it should be is our own fault, and not the service's."""
 PREFIX = "seatrial-rollout-"
 NOTHING = "it speaks no HTTP, so there is nothing to lose that can be counted"
 
@@ -109,9 +111,13 @@ async def _replace(old: Exercise, new: Exercise, front: Front, found: Target) ->
     switching: list[asyncio.Task[None]] = []
 
     async def switch(after: float) -> None:
+        due = time.monotonic() + after
         await asyncio.sleep(after)
         front.switch()
-        old.events.append(Event(time.monotonic(), EventKind.REPLACED, "switched"))
+        now = time.monotonic()
+        old.events.append(Event(now, EventKind.REPLACED, "switched"))
+        if now - due > LATE:
+            old.disturbed = f"this machine was busy: the balancer learned of it {now - due:.2f} s later than it should"
 
     async def before() -> None:
         lag = old.options.lag

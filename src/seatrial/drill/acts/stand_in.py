@@ -20,7 +20,7 @@ from seatrial.model.service import Service
 
 WAITS = ("/bin/sh", "-c", "while :; do sleep 3600; done")
 PROGRAM = (sys.executable, "-P", "-m", "seatrial.load.stand_in")
-LISTENS_WITHIN = 5.0
+LISTENS_WITHIN = 10.0
 LOOK = 0.02
 
 

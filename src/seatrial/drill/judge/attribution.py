@@ -1,8 +1,8 @@
 """Which replica a lost request is owed to, and at which moment of its stop or start. Pure.
 
-Through a balancer nobody sees who was asked. What is known is when each replica was told to stop, got its signal, closed
-its listener and was gone, and when each new one was started and counted as ready: a loss is owed to the one at whose
-moment it happened. Where several replicas were at such a moment at once all are named.
+Through a balancer nobody sees who was asked. What is known is when each replica was told to stop, got its signal,
+closed its listener and was gone, and when each new one was started and counted as ready: a loss is owed to the one at
+whose moment it happened. Where several replicas were at such a moment at once all are named.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ EARLY = 1.0
 """Seconds after its readiness in which a new one's losses are those of its start: a balancer has found it by then."""
 LATE = 5.0
 """Seconds after its end in which a balancer may not have noticed yet."""
+BLUR = 0.1
+"""An engine tells of a signal when it has sent it, or when we hear of it: what it ended may have ended just before."""
 
 
 class Moment(Enum):
@@ -34,7 +36,7 @@ class Moment(Enum):
 
 
 ORDER = tuple(Moment)
-"""Where several fit, the first of these counts: what ends something before what begins something."""
+"""Where several fit, the first of these counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _at_stop(run: Run, replica: Replica, stop: float, span: tuple[float, float])
     sent, ended = span
     end = replica.ended if replica.ended is not None else float("inf")
     if sent < stop:
-        if ended >= stop and sent < end:
+        if ended >= stop - BLUR and sent < end:
             yield Moment.IN_FLIGHT
         elif replica.told is not None and sent >= replica.told:
             yield Moment.LEAVING

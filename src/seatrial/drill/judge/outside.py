@@ -116,13 +116,14 @@ def _late(name: str, recording: Recording, run: Run, outside: Outside) -> Verdic
     seen = outside.seen
     evidence = (
         f"new connections after the signal: {seen.late_answered} answered, {seen.refused} refused, "
-        f"{seen.late_unserved} ended by the server without one byte, {seen.late_left} by the client",
+        f"{seen.late_unserved} ended by the server without one byte and {seen.late_queued} as soon as they came, "
+        f"{seen.late_left} by the client",
         _told(outside),
     )
-    if seen.late_unserved > RACE_COUNT:
-        summary = (
-            f"{seen.late_unserved} of {count(seen.late, 'new connection')} after the signal neither served nor refused"
-        )
+    # Clients that come back at once are all in the queue when the listener closes: as many as were there before.
+    lost = seen.late_unserved + max(0, seen.late_queued - max(RACE_COUNT, seen.open))
+    if lost > RACE_COUNT:
+        summary = f"{lost} of {count(seen.late, 'new connection')} after the signal neither served nor refused"
         cure = remedy.of(remedy.REFUSE, recording, run)
         return Verdict(name, Ruling.FAIL, summary, evidence, cure, root_cause(recording), _figures(seen))
     if was_killed(run) or not seen.late_answered + seen.refused:

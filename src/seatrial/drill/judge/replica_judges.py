@@ -39,8 +39,8 @@ REMEDIES: Mapping[Moment, str] = MappingProxyType(
             "flight (tolerates-lb-lag, in-flight-finish)"
         ),
         Moment.CLOSED: (
-            "keep the listener open until the balancer has noticed: fail the readiness check on the signal and wait, or "
-            "have the engine wait before it sends the signal (pre-stop-delay)"
+            "keep the listener open until the balancer has noticed: fail the readiness check on the signal and wait, "
+            "or have the engine wait before it sends the signal (pre-stop-delay)"
         ),
         Moment.GONE: (
             "have the new one ready before the old one stops (`order: start-first`; `maxUnavailable: 0`), and let the "
@@ -105,7 +105,8 @@ def _problem(run: Run, phases: list[tuple[str, list[Pair]]], lost: list[Pair]) -
     if run.disturbed and not (unsettled and lost):
         return run.disturbed if unsettled else f"the run was disturbed: {run.disturbed}"
     early = phases[0][1]
-    spoiled = sum(pair in lost for pair in early)
+    asked = run.signalled or 0.0
+    spoiled = sum(pair in lost and (pair[1].ended or pair[1].begun) < asked for pair in early)
     if spoiled:
         return f"{spoiled} of {count(len(early), 'request')} were lost before anything was replaced"
     return "" if any(found for _, found in phases[1:]) else "no request was sent while it was replaced"

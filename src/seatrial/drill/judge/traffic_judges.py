@@ -24,6 +24,7 @@ from seatrial.drill.judge.view import (
     in_flight,
     is_crossing,
     is_failure,
+    is_overloaded,
     is_queue_race,
     is_turned_away,
     is_unserved,
@@ -32,6 +33,7 @@ from seatrial.drill.judge.view import (
     obstacle,
     open_at_signal,
     outcomes,
+    overload,
     pairs,
     seconds,
     unproved,
@@ -40,6 +42,8 @@ from seatrial.drill.judge.view import (
 from seatrial.model.recording import Connection, Outcome, Population, Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
+WHOLE_LAG = 0.9
+"""The load went on for the whole lag if this part of the connections that were due in it came."""
 MAIN = (Population.IN_FLIGHT, Population.HTTP2, Population.STREAM)
 IDLE = (Population.IDLE, Population.HTTP2_IDLE)
 
@@ -82,6 +86,9 @@ def in_flight_finish(recording: Recording) -> Verdict:
     evidence += bulk_lines(run, Population.KEEP_ALIVE)
     if races:
         evidence.append(f"{count(len(races), 'request')} met the close of a queue or a reused connection: no loss")
+    if lost and is_overloaded(run):
+        reason = f"{overload(run)}: what was lost may have been in its queue"
+        return unproved(name, reason, evidence=tuple(evidence))
     if lost:
         return _lost_in_flight(name, recording, run, lost, (len(found), evidence, figures))
     if not aimed:
@@ -364,9 +371,9 @@ def _with_lag(name: str, recording: Recording, run: Run, lag: float) -> Verdict:
     if not failed and not gone:
         summary = f"{len(found)} of {count(len(found), 'new connection')} served in the {lag:g} s after the signal"
         return Verdict(name, Ruling.PASS, summary, tuple(evidence), figures=figures)
-    lost = max(len(failed), expected - (len(found) - len(failed)) if gone else 0)
-    summary = (
-        f"about {lost} of {max(expected, len(found))} new connections not served in the {lag:g} s after the signal"
-    )
+    lost, of = f"{len(failed)}", len(found)
+    if gone and len(found) < WHOLE_LAG * expected:  # the load ended with the service: what was missed is computed
+        lost, of = f"about {expected - (len(found) - len(failed))}", expected
+    summary = f"{lost} of {of} new connections not served in the {lag:g} s after the signal"
     cure = f"go on serving for {lag:g} s after the signal (readiness false at once), or delay it by a `preStop` sleep"
     return Verdict(name, Ruling.FAIL, summary, tuple(evidence), cure, root_cause(recording), figures)

@@ -38,6 +38,8 @@ RACE_COUNT = 3
 """Closing a listener resets what the kernel had accepted and the program had not: 0 to 3 at any rate (measured)."""
 RACE_TIME = 0.005
 """At rates beyond some hundreds a second the queue holds what came while the program was about something else."""
+KEEPS_UP = 0.9
+"""A service that answered less than this part of a heavy load's new connections before the signal is overloaded."""
 RACE_SPAN = 0.25
 """Seconds within which such resets lie; losses over a longer time are no race."""
 AT_EXIT = 0.1
@@ -169,6 +171,18 @@ def held(run: Run) -> list[Pair]:
         and (exchange.ended is None or exchange.ended > signalled)
         and exchange.outcome is not Outcome.ABANDONED
     ]
+
+
+def is_overloaded(run: Run) -> bool:
+    """Whether it could not keep up with the new connections before the signal already: what was then in its queue says
+    nothing about its stop."""
+    before = [bulk for bulk in run.bulk if bulk.population is Population.OPEN_LOOP and not bulk.after]
+    return any(bulk.answered < KEEPS_UP * bulk.requests for bulk in before)
+
+
+def overload(run: Run) -> str:
+    """That it was overloaded, in words."""
+    return f"it could not keep up with {run.rate:g} new connections a second before the signal already"
 
 
 def bulk_lines(run: Run, *populations: Population) -> list[str]:
@@ -369,4 +383,6 @@ def obstacle(recording: Recording, scenario: Scenario, requirement: str, *, calm
         return unproved(requirement, f"the {scenario.value} drill did not come to its end")
     if calm and run.disturbed:
         return unproved(requirement, f"the run was disturbed: {run.disturbed}")
+    if calm and is_overloaded(run):
+        return unproved(requirement, f"{overload(run)}: ask for less with --rate")
     return run

@@ -117,10 +117,9 @@ def _owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _follow(told: Iterable[Mapping[str, Any]], recipe: Recipe, tell: Callable[[str], None]) -> str:
-    built, step, kept = "", 0, list[str]()
-    for message in told:
-        if "error" in message:
-            raise _failure(str(message["error"]), step, kept, recipe)
+    built, step, kept, error = "", 0, list[str](), ""
+    for message in told:  # to the end, also after an error: that is what gives the connection back
+        error = error or str(message.get("error") or "")
         if "aux" in message and isinstance(message["aux"], Mapping):
             built = str(message["aux"].get("ID") or built)
         for line in str(message.get("stream") or "").splitlines():
@@ -130,6 +129,8 @@ def _follow(told: Iterable[Mapping[str, Any]], recipe: Recipe, tell: Callable[[s
             if found := _BUILT.search(line):
                 built = built or found.group(1)
             kept = [*kept, line][-_KEPT:]
+    if error:
+        raise _failure(error, step, kept, recipe)
     if not built:
         raise InputError("the engine did not say what it built", place=Place(recipe.file, 1))
     return built

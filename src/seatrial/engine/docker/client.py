@@ -167,6 +167,7 @@ class Stream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._response.close()
+        self._socket.close()
 
 
 def attach(api: APIClient, container: str, *, tty: bool) -> Stream:

@@ -195,10 +195,11 @@ class DockerEngine:
         assert self._trial is not None, "start is called while the service is prepared"
         options = options or StartOptions()
         instance = await self._start(service, options)
-        if self._is_here and not instance.is_seen:
+        if self._is_here and await instance.is_elsewhere():
             # The engine's machine only looks like this one (it shares our kernel, and not our view of it).
             self._is_here = False
             await instance.close()
+            self._trial.network = await self._network(needs_one=True)
             instance = await self._start(service, options)
         return instance
 

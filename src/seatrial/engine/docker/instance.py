@@ -31,6 +31,8 @@ STREAMS = ("stdout", "stderr")
 NOTED = ("start", "die", "oom", "health_status", "restart", "stop")
 """What the engine tells that says something about the service."""
 END_DEADLINE = 10.0
+STAYS_DOWN = 1.0
+"""Seconds after which a container that should come back, and did not, has ended for good."""
 LOOK = 0.02
 _NUMBERED = range(exit_codes.SIGNALLED + 1, exit_codes.SIGNALLED + 65)
 
@@ -119,10 +121,16 @@ class DockerInstance:
     def _pid(self) -> int:
         return self._first.pid if self._first is not None else 0
 
-    @property
-    def is_seen(self) -> bool:
-        """Whether its processes are on this machine, or it has ended so soon that nobody could tell."""
-        return self._first is not None or self._ended.done() or self._asking is not None
+    async def is_elsewhere(self) -> bool:
+        """Whether it runs, and its processes are not to be seen on this machine. One that has just ended is not."""
+        for _ in range(2):
+            if self._first is not None or self._ended.done():
+                return False
+            told = await self._calls(lambda: self._calls.api.inspect_container(self.container))
+            if not told["State"].get("Running"):
+                return False
+            self._find(told)
+        return self._first is None
 
     def _read(self, stream: Stream, on_output: Callable[[Output], None]) -> None:
         """In a thread of its own, until the end of the output."""
@@ -151,18 +159,33 @@ class DockerInstance:
         if action == "oom":
             self._oom_kills += 1
         elif self.about.comes_back and action in ("die", "died", "start"):
-            self._on_restart(action)
+            self._on_restart(action, now)
         elif action in ("die", "died", "") and self._asking is None and not self._ended.done():
             self._ended_at = self._ended_at or now
             self._asking = asyncio.create_task(self._ask_how())
 
-    def _on_restart(self, action: str) -> None:
-        """It has ended and will be back, or is back: with another PID 1, in a new network."""
+    def _on_restart(self, action: str, now: float) -> None:
+        """It has ended and may be back, or is back: with another PID 1, in a new network."""
         if action != "start":
+            ended_at, self._ended_at = self._ended_at or now, 0.0
             self._let_go()
-            self._ended_at = 0.0
+            self._asking = asyncio.create_task(self._stay_down(ended_at))
         elif self._launched:
             self._rejoining = asyncio.create_task(self._rejoin())
+
+    async def _stay_down(self, ended_at: float) -> None:
+        """Tell its end, unless the engine starts it again; podman's word for that comes a moment later."""
+        from docker.errors import DockerException
+
+        deadline = time.monotonic() + STAYS_DOWN
+        with contextlib.suppress(DockerException, OSError):
+            while time.monotonic() < deadline:
+                state = (await self._calls(lambda: self._calls.api.inspect_container(self.container)))["State"]
+                if state.get("Running") or state.get("Restarting"):
+                    return
+                await asyncio.sleep(LOOK)
+        self._ended_at = ended_at
+        await self._ask_how()
 
     async def _rejoin(self) -> None:
         from docker.errors import DockerException

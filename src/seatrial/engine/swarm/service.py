@@ -44,8 +44,6 @@ FAILED = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 class SwarmService:
     """One service of a Swarm, by its name or id. `order` None leaves the order of its own `update_config`."""
 
-    steps = (STEP,)
-
     def __init__(self, name: str, order: UpdateOrder | None = None, api: APIClient | None = None) -> None:
         self._name = name
         self._order = order
@@ -56,6 +54,7 @@ class SwarmService:
         self._nodes: dict[str, str] = {}
         self._service: Mapping[str, Any] = {}
         self._before = ""
+        self._is_asked = False
         self._own: Mapping[str, Any] | None = None
         self._tasks = Tasks("", DEFAULT_GRACE, 0.0, str)
         self._listening: dict[str, Listening] = {}
@@ -63,8 +62,16 @@ class SwarmService:
         self._watching: list[asyncio.Task[None]] = []
 
     @property
+    def steps(self) -> tuple[str, ...]:
+        """The one replacement that there is."""
+        own = (self._service["Spec"].get("UpdateConfig") or {}).get("Order") or UpdateOrder.STOP_FIRST.value
+        return (f"{STEP} ({self._order.value if self._order else own})",)
+
+    @property
     def left(self) -> str:
-        """What an end in the middle leaves behind."""
+        """What an end in the middle leaves behind, once an update was asked for."""
+        if not self._is_asked:
+            return ""
         order = f"; its update order is {self._order.value} now" if self._own is not None and self._order else ""
         return f"service {self._name} goes on with its update, see docker service ps {self._name}{order}"
 
@@ -128,40 +135,18 @@ class SwarmService:
         """What was found."""
         template = self._template
         argv = (*(template.get("Command") or ()), *(template.get("Args") or ()))
-        own = (self._service["Spec"].get("UpdateConfig") or {}).get("Order") or UpdateOrder.STOP_FIRST.value
         return Described(
             name=self._name,
-            machine=self._machine(),
+            machine=Machine("swarm", str(self._info.get("KernelVersion", "")), int(self._info.get("NCPU") or 1), False),
             argv=tuple(map(str, argv)) or (str(template.get("Image", "")).partition("@")[0],),
-            size=self._size(),
-            order=self._order.value if self._order else own,
             grace=self._grace(),
             stop_signal=str(template.get("StopSignal") or "SIGTERM"),
             address=self._address(),
         )
 
-    def _machine(self) -> Machine:
-        seen = "containers of other nodes are known by what Swarm tells of their tasks alone"
-        if not self._sees_processes:
-            seen = "when listeners close is not seen: that takes root on the node itself"
-        several = len(self._nodes) > 1 or not self._sees_processes
-        return Machine(
-            engine="swarm",
-            kernel=str(self._info.get("KernelVersion", "")),
-            cores=int(self._info.get("NCPU") or 1),
-            rootless=False,
-            approximations=(seen,) if several else (),
-        )
-
     @property
     def _sees_processes(self) -> bool:
         return self._is_here and os.geteuid() == 0
-
-    def _size(self) -> int:
-        mode = self._service["Spec"].get("Mode") or {}
-        if "Replicated" in mode:
-            return int(mode["Replicated"].get("Replicas") or 0)
-        return sum(task.state == "running" and task.told is None for task in self._tasks.seen.values())
 
     def _address(self) -> str:
         host = LOOPBACK if self._is_here else urlsplit(self._api.base_url).hostname or ""
@@ -176,7 +161,7 @@ class SwarmService:
         """Ask for an update to what it is already. InputError where the engine refuses."""
         from docker.errors import DockerException
 
-        assert step == STEP
+        assert step in self.steps
         await self._refresh()
         self._before = str((self._service.get("UpdateStatus") or {}).get("StartedAt", ""))
         spec = copy.deepcopy(dict(self._service["Spec"]))
@@ -185,10 +170,11 @@ class SwarmService:
         if self._order is not None and own.get("Order") != self._order.value:
             spec["UpdateConfig"] = {"Parallelism": 1, **own, "Order": self._order.value}
             self._own = own
+        self._is_asked = True
         try:
             await self._calls(lambda: self._update(spec))
         except DockerException as error:
-            self._own = None
+            self._own, self._is_asked = None, False
             message = f"the engine refused to update service {self._name}: {said(error)}"
             raise InputError(message, hint=f"docker service update --force {self._name}") from error
 

@@ -142,9 +142,10 @@ class Tasks:
         return tuple(self._replica(task) for task in sorted(self.seen.values(), key=lambda one: one.created or 0.0))
 
     def _replica(self, task: Seen) -> Replica:
-        told = task.told
-        if task.signalled is not None:
-            told = min(task.told or task.signalled, task.signalled)
+        told, signalled = task.told, task.signalled
+        if signalled is not None:  # the engine tells of it when it has been sent: what it does may be seen before
+            signalled = min(moment for moment in (signalled, task.closed, task.died) if moment is not None)
+            told = min(told or signalled, signalled)
         ended = task.died if task.died is not None else task.ended
         by_clock = task.code == KILLED and told is not None and (ended or 0.0) - told >= MOST_GRACE * self._grace
         return Replica(
@@ -155,7 +156,7 @@ class Tasks:
             started=task.started,
             ready=task.ready,
             told=told,
-            signalled=task.signalled,
+            signalled=signalled,
             closed=task.closed if told is not None else None,
             ended=ended,
             code=task.code if ended is not None else None,

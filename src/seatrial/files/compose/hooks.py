@@ -22,15 +22,16 @@ def _hooks(service: Fields, kind: str) -> list[Hook]:
         if not isinstance(item, Table):
             service.wrong(item, kind, "a mapping with a command")
             continue
-        if hook := _hook(Fields(item, service.problems, f"{service.where}.{kind}")):
+        fields = Fields(item, service.problems, f"{service.where}.{kind}")
+        if hook := _hook(fields, needs_command=kind != "pre_start" or not fields.says("image")):
             found.append(hook)
     return found
 
 
-def _hook(fields: Fields) -> Hook | None:
+def _hook(fields: Fields, *, needs_command: bool = True) -> Hook | None:
     fields.check_keys(keys.HOOK)
     command = _command(fields)
-    if not command:
+    if not command and needs_command:
         fields.problems.error(f"{fields.where} needs a command", fields.table.place)
         return None
     user, directory, privileged = fields.text("user"), fields.text("working_dir"), fields.boolean("privileged")

@@ -1,0 +1,43 @@
+"""The paths by which a project's Kubernetes manifests ask how its service is: what a drill asks, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from seatrial.drill.options import Candidate
+from seatrial.model.kubernetes import Container, Probe
+from seatrial.model.service import Service
+
+MOST_DIRECTORIES = 200
+
+
+def probe_paths(service: Service, directory: str) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """The paths of the liveness and of the readiness probes, as candidates that are tried on the running service."""
+    from seatrial.files.discovery import candidates
+
+    root = Path(directory).absolute()
+    files = candidates(root, limit=MOST_DIRECTORIES).manifests
+    if not files:
+        return (), ()
+    from seatrial.files.kubernetes import read_manifests
+
+    containers = [each for load in read_manifests(root, files).cluster.workloads for each in load.pod.mains]
+    own = list(_own(service, containers))
+    return (
+        tuple(_asked("livenessProbe", (each.liveness for each in own))),
+        tuple(_asked("readinessProbe", (each.readiness for each in own))),
+    )
+
+
+def _own(service: Service, containers: list[Container]) -> Iterator[Container]:
+    """The containers that are this service: by their name, or because there is no other."""
+    named = [each for each in containers if each.name == service.name]
+    yield from named or (containers if len(containers) == 1 else ())
+
+
+def _asked(field: str, probes: Iterator[Probe | None]) -> Iterator[Candidate]:
+    for probe in probes:
+        if probe is not None and probe.handler.kind == "httpGet":
+            place = probe.place
+            yield Candidate(probe.handler.path or "/", f"{field} in {place.file}:{place.line}", health=True)
