@@ -80,7 +80,7 @@ def main() -> int:
     corpus = parser.parse_args().corpus
     judged = read("judged.json") + read("drawn_after.json") + read("judged_later.json")
     mended, repositories = read("mended.json"), read("repositories.json")
-    done = list(runs(corpus, iter(repositories["commits"] | repositories["later"])))
+    done = list(runs(corpus, iter(repositories["commits"] | repositories["later"] | repositories["unseen"])))
     there = {ran.name for ran in done}
     found: set[Key] = set().union(*(ran.keys for ran in done))
     expected = [each for each in judged if each["repository"] in there]

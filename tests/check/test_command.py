@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,45 @@ def test_a_path_that_is_not_there_is_a_usage_error_and_the_rest_is_checked(
     assert check("Dockerfile", "nowhere") == 2
     out = capsys.readouterr().out
     assert "not read: nowhere: cannot be read" in out and "exec-form-command" in out
+
+
+def test_a_dockerfile_that_cannot_be_read_takes_no_compose_file_with_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here, {"compose.yaml": "services:\n  web:\n    image: nginx:1.29\n"})
+    os.mkfifo(here / "Dockerfile")
+    assert check() == 2
+    out = capsys.readouterr().out
+    assert out.count("not read: ") == 1 and "not read: Dockerfile: is not a regular file" in out
+    assert "compose.yaml:2:3 warning[restart-policy]" in out
+
+
+def test_what_an_including_project_says_of_more_services_is_not_told_again(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "db/compose.yaml": "services:\n  a:\n    image: nginx:1.29\n  b:\n    image: nginx:1.29\n",
+        "all/compose.yaml": "include: [../db/compose.yaml]\n",
+        "all/compose.override.yaml": "services:\n  a:\n    restart: always\n",
+    }
+    write(here, files)
+    check("--format", "json", "--select", "restart-policy")
+    assert places(capsys) == ["db/compose.yaml:2"]
+
+
+def test_a_stack_is_found_by_its_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here, {"deploy/docker-stack.yml": "services:\n  web:\n    image: nginx\n"})
+    check("--format", "json", "--select", "image-tag-unique")
+    assert places(capsys) == ["deploy/docker-stack.yml:3"]
+
+
+def test_a_lock_file_is_named_without_the_way_to_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service = "services:\n  web:\n    build: ../..\n"
+    write(here, {"tools/a/compose.yaml": service, "tools/b/compose.yaml": service, "Dockerfile": GOOD})
+    write(here, {"package-lock.json": "{}", ".github/workflows/ci.yml": "run: npm ci\n"})
+    check("--format", "json", "--select", "dependencies-audited")
+    told = json.loads(capsys.readouterr().out)["findings"]
+    assert [each["message"].split()[3] for each in told] == ["package-lock.json"]
 
 
 def test_projects_below_are_found_and_places_are_from_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

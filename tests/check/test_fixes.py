@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seatrial.check import fixing
 from seatrial.check.interface import FixSafety
-from seatrial.check.run import run
+from seatrial.check.run import Options, run
 from seatrial.check.table import rule
 from seatrial.files.documents import read_documents
 from seatrial.files.editing import edited, read_source, write_source
@@ -114,6 +115,23 @@ MORE: dict[str, dict[str, str]] = {
     },
     "memory-limit, heap": {
         "compose.yaml": "services:\n  a:\n    image: node:22\n    command: node --max-old-space-size=900 a.js\n",
+    },
+    "memory-limit, in a stack": {"compose.yaml": COMPOSE + "    deploy:\n      mode: global\n"},
+    "memory-limit, in a stack, flow": {"compose.yaml": COMPOSE + "    deploy: {mode: global}\n"},
+    "pids-limit, in a stack": {
+        "compose.yaml": COMPOSE + "    deploy: {mode: global, resources: {limits: {memory: 64M}}}\n"
+    },
+    "handles-sigterm, with a timer above the grace period": {
+        "compose.yaml": "services:\n  web:\n    build: .\n",
+        "Dockerfile": 'FROM node:22-slim\nCOPY a.js .\nCMD ["node", "a.js"]\n',
+        "a.js": "const server = require('http').createServer(f)\nserver.listen(3000)\nprocess.on('SIGINT', () => {\n"
+        "  server.close(() => process.exit(0))\n  setTimeout(() => process.exit(1), 30000)\n})\n",
+    },
+    "dockerignore-covers, credentials and history": {
+        "Dockerfile": 'FROM node:22-slim\nCOPY . .\nCMD ["node", "a.js"]\n',
+        "a.js": "",
+        ".env": "A=1\n",
+        ".git/HEAD": "",
     },
     "cpu-limit, flow": {"compose.yaml": "services:\n  app: {image: x/app, ports: ['80:80']}\n"},
     "restart-policy, flow": {"compose.yaml": "services: {app: {image: x/app}}\n"},
@@ -433,3 +451,24 @@ def test_the_limits_of_compose_and_of_manifests_agree(tmp_path: Path) -> None:
             if edit.requirement in ("memory-limit", "resources-set")
         )
         assert all(each in texts for each in wanted), (wanted, texts)
+
+
+STACK = "services:\n  db:\n    image: postgres:17\n    ports: ['80:80']\n    deploy:\n      mode: global\n"
+
+
+def test_a_stack_gets_its_limits_where_swarm_reads_them(tmp_path: Path) -> None:
+    """It refuses compose's own keys for them, takes no limit below the reservation, and restarts what ends anyway."""
+    stack = STACK + "      resources:\n        reservations: {memory: 1G}\n"
+    project = write(tmp_path / "shop", {"compose.yaml": stack})
+    mend(project)
+    service = yaml.safe_load((project / "compose.yaml").read_text())["services"]["db"]
+    assert service["deploy"]["resources"]["limits"] == {"memory": "2048m", "cpus": "1.0", "pids": 200}
+    assert not {"mem_limit", "cpus", "pids_limit", "restart", "read_only", "depends_on"} & set(service)
+    assert mend(project) == 0
+
+
+def test_a_limit_that_is_not_asked_for_is_not_added_to_a_stack(tmp_path: Path) -> None:
+    documents = documents_of(tmp_path, {"compose.yaml": STACK})
+    edits = list(fixing.edits(documents, run(documents, Options(select=("pids-limit",)))))
+    assert [edit.note for edit in edits] == ["add a limit of processes"]
+    assert "memory" not in edits[0].text and "cpus" not in edits[0].text

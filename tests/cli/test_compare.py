@@ -21,7 +21,7 @@ from seatrial.report.comparison import Baseline
 from seatrial.report.trial import prepare
 from tests.report import sample
 
-PASS, FAIL, UNPROVED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
+PASS, FAIL, UNPROVED, SKIPPED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED, Ruling.SKIPPED
 
 
 @pytest.fixture
@@ -119,6 +119,8 @@ def test_a_baseline_of_another_service_is_warned_of(
         (PASS, UNPROVED, "fail", 0),
         (PASS, UNPROVED, "not-proved", 1),
         (UNPROVED, UNPROVED, "not-proved", 0),
+        (PASS, SKIPPED, "not-proved", 0),
+        (SKIPPED, FAIL, "fail", 1),
     ],
 )
 def test_the_exit_code_against_a_baseline(before: Ruling, now: Ruling, fail_on: str, code: int) -> None:

@@ -92,6 +92,8 @@ def test_without_the_extra_one_line_says_what_to_install(
         ((Ruling.PASS,), 0, 0),
         ((Ruling.PASS, Ruling.NOT_PROVED), 0, 1),
         ((Ruling.PASS, Ruling.FAIL), 1, 1),
+        ((Ruling.PASS, Ruling.SKIPPED), 0, 0),
+        ((Ruling.SKIPPED,), 1, 1),
         ((Ruling.NOT_PROVED,), 1, 1),
         ((), 1, 1),
     ],

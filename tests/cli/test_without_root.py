@@ -44,7 +44,18 @@ def place() -> Iterator[Path]:
         shutil.copytree(SOURCE, folder / "packages" / "seatrial", ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "bin").mkdir()
         shutil.copy(shim.find(), folder / "bin" / shim.NAME)
-        for name in ("rich", "pygments", "markdown_it", "mdurl", "h11", "yaml", "_yaml"):
+        for name in (
+            "rich",
+            "pygments",
+            "markdown_it",
+            "mdurl",
+            "h11",
+            "hpack",
+            "hyperframe",
+            "wsproto",
+            "yaml",
+            "_yaml",
+        ):
             for packages in site.getsitepackages():
                 if (Path(packages) / name).is_dir():
                     shutil.copytree(Path(packages) / name, folder / "packages" / name)

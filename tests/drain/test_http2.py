@@ -1,4 +1,4 @@
-"""HTTP/2 under hypercorn: the request in flight finishes, and the client is told to go away."""
+"""HTTP/2 under hypercorn: the request in flight finishes, and the client is told to go away, idle or not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ config = Config()
 config.bind = ["127.0.0.1:" + sys.argv[1]]
 serve.hypercorn(app, config=config)
 """
-REQUEST = [(":method", "GET"), (":path", "/slow"), (":scheme", "http"), (":authority", "localhost")]
+
+
+def request(path: str) -> list[tuple[str, str]]:
+    return [(":method", "GET"), (":path", path), (":scheme", "http"), (":authority", "localhost")]
 
 
 def connected(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
@@ -39,7 +42,8 @@ def connected(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
 
 
 @pytest.mark.slow
-def test_a_stream_in_flight_finishes_and_the_client_gets_a_goaway() -> None:
+@pytest.mark.parametrize("path", ["/slow", "/"], ids=["in flight", "idle"])
+def test_a_request_finishes_and_the_client_gets_a_goaway(path: str) -> None:
     require("" if find_spec("hypercorn") and find_spec("h2") else "hypercorn is not installed")
     from h2.config import H2Configuration
     from h2.connection import H2Connection
@@ -55,9 +59,12 @@ def test_a_stream_in_flight_finishes_and_the_client_gets_a_goaway() -> None:
         with connected(port, process) as connection:
             client = H2Connection(H2Configuration(client_side=True))
             client.initiate_connection()
-            client.send_headers(1, REQUEST, end_stream=True)
+            client.send_headers(1, request(path), end_stream=True)
             connection.sendall(client.data_to_send())
-            time.sleep(0.3)  # the request takes 0.8 s: by then it is in flight
+            if path == "/slow":
+                time.sleep(0.3)  # the request takes 0.8 s: by then it is in flight
+            while path == "/" and not any(isinstance(event, StreamEnded) for event in seen):
+                seen += client.receive_data(connection.recv(65536))
             process.send_signal(signal.SIGTERM)
             while data := connection.recv(65536):
                 seen += client.receive_data(data)

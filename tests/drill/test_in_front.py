@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from seatrial.drill.in_front import LACKING, WHY, behind, why_failed
+from seatrial.drill.in_front import LACKING, UNFOUND, WHY, behind, why_failed
 from seatrial.engine.interface import Ended
 
 from .fakes import service
@@ -17,6 +17,7 @@ def test_the_command_gets_to_the_script_as_its_arguments() -> None:
     assert changed.argv is not None
     done = subprocess.run(changed.argv.value, capture_output=True, text=True, check=True)
     assert done.stdout == "<echo><a b>"
+    assert [hop.argv for hop in changed.hops] == [("echo", "a b")], "an engine looks for what it has to find there"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ def test_the_command_gets_to_the_script_as_its_arguments() -> None:
     [
         (Ended(1.0, LACKING), WHY),
         (Ended(1.0, 127, error="/bin/sh: no such file or directory"), WHY),
+        (Ended(1.0, 127), UNFOUND),
+        (Ended(1.0, 126), UNFOUND),
         (Ended(1.0, 1), ""),
         (None, ""),
     ],

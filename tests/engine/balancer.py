@@ -54,7 +54,7 @@ class Balancer:
             time.sleep(0.05)
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     """Ports that are free, below those that the kernel gives to clients: nobody takes them in passing."""
     found: list[int] = []
     for port in range(20_000 + (time.monotonic_ns() // 1000) % 10_000, 32_000):
@@ -70,7 +70,7 @@ def _free_ports(number: int) -> list[int]:
 def balancer(folder: Path) -> Iterator[Balancer]:
     """A running HAProxy."""
     require(missing_program("haproxy"))
-    front, *ports = _free_ports(SERVERS + 1)
+    front, *ports = free_ports(SERVERS + 1)
     file = folder / "haproxy.cfg"
     servers = "".join(f"  server s{port} 127.0.0.1:{port}\n" for port in ports)
     file.write_text(_CONFIGURATION.format(front=front) + servers)

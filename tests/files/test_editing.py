@@ -66,6 +66,16 @@ def test_the_same_edit_under_two_names_of_the_file_is_one() -> None:
     assert apply("a\n", edit(1, 1, 2, "x"), again) == ("x\n", [])
 
 
+def test_what_two_edits_add_to_the_end_of_a_file_is_all_there() -> None:
+    both = [Edit(Place("f", 1, 1, 1, 1), "", "dockerignore-covers", "", Appends((line,))) for line in (".git", ".env")]
+    assert apply("a\n", *both) == ("a\n.git\n.env\n", [])
+
+
+def test_what_ends_a_line_comes_before_the_lines_behind_it() -> None:
+    text, _ = apply("a\nb\n", edit(1, 2, 2, "\n  deep"), edit(1, 2, 2, "  # why"))
+    assert text == "a  # why\n  deep\nb\n"
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="ab \n\u2028\x0cé"), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))
 def test_what_is_outside_of_an_edit_never_changes(text: str, line: int, column: int, end: int) -> None:

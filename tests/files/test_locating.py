@@ -53,7 +53,7 @@ def test_named_compose_files_are_kept_in_their_order(tmp_path: Path) -> None:
 def test_an_empty_directory_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NothingFoundError) as caught:
         read_project(tmp_path, environment={})
-    assert "seatrial drill -- CMD…" in caught.value.hint
+    assert "a command after --" in caught.value.hint
     (tmp_path / "pyproject.toml").write_text('[project.scripts]\nshop = "a:b"\n')
     with pytest.raises(NothingFoundError) as caught:
         read_project(tmp_path, environment={})

@@ -156,6 +156,10 @@ def test_a_full_disk_holds_the_log_up_and_loses_none_of_it(project: Harness, sma
             file.write(bytes(4096))
     assert os.statvfs(small_disk).f_bavail == 0
     assert project.rows()["calm"]["State"] == "running"
+    project.run("stop", "calm")
+    assert project.rows()["calm"]["State"] == "exited"
+    with project.start("up", "-d") as process:
+        assert "No space left on device" in process.communicate(timeout=60)[1]
     time.sleep(1.0)  # so much is written to a disk that is full
     ballast.unlink()
     project.eventually(lambda: project.rows()["web"]["State"] == "exited")

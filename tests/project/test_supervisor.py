@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -243,6 +245,38 @@ async def test_waiting_tells_what_is_healthy_from_what_runs(made: Ship) -> None:
 
 
 @story
+async def test_waiting_ends_with_the_job_that_others_need(made: Ship) -> None:
+    jobs = [deployment("web", Dependency("job", "service_completed_successfully")), deployment("job")]
+    going = asyncio.create_task(made.up(*jobs, wait=True))
+    await eventually(lambda: "shop-job-1" in made.harbour.running)
+    made.running("shop-job-1").end(0)
+    assert (await going)[-1] == "Running shop-web-1"
+
+
+@story
+async def test_waiting_fails_for_a_service_that_ends_and_is_no_job(made: Ship) -> None:
+    going = asyncio.create_task(made.up(deployment("web"), deployment("db", health=True), wait=True))
+    made.harbour.probe_codes["shop-db-1"] = [1] * 9  # keeps the wait going
+    await eventually(lambda: "shop-web-1" in made.harbour.running)
+    made.running("shop-web-1").end(0)
+    with pytest.raises(ProjectError, match=r"shop-(web-1 exited \(0\)|db-1 is unhealthy)"):
+        await going
+
+
+@story
+async def test_a_probe_of_a_socket_that_is_handed_on_asks_where_we_listen(made: Ship) -> None:
+    number = free_port()
+    web = deployment("web", shared_port="inherited")
+    web = replace(web, service=replace(web.service, ports=(Sourced(Port(8000, "tcp", number, "127.0.0.1")),)))
+    await made.up(web)
+    (replica,) = made.web()
+    asked = Check(Kind.HTTP, ("http://127.0.0.1:8000/health",))
+    assert aimed(asked, replica).argv == (f"http://127.0.0.1:{number}/health",)
+    assert aimed(Check(Kind.TCP, ("127.0.0.1", "8000")), replica).argv == ("127.0.0.1", str(number))
+    assert aimed(Check(Kind.TCP, ("127.0.0.1", "9000")), replica).argv == ("127.0.0.1", "9000")
+
+
+@story
 async def test_each_instance_behind_the_relay_is_probed_on_its_own_port(made: Ship) -> None:
     port = Sourced(Port(3000, published=free_port()))
     web = deployment("web", replicas=2)
@@ -328,8 +362,36 @@ async def test_down_removes_all(made: Ship) -> None:
 
 
 @story
+async def test_two_downs_at_once_both_end_well(made: Ship) -> None:
+    await made.up(deployment("web"), deployment("db"))
+    await asyncio.gather(told(made.supervisor.down()), told(made.supervisor.down()))
+    assert made.supervisor.replicas == {}
+    await made.up(deployment("web"))
+    assert len(made.web()) == 1
+
+
+@story
+async def test_a_full_disk_under_the_supervisors_log_keeps_nothing_from_being_done(made: Ship) -> None:
+    class Full:
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def flush(self) -> None:
+            """Nothing was written."""
+
+    await made.up(deployment("web"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stderr", Full())
+        patch.setattr("seatrial.project.replica.write_json", lambda *_, **__: Full().write(""))
+        steps = await told(made.supervisor.stop([]))
+    assert steps == ["Stopping shop-web-1", "Stopped shop-web-1"]
+    assert made.web()[0].problems
+
+
+@story
 async def test_the_events_come_in_dockers_order(made: Ship) -> None:
     await made.up(deployment("web"))
+    assert {each["Actor"]["Attributes"]["image"] for each in made.events.since(0)} == {"shop-web"}
     await told(made.supervisor.restart(["web"]))
     await told(made.supervisor.down())
     assert [action.split()[0] for action in made.actions()] == [

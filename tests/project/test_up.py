@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import signal
 import socket as socketlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,52 @@ def test_what_runs_outlives_its_supervisor_and_is_found_again(project: Harness) 
     assert project.run("logs", "--no-log-prefix", "job").splitlines() == [f"line {number}" for number in range(400)]
 
 
+def test_who_follows_goes_on_with_the_next_supervisor(project: Harness) -> None:
+    """`up` in the foreground, `logs -f` and `events`: a supervisor that dies under them is followed by another."""
+    line = "echo begun; while ! [ -e /here/go ]; do sleep 0.05; done; echo done; exit 7"
+    project.write("services:\n" + shell("web", line, "    volumes: ['./:/here']\n"))
+    project.run("up", "-d")
+    with project.start("up") as up, project.start("logs", "-f") as logs:
+        with project.start("events", "--json", "--since", "1h") as events:
+            assert up.stderr is not None and logs.stdout is not None and events.stdout is not None
+            assert "Running" in up.stderr.readline()
+            assert "begun" in logs.stdout.readline()
+            project.run("pause")
+            seen = _actions(events.stdout, "pause")
+            os.kill(project.supervisor(), signal.SIGKILL)
+            project.run("unpause")
+            seen += _actions(events.stdout, "unpause")
+            events.kill()
+        (project.directory / "go").touch()
+        assert "done" in logs.communicate(timeout=60)[0]
+        up.communicate(timeout=60)
+    assert (logs.returncode, up.returncode) == (0, 0)
+    assert seen == ["create", "start", "pause", "unpause"]
+    assert project.rows()["web"]["ExitCode"] == 7
+
+
+def _actions(lines: Iterable[str], last: str) -> list[str]:
+    """What happens up to an action."""
+    found: list[str] = []
+    for line in lines:
+        found.append(json.loads(line)["Action"])
+        if found[-1] == last:
+            break
+    return found
+
+
+def test_a_project_whose_files_lack_something_now_can_be_taken_down(project: Harness) -> None:
+    secret = project.directory / "word"
+    secret.write_text("pearl")
+    web = shell("web", "exec sleep 999", "    secrets: [word]\n")
+    project.write(f"services:\n{web}secrets: {{word: {{file: ./word}}}}\n")
+    project.run("up", "-d")
+    secret.unlink()
+    project.run("exec", "web", "true")
+    project.run("down")
+    assert project.run("ps", "-a", "-q") == ""
+
+
 def test_a_crash_is_restarted_and_a_stop_is_not(project: Harness) -> None:
     project.write("services:\n" + server("web", free_port(), "    restart: always\n"))
     project.run("up", "-d", "--wait")
@@ -88,14 +136,15 @@ def test_what_can_not_start_says_why_and_fails(project: Harness) -> None:
     assert project.rows()["web"]["ExitCode"] == 127
 
 
-def test_in_the_foreground_the_logs_are_shown_and_ctrl_c_stops_all(project: Harness) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_foreground_the_logs_are_shown_and_ctrl_c_stops_all(project: Harness, number: signal.Signals) -> None:
     project.write("services:\n" + server("web", free_port()))
     with project.start("up") as process:
         assert process.stdout is not None
         assert "ready (pid 1)" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "got SIGTERM" in out
     assert project.rows()["web"]["State"] == "exited"
     supervisor = project.supervisor()
@@ -106,7 +155,9 @@ def test_in_the_foreground_the_logs_are_shown_and_ctrl_c_stops_all(project: Harn
 def test_the_code_of_a_job_is_that_of_the_command(project: Harness) -> None:
     waits = "    depends_on: {web: {condition: service_healthy}}\n"
     project.write("services:\n" + server("web", free_port()) + shell("job", "exit 42", waits))
-    project.run("up", "--exit-code-from", "job", code=42)
+    with project.start("up", "--exit-code-from", "job") as process:
+        assert "job-1 exited with code 42\n" in process.communicate(timeout=60)[1]
+    assert process.returncode == 42
     assert project.rows()["web"]["State"] == "exited"
 
 
@@ -139,6 +190,35 @@ def test_a_second_ctrl_c_kills(project: Harness) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 137
+
+
+def test_a_second_ctrl_c_at_up_kills_all(project: Harness) -> None:
+    project.write("services:\n" + shell("web", "echo begun; while :; do sleep 0.1; done"))
+    with project.start("up", "-t", "600") as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert "begun" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        while "Stopping" not in (line := process.stderr.readline()):
+            assert line, "it ended before it stopped anything"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    project.eventually(lambda: project.rows()["web"]["State"] == "exited")
+    assert project.rows()["web"]["ExitCode"] == 137
+
+
+def test_nobody_listens_for_others_unless_a_port_is_published(project: Harness) -> None:
+    project.write("services:\n" + shell("web", "exec sleep 999"))
+    project.run("up", "-d")
+    supervisor = Path(f"/proc/{project.supervisor()}")
+    own, found = set(), []
+    for path in (supervisor / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            own.add(str(path.readlink()))
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        rows = [line.split() for line in (supervisor / "net" / name).read_text().splitlines()[1:]]
+        found += [row[1] for row in rows if f"socket:[{row[9]}]" in own]
+    assert found == []
 
 
 def test_the_socket_is_for_its_owner_alone(project: Harness) -> None:

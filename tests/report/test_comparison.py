@@ -7,7 +7,7 @@ import pytest
 from seatrial.model.verdict import Ruling, Verdict
 from seatrial.report.comparison import Baseline, Change, Comparison, compare, is_beyond_noise
 
-PASS, FAIL, UNPROVED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
+PASS, FAIL, UNPROVED, SKIPPED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED, Ruling.SKIPPED
 
 
 def of(before: dict[str, Ruling], now: dict[str, Ruling]) -> Comparison:
@@ -26,6 +26,12 @@ def of(before: dict[str, Ruling], now: dict[str, Ruling]) -> Comparison:
         (FAIL, UNPROVED, Change.BETTER),
         (FAIL, PASS, Change.BETTER),
         (UNPROVED, PASS, Change.BETTER),
+        (SKIPPED, SKIPPED, Change.SAME),
+        (SKIPPED, FAIL, Change.WORSE),
+        (SKIPPED, UNPROVED, Change.NEW),
+        (SKIPPED, PASS, Change.NEW),
+        (PASS, SKIPPED, Change.SKIPPED),
+        (FAIL, SKIPPED, Change.SKIPPED),
     ],
 )
 def test_each_pair_of_rulings(before: Ruling, now: Ruling, change: Change) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.report.instances import human_bytes, human_duration, ps_json, ps_table, stats_table, status
+from seatrial.report.instances import human_bytes, human_duration, ps_json, ps_table, stats_json, stats_table, status
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,9 @@ def test_bytes_have_four_figures_and_binary_units() -> None:
 def test_what_was_not_measured_is_not_shown_as_nothing() -> None:
     assert "-- / --" in stats_table([row()])
     assert "25.00%" in stats_table([row(Memory=256, MemoryLimit=1024, CPUPercent=1.5, PIDs=3)])
+
+
+def test_stats_as_json_have_dockers_keys_and_the_numbers() -> None:
+    line = json.loads(stats_json([row(Memory=256, MemoryLimit=1024, CPUPercent=1.5, PIDs=3)]))
+    docker = {"CPUPerc": "1.50%", "MemUsage": "256B / 1KiB", "MemPerc": "25.00%", "PIDs": "3", "NetIO": "--"}
+    assert {**line, **docker, "Memory": 256} == line and len(line["ID"]) <= 12

@@ -94,6 +94,17 @@ def test_quiet_leaves_out_what_passed_and_keeps_what_did_not() -> None:
     assert render(sample.good(), Style(80, detail=Detail.QUIET)).strip() == "api: 4 passed"
 
 
+def test_what_was_skipped_is_told_last_and_in_a_line_for_each_reason() -> None:
+    skipped = [Verdict(name, Ruling.SKIPPED, "it depends on nothing") for name in ("readiness-is-deep", "no-such")]
+    trial = prepare(sample.GOOD, [*skipped, Verdict("stops-in-time", Ruling.PASS, "ended")])
+    text = render(trial, Style(100))
+    assert "  · readiness-is-deep, no-such: it depends on nothing\n" in text
+    assert text.index("skipped (2)") > text.index("passed (1)")
+    assert trial.headline() == "1 passed, 2 skipped"
+    assert trial.result is Ruling.PASS
+    assert "skipped" not in render(trial, Style(100, detail=Detail.QUIET)).replace(trial.headline(), "")
+
+
 def test_verbose_tells_consequences_figures_and_the_load() -> None:
     text = render(sample.terrible(), Style(100, detail=Detail.VERBOSE))
     for expected in ("stops-in-time: SIGKILL was needed", "stop_seconds = 10.01", "3 reset (RST)", "ulimit nofile"):

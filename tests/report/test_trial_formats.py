@@ -6,8 +6,9 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report import trial_junit, trial_markdown
+from seatrial.report import json_report, trial_junit, trial_markdown
 from seatrial.report.comparison import Baseline
+from seatrial.report.html import page as html_page
 from seatrial.report.trial import Trial, prepare
 
 from . import sample
@@ -47,6 +48,24 @@ def test_the_counts_of_the_suite_are_those_of_its_cases() -> None:
     assert int(suite.attrib["tests"]) == len(cases) == 6
     assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure")) == 4
     assert int(suite.attrib["skipped"]) == len(suite.findall("testcase/skipped")) == 1
+
+
+def test_what_is_skipped_is_told_from_what_was_not_proved() -> None:
+    told = [Verdict("a", Ruling.SKIPPED, "no image"), Verdict("b", Ruling.NOT_PROVED, "too late")]
+    trial = prepare(sample.GOOD, [*told, Verdict("c", Ruling.PASS, "good")])
+    suite = ElementTree.fromstring(trial_junit.render(trial))[0]
+    assert suite.attrib["skipped"] == "2"
+    assert [each.attrib["message"] for each in suite.iter("skipped")] == ["no image", "not proved: too late"]
+    text = trial_markdown.render(trial)
+    assert "<summary>1 skipped</summary>" in text
+    assert "no image" not in text
+    assert "1 not proved, 1 passed, 1 skipped" in text
+    page = html_page.render(trial)
+    assert page.index("<h3>Skipped") > page.index('class="card pass"')
+    assert "no image" in page
+    counted = json_report.document(trial)
+    assert counted["counts"] == {"skipped": 1, "not proved": 1, "pass": 1}
+    assert counted["result"] == "not proved"
 
 
 def test_a_failure_says_what_happened_and_what_to_do() -> None:

@@ -52,6 +52,23 @@ ARGV: dict[str, tuple[str, ...]] = {
     "waitress": (*PYTHON, "waitress_app.py"),
     "aiohttp": (*PYTHON, "aiohttp_app.py"),
     "http.server": (*PYTHON, "http_server.py"),
+    "node --watch": ("node", "--watch", "server_close.js"),
+    "setpriv": ("setpriv", "--no-new-privs", "node", "server_close.js"),
+    "ash -c": ("busybox", "ash", "-c", "node server_close.js"),
+    "ash -c list": ("busybox", "ash", "-c", "node server_close.js; true"),
+    "trap, wait": ("./trap.sh",),
+    "trap, two waits": ("./trap_wait.sh",),
+    "tini -g, wrapper": ("tini", "-g", "--", "./wrapper.sh"),
+    "dumb-init": ("dumb-init", "node", "server_close.js"),
+    "dumb-init, wrapper": ("dumb-init", "./wrapper.sh"),
+    "catatonit": ("catatonit", "node", "server_close.js"),
+    "supervisord": ("supervisord", "-c", "supervisord.conf"),
+    "uvicorn, two workers": (*PYTHON, "-m", "uvicorn", "asgi:app", "--port", "3000", "--workers", "2"),
+    "granian": (*PYTHON, "-m", "granian", "--interface", "asgi", "asgi:app", "--port", "3000"),
+    "gunicorn gthread": (
+        *PYTHON, "-m", "gunicorn", "wsgi:app", "-b", "127.0.0.1:3000", "-k", "gthread", "--threads", "16",
+    ),
+    "flask": (*PYTHON, "-m", "flask", "--app", "flask_app", "run", "--port", "3000"),
 }  # fmt: skip
 """The argv of each server, run in the folder `servers`."""
 
@@ -64,12 +81,14 @@ PYPI = {
     "hypercorn": "hypercorn",
     "waitress": "waitress",
     "aiohttp": "aiohttp",
+    "granian": "granian",
+    "flask": "flask",
 }
 
 
 def missing(name: str) -> str:
     """What this machine lacks to run a server, or nothing."""
-    argv, package = ARGV[name], name.split()[0]
+    argv, package = ARGV[name], name.split()[0].rstrip(",")
     if argv[0] != sys.executable and shutil.which("node") is None:
         return "node is not installed"
     if not argv[0].startswith(("./", "node_modules/")) and shutil.which(argv[0]) is None:

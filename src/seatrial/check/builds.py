@@ -156,7 +156,10 @@ def is_service(unit: Unit) -> bool:
     return bool(unit.stages) and argv is not None and argv.place is not None and not launch.is_for_development(unit)
 
 
-_DEVELOPMENT = frozenset({"dev", "development", "devcontainer", "test", "tests", "testing", "ci", "e2e", "examples"})
+_DEVELOPMENT = frozenset(
+    {"dev", "development", "devcontainer", "test", "tests", "testing", "ci", "e2e", "examples"}
+    | {"benchmark", "benchmarks"}
+)
 
 
 def files_for_development(context: Context) -> frozenset[str]:

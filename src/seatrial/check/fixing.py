@@ -82,7 +82,8 @@ def edits(documents: Documents, outcome: Outcome) -> Iterator[Edit]:
     What is hidden under its cause was never told, and is mended only together with the cause, since it would be told
     next; where the cause's edits are unsafe, so are these.
     """
-    context = Context(documents)
+    mended = frozenset((each.requirement, each.service) for each in outcome.all_findings)
+    context = Context(documents, mended=mended)
     hidden = set(outcome.consequences)
     made: dict[tuple[str, str], bool] = {}
     seen: set[Edit] = set()

@@ -27,6 +27,8 @@ class Context:
     documents: Documents
     today: str = ""
     """The date as "2026-11-01"; a rule that needs it says nothing where it is empty."""
+    mended: frozenset[tuple[str, str]] = frozenset()
+    """For a fix: the requirements, each with its service, whose findings are mended together with its own."""
 
     @property
     def units(self) -> tuple[Unit, ...]:

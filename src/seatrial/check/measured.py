@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from seatrial.check.fixes.compose_block import service_spot
+from seatrial.check.fixes.compose_block import limit_path, service_spot
 from seatrial.check.fixes.dockerfile_edits import Change, inside, instruction_over, replacing
 from seatrial.check.fixes.interface import spanned
 from seatrial.check.fixes.kubernetes import container_spot, pod_spot
@@ -163,11 +163,10 @@ def _memory(context: Context, unit: Unit, advice: Advice) -> Edit | None:
     if spot is None or (limit is not None and limit.value >= advice.least):
         return None
     size = f"{(advice.value or 0) / MIB:.0f}"
-    in_deploy = node(context, spot.below("deploy", "resources", "limits")) is not None
-    path = ("deploy", "resources", "limits", "memory") if in_deploy else ("mem_limit",)
+    path = limit_path(context, unit, "mem_limit", "memory")
     what = _what(advice, f"limit the memory to {size} MiB")
     finding = _compose_finding(unit, advice)
-    limited = adding(context, finding, spot, path, f"{size}{'M' if in_deploy else 'm'}", what)
+    limited = adding(context, finding, spot, path, f"{size}{'M' if path[1:] else 'm'}", what)
     swap = unit.service.limits.memory_swap
     if swap is None or not 0 < swap.value < (advice.value or 0):
         return limited

@@ -52,6 +52,16 @@ def _of_source(unit: Unit) -> Patience | None:
     return Patience(seconds, f"{timer.by} in the handler of the stop signal", timer.place)
 
 
+def to_come(unit: Unit) -> Patience | None:
+    """That of SIGINT's handler where nothing handles the stop signal: who mends this gives it that handler."""
+    if not unit.has_source or launch.is_for_development(unit):
+        return None
+    from seatrial.check.source import patience as by_source
+
+    found = by_source.of_sigint(unit)
+    return Patience(found[0], f"{found[1].by} in the handler of SIGINT", found[1].place) if found else None
+
+
 def of_command(argv: Sequence[str], place: Place | None, environment: Mapping[str, Sourced[str]]) -> Patience | None:
     """That of this command with these variables."""
     program = argv[0].rpartition("/")[2] if argv else ""

@@ -144,6 +144,24 @@ def once(findings: Iterable[Finding]) -> list[Finding]:
     return list(seen.values())
 
 
+def without_parts(findings: Iterable[Finding]) -> list[Finding]:
+    """Without those that another one says of more services: one project may include the files of another."""
+    groups: dict[tuple[object, ...], list[tuple[Finding, set[str]]]] = {}
+    for each in findings:
+        key = (each.requirement, each.severity, each.confidence, each.place.file, each.remedy)
+        groups.setdefault(key, []).append((each, set(each.service.split(", "))))
+    return [
+        finding
+        for group in groups.values()
+        for finding, services in group
+        if not any(services < others and _places(finding) <= _places(other) for other, others in group)
+    ]
+
+
+def _places(finding: Finding) -> set[Place | None]:
+    return {finding.place, *(each.place for each in finding.related)}
+
+
 def _without_consequences(
     findings: Iterable[Finding], causes: Iterable[Finding], rules: dict[str, Rule]
 ) -> tuple[list[Finding], tuple[Finding, ...]]:

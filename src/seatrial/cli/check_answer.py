@@ -26,7 +26,7 @@ def find_answer(arguments: argparse.Namespace, style: TextStyle) -> Answer:
         check_path(Path(path), options, checked)
     if not checked.outcomes and not checked.problems:
         raise NothingFoundError(
-            "no Dockerfile, compose file or Kubernetes manifest found",
+            "no Dockerfile, compose file, Kubernetes manifest or task definition found",
             hint="name a directory, a Dockerfile, a compose file or a manifest",
         )
     if arguments.audit is not None:
@@ -74,7 +74,8 @@ def _report(checked: Checked, form: str) -> FindingsReport:
     from seatrial import __version__
 
     outcomes = checked.outcomes
-    findings = sorted((finding for each in outcomes for finding in each.findings), key=_order)
+    findings = [finding for each in outcomes for finding in each.findings]
+    findings = sorted(checking.without_parts(findings) if len(outcomes) > 1 else findings, key=_order)
     names = {finding.requirement for finding in findings}
     names |= {each.finding.requirement for outcome in outcomes for each in outcome.ignored}
     return FindingsReport(

@@ -138,7 +138,8 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
         return
     except InputError as error:
         file = error.place.file if error.place else str(path)
-        checked.problems.append(f"{_found(file, path) if search else file}: {error.message}")
+        problem = f"{_found(file, path) if search else file}: {error.message}"
+        checked.problems += [] if problem in checked.problems else [problem]
         return
     checked.read.update(os.path.normpath(f"{documents.directory}/{file}") for file in documents.texts)
     if search and documents.directory != str(search.root):

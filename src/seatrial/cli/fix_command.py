@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
             _collect(documents, source.edits(documents) if source else _edits(documents, options), work)
     if not work.projects and not work.problems:
         raise NothingFoundError(
-            "no Dockerfile, compose file or Kubernetes manifest found",
+            "no Dockerfile, compose file, Kubernetes manifest or task definition found",
             hint="name a directory, a Dockerfile, a compose file or a manifest",
         )
     if source:

@@ -17,12 +17,11 @@ from seatrial.cli.revision import revision_of
 from seatrial.cli.streams import emit
 from seatrial.model.errors import NothingFoundError
 from seatrial.model.verdict import Ruling
+from seatrial.report.comparison import COUNTED
 from seatrial.report.words import clean, clip
 
 if TYPE_CHECKING:
     from seatrial.report.trial import Trial
-
-_SHORT = {Ruling.FAIL.value: "failed", Ruling.NOT_PROVED.value: "not proved", Ruling.PASS.value: "passed"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,7 +92,7 @@ def _of_one(judged: Judged) -> str:
 
 def _counts(entry: Entry) -> str:
     counted = Counter(each.ruling for each in entry.verdicts)
-    told = ", ".join(f"{counted[ruling]} {word}" for ruling, word in _SHORT.items() if counted[ruling])
+    told = ", ".join(f"{counted[ruling.value]} {word}" for ruling, word in COUNTED.items() if counted[ruling.value])
     failed = [each.requirement for each in entry.verdicts if each.ruling == Ruling.FAIL.value]
     return (told or "no verdict") + (f" ({', '.join(failed)})" if failed else "")
 

@@ -140,6 +140,7 @@ def _inspect(parser: Parser) -> None:
 def _stats(parser: Parser) -> None:
     _services(parser)
     add = parser.add_argument
+    add("-a", "--all", action="store_true", help="also those that do not run")
     add("--no-stream", action="store_true", help="once, not again and again")
     add("--format", choices=("table", "json"), default="table", help="a table, or an object a line")
     _which(parser)
@@ -148,7 +149,8 @@ def _stats(parser: Parser) -> None:
 def _config(parser: Parser) -> None:
     add = parser.add_argument
     add("-q", "--quiet", action="store_true", help="check the files alone")
-    add("--services", dest="only_services", action="store_true", help="names of services alone")
+    for what in ("services", "volumes", "images", "profiles"):
+        add(f"--{what}", dest="only", action="store_const", const=what, help=f"names of {what} alone")
     add("--format", choices=("yaml", "json"), default="yaml", help="how to print it")
     _which(parser)
 

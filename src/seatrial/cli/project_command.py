@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from seatrial.cli import codes
-from seatrial.cli.project_client import ask, known, name_before_lines, show_steps
+from seatrial.cli.project_client import NeverUpError, ask, followed, known, name_before_lines, show_steps
 from seatrial.cli.streams import complain, emit
 from seatrial.model.deployment import Fleet
 from seatrial.model.errors import InputError
@@ -51,7 +51,11 @@ def _work(name: str, arguments: argparse.Namespace, **values: Any) -> int:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    client = _client(arguments)
+    try:
+        client = _client(arguments)
+    except NeverUpError as error:
+        complain(f'warning: No resource found to remove for project "{error.project}".')  # compose's words
+        return codes.GOOD
     values = {"names": arguments.services, "timeout": arguments.timeout, "remove_orphans": arguments.remove_orphans}
     show_steps(client.post("down", values={**values, "volumes": arguments.volumes}))
     return codes.GOOD
@@ -68,7 +72,10 @@ def _kill(arguments: argparse.Namespace) -> int:
 def _ps(arguments: argparse.Namespace) -> int:
     from seatrial.report.instances import ps_json, ps_table
 
-    rows = _rows(_client(arguments), arguments)
+    try:
+        rows = _rows(_client(arguments), arguments)
+    except NeverUpError:
+        rows = []
     if not arguments.all and not arguments.status:
         rows = [row for row in rows if row["State"] in ("running", "paused", "restarting")]
     rows = [row for row in rows if not arguments.status or row["State"] in arguments.status]
@@ -111,9 +118,11 @@ def _exec(arguments: argparse.Namespace) -> int:
     if not arguments.words:
         raise InputError("exec needs a command", hint="seatrial exec SERVICE COMMAND")
     arguments.services = [arguments.service]
-    rows = [row for row in _rows(_client(arguments), arguments) if row["State"] == "running"]
+    rows = [row for row in _rows(_client(arguments), arguments) if row["State"] in ("running", "paused")]
     if not 0 < arguments.index <= len(rows):
         raise InputError(f"service {arguments.service} has {len(rows)} running instances", hint="seatrial ps -a")
+    if rows[arguments.index - 1]["State"] == "paused":
+        raise InputError(f"{rows[arguments.index - 1]['Name']} is paused", hint=f"seatrial unpause {arguments.service}")
     _, layout = known(arguments)
     return enter(layout.instance(rows[arguments.index - 1]["Name"]), arguments)
 
@@ -122,7 +131,7 @@ def _events(arguments: argparse.Namespace) -> int:
     client = _client(arguments)
     query = {name: text for name in ("since", "until") if (text := _moment(getattr(arguments, name), f"--{name}"))}
     try:
-        for event in client.follow("events", **query):
+        for event in followed(client, **query):
             attributes = event["Actor"]["Attributes"]
             if arguments.services and attributes.get("com.docker.compose.service") not in arguments.services:
                 continue
@@ -158,14 +167,15 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 
 def _stats(arguments: argparse.Namespace) -> int:
-    from seatrial.report.instances import stats_table
+    from seatrial.report.instances import stats_json, stats_table
 
     client = _client(arguments)
     try:
         for rows in sampled(client, 1.0):
             chosen = [row for row in rows if not arguments.services or row["Service"] in arguments.services]
+            chosen = [row for row in chosen if arguments.all or row["PIDs"] is not None]
             if arguments.format == "json":
-                emit("".join(json.dumps(row) + "\n" for row in chosen))
+                emit(stats_json(chosen))
             else:
                 emit(("" if arguments.no_stream or not sys.stdout.isatty() else "\x1b[2J\x1b[H") + stats_table(chosen))
             sys.stdout.flush()

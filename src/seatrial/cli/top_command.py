@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial.cli import codes
-from seatrial.cli.project_client import ask, known
+from seatrial.cli.project_client import ask, known, name_before_lines
 from seatrial.cli.project_command import sampled
 from seatrial.model.errors import InputError
 from seatrial.project.layout import Layout
@@ -58,7 +58,7 @@ def table(rows: Sequence[Mapping[str, Any]], used: Sequence[Mapping[str, Any]], 
         own = figures.get(row["ID"], {})
         cpu, memory, pids = own.get("CPUPercent"), own.get("Memory"), own.get("PIDs")
         shown.add_row(
-            row["Name"],
+            name_before_lines(row),
             Text(status(row, now), _style(row)),
             str(row["RestartCount"]),
             "--" if cpu is None else f"{cpu:.0f} %",

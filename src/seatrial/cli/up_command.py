@@ -1,7 +1,7 @@
 """`seatrial up`: brings a project up, and stays to show its logs unless it is told not to.
 
-The supervisor is a process of its own, so that a closed terminal ends nothing. Ctrl-C once stops all services in order,
-twice kills them.
+The supervisor is a process of its own, so that a closed terminal ends nothing. Ctrl-C (or SIGTERM) once stops all
+services in order, twice kills them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -18,12 +19,12 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial.cli import codes
-from seatrial.cli.project_client import ask, fleet_of, show_steps, show_warnings
+from seatrial.cli.project_client import ask, fleet_of, followed, show_steps, show_warnings
 from seatrial.cli.streams import complain
 from seatrial.cli.up_logs import Logs
 from seatrial.cli.watching import Watching
 from seatrial.model.deployment import Fleet
-from seatrial.model.errors import InputError, SeatrialError
+from seatrial.model.errors import InputError
 from seatrial.project import selection
 from seatrial.project.client import Client
 from seatrial.project.layout import Layout, layout_of
@@ -32,8 +33,22 @@ _OVER = ("exited", "dead", "created")
 _MOVES = ("start", "die", "stop", "destroy")
 
 
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM came: as Ctrl-C, but for the exit code."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise _TerminatedError
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Bring it up; the exit code is 0, or what --exit-code-from says."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # what our caller ignores stays ignored
+        signal.signal(signal.SIGTERM, _terminate)
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.force_recreate and arguments.no_recreate:
         raise InputError("--force-recreate and --no-recreate contradict each other", hint="leave one of them out")
     if arguments.always_recreate_deps and arguments.no_recreate:
@@ -52,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     client = ask(fleet, layout)
     try:
         show_steps(client.post("up", values=_request(fleet, arguments)))
-    except KeyboardInterrupt:
-        return _interrupted(client, arguments)
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(interrupt, client, arguments)
     if arguments.detach or arguments.wait or arguments.no_start:
         return codes.GOOD
     return _stay(client, layout, [each.name for each in chosen], fleet, arguments)
@@ -103,8 +118,8 @@ def _stay(client: Client, layout: Layout, services: Sequence[str], fleet: Fleet,
         if arguments.exit_code_from or arguments.abort_on_container_exit or arguments.abort_on_container_failure:
             show_steps(client.post("stop", values={"names": list(services), "timeout": arguments.timeout}))
             code = next((row["ExitCode"] for row in _rows(client, [arguments.exit_code_from])), code)
-    except KeyboardInterrupt:
-        code = _interrupted(client, arguments, services)
+    except KeyboardInterrupt as interrupt:
+        code = _interrupted(interrupt, client, arguments, services)
     watching.end()
     logs.end()
     return code
@@ -155,13 +170,11 @@ def _wait(
 ) -> None:
     """Tell the code once nothing runs any more, or one has ended that ends all; or what went wrong."""
     try:
-        events = client.follow("events")
+        events = followed(client)
         while (code := _looked(client, services, arguments, logs, watching)) is None:
             while next(events)["Action"] not in _MOVES:
                 pass
         over.put(code)
-    except StopIteration:
-        over.put(SeatrialError("the supervisor has ended", hint="seatrial up: the services go on, and are found again"))
     except Exception as error:
         over.put(error)  # it is raised where the code is waited for
 
@@ -184,16 +197,17 @@ def _looked(
 def _code(ended: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]], arguments: argparse.Namespace) -> int:
     wanted = [row for row in ended if row["Service"] == arguments.exit_code_from]
     deciding = (wanted or list(failed) or list(ended))[0]
-    complain(f"{deciding['Name']} exited with code {deciding['ExitCode']}")
     return int(deciding["ExitCode"])
 
 
-def _interrupted(client: Client, arguments: argparse.Namespace, services: Sequence[str] = ()) -> int:
-    """Stop all; kill all at the second Ctrl-C."""
+def _interrupted(
+    interrupt: KeyboardInterrupt, client: Client, arguments: argparse.Namespace, services: Sequence[str] = ()
+) -> int:
+    """Stop all; kill all at the second interrupt."""
     print("Gracefully stopping... (press Ctrl+C again to force)", file=sys.stderr, flush=True)
     names = list(services)
     try:
         show_steps(client.post("stop", values={"names": names, "timeout": arguments.timeout}))
     except KeyboardInterrupt:
         show_steps(client.post("kill", values={"names": names}))
-    return codes.SIGNALLED + 2
+    return codes.SIGNALLED + (signal.SIGTERM if isinstance(interrupt, _TerminatedError) else signal.SIGINT)

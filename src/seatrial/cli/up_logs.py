@@ -1,4 +1,5 @@
-"""What `up` shows while it stays: the logs of all attached instances as one stream, those made later included."""
+"""What `up` shows while it stays: the logs of all attached instances as one stream, those made later included, and each
+end."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from seatrial.cli.project_client import name_before_lines
+from seatrial.cli.streams import complain
 from seatrial.project.layout import Layout
 
 
@@ -23,6 +25,7 @@ class Logs:
         self._is_attached = is_attached
         self._arguments = arguments
         self._known: set[str] = set()
+        self._ended: dict[str, float] = {}
         self._new: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, daemon=True)
@@ -33,11 +36,21 @@ class Logs:
         self._thread.start()
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Show those of these, too, that are not shown yet: what was rebuilt or replaced has another id."""
+        """Show those of these, too, that are not shown yet, and who has ended: what was rebuilt has another id."""
         for row in rows:
-            if row["ID"] not in self._known and self._is_attached(row["Service"]):
+            if not self._is_attached(row["Service"]):
+                continue
+            if row["ID"] not in self._known:
                 self._known.add(row["ID"])
                 self._new.put(row)
+            self._tell_end(row)
+
+    def _tell_end(self, row: Mapping[str, Any]) -> None:
+        told = self._ended.get(row["ID"], self._arguments.began / 1e9)
+        if row["State"] in ("exited", "restarting") and row["FinishedAt"] > told:
+            self._ended[row["ID"]] = row["FinishedAt"]
+            again = " (restarting)" if row["State"] == "restarting" else ""
+            complain(f"{name_before_lines(row)} exited with code {row['ExitCode']}{again}")
 
     def end(self) -> None:
         """Show what there is still, and end."""

@@ -6,7 +6,7 @@ none is needed to import this module. Options go to the server as they are.
 | server | what is added |
 | --- | --- |
 | uvicorn | the lag, a second SIGTERM, exit code 0 also where it is not PID 1 |
-| hypercorn | one process whose listener closes when accepting ends; the lag; as much time for requests as there is |
+| hypercorn | one process whose listener closes when accepting ends; the lag; all the time for requests; GOAWAY |
 | granian | the embedded server in this process; the lag; `Connection: close` |
 | waitress | all of it: it has no stop of its own |
 | aiohttp | the lag, `Connection: close`, WebSockets closed with 1012 |
@@ -78,6 +78,7 @@ def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None =
     if config.workers > 1:
         raise ValueError(f"serve.hypercorn runs one process, and no workers\nhint: {ONE_PROCESS}")
     config.graceful_timeout = max(config.graceful_timeout, life.machine.plan.deadline)
+    _announce_over_http2()
     sockets = config.create_sockets()  # ours: hypercorn resets what is in their queue when it closes them
     wrapped = import_module("hypercorn.utils").wrap_app(
         asgi.Middleware(app, life, health=health), config.wsgi_max_body_size, "asgi"
@@ -95,6 +96,23 @@ def hypercorn(app: Any, life: aio.Life | None = None, *, health: Health | None =
 
     life.on_close(close, "hypercorn")
     life.run(main())
+
+
+def _announce_over_http2() -> None:
+    """Have hypercorn send GOAWAY to idle HTTP/2 connections before it closes them: by itself it tells only those with a
+    request in flight (`hypercorn/protocol/h2.py`: `stream_send`). Its own class is extended, for it takes no other."""
+    protocols: Any = import_module("hypercorn.protocol")
+    closed = import_module("hypercorn.events").Closed
+
+    class Announcing(protocols.H2Protocol):  # type: ignore[misc]  # the base is known only when it runs
+        async def handle(self, event: object) -> None:
+            ends = isinstance(event, closed) and not self.closed
+            await super().handle(event)
+            if ends and self.context.terminated.is_set():
+                self.connection.close_connection()
+                await self._flush()
+
+    protocols.H2Protocol = Announcing
 
 
 def granian(app: Any, life: aio.Life | None = None, *, health: Health | None = None, **options: Any) -> NoReturn:

@@ -71,7 +71,8 @@ CALM_AFTER = 1.0
 
 class Exercise:
     """Drives one instance. `prepare`, then `make_orphan` and/or `stop`, or an act (`drill/acts`), then `record`;
-    `close` at any time. An act adds to `events` and `probes`, whose times are absolute."""
+    `close` at any time. An act adds to `events` and `probes`, whose times are absolute, or says in `why_not` that it
+    found nothing to do."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Exercise:
         self.load: Load | None = None
         self.ended: Ended | None = None
         self.disturbed = ""
+        self.why_not = ""
         self.restart = ""
         self.orphan: tuple[Event | None, str] | None = None
         self.options = options

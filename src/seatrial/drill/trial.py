@@ -16,6 +16,7 @@ from typing import Any
 
 from seatrial.drill.acts.health import check_of
 from seatrial.drill.acts.interface import Known
+from seatrial.drill.acts.rollout import sweep
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.dependencies import dependencies_of
 from seatrial.drill.exercise import Exercise
@@ -142,6 +143,7 @@ class _Trial:
 
     async def run(self) -> Recording:
         recorded_at = datetime.now(UTC).isoformat(timespec="seconds")
+        await asyncio.to_thread(sweep)
         scenarios = self._options.scenarios()
         stops = [scenario for scenario in scenarios if scenario in RECIPES or scenario is Scenario.ORPHAN]
         acts = [scenario for scenario in scenarios if scenario in ACTS]
@@ -169,12 +171,17 @@ class _Trial:
             return
         known = self._known()
         reasons = {scenario: ACTS[scenario].why_not(self._service, known) for scenario in scenarios}
-        self._skipped += [Skipped(scenario, why) for scenario, why in reasons.items() if why]
+        for scenario in scenarios:
+            self._skip(scenario, reasons[scenario], known)
         left = [scenario for scenario in ACTS if scenario in scenarios and not reasons[scenario]]
         places = asyncio.Semaphore(self._options.parallel or max(LEAST_PLACES, self._machine.cores))
         if self._paths is None and left:  # the first one finds the paths for the others, as no stop has
             await self._act_alone(left.pop(0), places)
         await together([self._act_alone(scenario, places) for scenario in left])
+
+    def _skip(self, scenario: Scenario, why: str, known: Known) -> None:
+        if why:
+            self._skipped.append(Skipped(scenario, why, ACTS[scenario].wanted(self._service, known)))
 
     async def _act_alone(self, scenario: Scenario, places: asyncio.Semaphore) -> None:
         act = ACTS[scenario]
@@ -190,7 +197,9 @@ class _Trial:
                 exercise.done()
             finally:
                 await _undisturbed(self._close([exercise]))
-            self._runs[scenario] = exercise.record()
+            self._skip(scenario, exercise.why_not, self._known())
+            if not exercise.why_not:
+                self._runs[scenario] = exercise.record()
 
     def _actor(self, scenario: Scenario, known: Known) -> Exercise:
         act = ACTS[scenario]
@@ -225,6 +234,7 @@ class _Trial:
             known,
             target=found.target,
             is_http=any(trial.status() for trial in found.trials),
+            may_be_http=not found.speaks_no_http(),
             liveness=found.liveness,
             readiness=found.readiness,
         )
@@ -333,7 +343,7 @@ class _Trial:
                     await self._act_alone(scenario, asyncio.Semaphore(1))
                 else:
                     await self._run_group([scenario], orphan=False)
-                again = self._runs[scenario]
+                again = self._runs.setdefault(scenario, before)
                 worse = again.disturbed and again.load_lag > before.load_lag
                 if worse or (again.exit is None and before.exit is not None):
                     self._runs[scenario] = before

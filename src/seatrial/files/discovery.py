@@ -117,10 +117,10 @@ def candidates(root: Path, *, limit: int = MAX_DIRECTORIES) -> Candidates:
 
 
 def is_compose_name(name: str) -> bool:
-    """Whether a file of this name is a compose file that stands on its own."""
+    """Whether a file of this name is a compose file that stands on its own, or Swarm's."""
     lower = name.lower()
     is_yaml = lower.endswith((".yml", ".yaml"))
-    return is_yaml and lower.startswith(("compose.", "docker-compose")) and name not in OVERRIDE_NAMES
+    return is_yaml and lower.startswith(("compose.", "docker-compose", "docker-stack")) and name not in OVERRIDE_NAMES
 
 
 def is_dockerfile_name(name: str) -> bool:

@@ -178,6 +178,8 @@ def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
         said.environment,
         tuple(said.build.args) if said.build else (),
         said.rollout,
+        said.open_keys,
+        compose.is_stack,
     )
 
 

@@ -65,7 +65,7 @@ class _Span:
 def edited(text: str, edits: Iterable[Edit], is_kept: IsKept) -> Edited:
     """The text with these edits, which are of one file and in the order of their importance."""
     # Two projects may call one file by two names.
-    wanted = tuple({(_nameless(each), each.requirement): each for each in edits}.values())
+    wanted = tuple({(_nameless(each), _appends(each), each.requirement): each for each in edits}.values())
     if _LONE_CR.search(text):
         return Edited(text, left=tuple(Left(each, "the file has line ends of old Macs") for each in wanted))
     chosen, left = _without_overlaps(text, wanted)
@@ -82,6 +82,11 @@ _Chosen = tuple[Edit, tuple[_Span, ...]]
 
 def _nameless(edit: Edit) -> tuple[tuple[Place, str], ...]:
     return tuple((replace(place, file=""), text) for place, text in edit.spans)
+
+
+def _appends(edit: Edit) -> tuple[str, ...]:
+    """The lines that it adds: all such edits have one place."""
+    return edit.promise.lines if isinstance(edit.promise, Appends) else ()
 
 
 def _without_overlaps(text: str, edits: Sequence[Edit]) -> tuple[list[_Chosen], list[Left]]:
@@ -155,18 +160,23 @@ def _with_line_ends(new: str, text: str, at: int) -> str:
 def _spliced(text: str, spans: Sequence[_Span]) -> str:
     parts: list[str] = []
     at = 0
-    # Insertions at one point keep their order, but lines that are deeper belong to what stands in front of them.
+    # Insertions at one point keep their order, but what ends the line there and lines that are deeper belong to what
+    # stands in front of them.
     for span in sorted(spans, key=lambda each: (each.start, each.end, -_depth(each))):
         parts += [text[at : span.start], span.text]
         at = span.end
     return "".join(parts) + text[at:]
 
 
+_BEFORE_LINES = 1 << 20
+
+
 def _depth(span: _Span) -> int:
     """The indentation of the line that is put in behind another one."""
     line = span.text.removeprefix("\r").removeprefix("\n")
-    is_line = span.start == span.end and line != span.text
-    return len(line) - len(line.lstrip(" ")) if is_line else 0
+    if span.start != span.end:
+        return 0
+    return len(line) - len(line.lstrip(" ")) if line != span.text else _BEFORE_LINES
 
 
 def unified_diff(old: str, new: str, name: str, *, is_new: bool = False) -> str:

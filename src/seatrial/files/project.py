@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.files.join.locate import Located, locate
+from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.patterns import pattern
 from seatrial.model.project import Project
@@ -50,8 +51,13 @@ def read_located(
 
         services, findings, files = compose_services(located, environment, profiles, target)
     if located.dockerfile is not None and not any(service.dockerfile for service in services):
-        service, more, read = _dockerfile_service(located, located.dockerfile, target)
-        services, findings, files = (*services, service), findings + more, files + read
+        try:
+            service, more, read = _dockerfile_service(located, located.dockerfile, target)
+        except InputError:
+            if not located.compose_files:
+                raise  # else no service of the project needs it: who searches for Dockerfiles says what is wrong
+        else:
+            services, findings, files = (*services, service), findings + more, files + read
     return Project(str(located.directory), services, tuple(dict.fromkeys(findings)), tuple(dict.fromkeys(files)))
 
 

@@ -339,7 +339,8 @@ _DRILLED = (
         "Two instances stand behind one address. When the new one is ready the address leads to it, and the old one is "
         "asked to stop; with `--lag` it is asked first, and the address follows so many seconds later. New "
         "connections, busy keep-alive clients and requests in flight are counted in each phase, and a loss is "
-        "attributed to one.",
+        "attributed to one. On Swarm and Kubernetes the engine itself replaces what runs there, and a loss is "
+        "attributed to a task or pod and a moment of its stop or start.",
         "Be ready only when requests can be answered; on the signal finish what is in flight, and go on serving for as "
         "long as the balancer lags.",
     ),

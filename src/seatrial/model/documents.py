@@ -169,6 +169,10 @@ class ComposeEntry:
     build_arguments: tuple[str, ...] = ()
     """The names of `build.args`."""
     rollout: Rollout | None = None
+    open_keys: frozenset[str] = frozenset()
+    """The keys at any depth whose values variables decide that aren't known here: nothing is lacking there."""
+    is_stack: bool = False
+    """Whether its file is meant for Swarm, which reads nothing of compose's own keys for limits and restart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -505,10 +505,12 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A scenario that was not run because it does not apply, and why."""
+    """A scenario that was not run, and why. `wanted`: what it proves is asked of this service all the same, so that it
+    is not proved; else it does not apply."""
 
     scenario: Scenario
     why: str
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -630,5 +632,9 @@ class Recording:
         return next((run for run in self.runs if run.scenario is scenario), None)
 
     def why_skipped(self, scenario: Scenario) -> str:
-        """Why this scenario was left out, if it was because it does not apply."""
+        """Why this scenario was left out, or ""."""
         return next((one.why for one in self.skipped if one.scenario is scenario), "")
+
+    def does_not_apply(self, scenario: Scenario) -> bool:
+        """Whether this scenario was left out because nothing that it proves is asked of this service."""
+        return any(one.scenario is scenario and not one.wanted for one in self.skipped)

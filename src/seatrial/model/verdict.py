@@ -9,11 +9,13 @@ from seatrial.model.values import dataclass, field
 
 
 class Ruling(Enum):
-    """The three outcomes of a requirement; NOT_PROVED is never a quiet pass."""
+    """The outcomes of a requirement. NOT_PROVED is never a quiet pass; SKIPPED is what is not asked of this service, or
+    not on this engine, with the reason."""
 
     PASS = "pass"
     FAIL = "fail"
     NOT_PROVED = "not proved"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)

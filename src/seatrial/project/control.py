@@ -2,7 +2,8 @@
 
 Knows HTTP, not what is asked: a `Handler` gets the method, the path's parts and the request's values, and gives an
 `Answer`. A handler's own errors become a JSON object with `error` and `hint`; nothing that a client sends ends the
-supervisor. One request a connection; a stream of JSON lines ends with the connection.
+supervisor. One request a connection. A stream of JSON lines is sent in chunks, so that an asker can tell its end from
+ours.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
             answer = await handler(request)
         except (_BadRequestError, TimeoutError, ValueError) as error:
             answer = Answer({"error": str(error) or "the request came too slowly"}, status=HTTPStatus.BAD_REQUEST)
-        except SeatrialError as error:
+        except ConnectionError:
+            raise
+        except (SeatrialError, OSError) as error:
             answer = Answer(told(error), status=HTTPStatus.BAD_REQUEST)
         await _while_there(reader, _write(writer, answer))
     except (ConnectionError, asyncio.IncompleteReadError):
@@ -90,8 +93,10 @@ async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
             await writer.wait_closed()
 
 
-def told(error: SeatrialError) -> dict[str, str]:
-    """An error as a client gets it; `kind` tells which exit code it stands for."""
+def told(error: SeatrialError | OSError) -> dict[str, str]:
+    """An error as a client gets it (a full disk, too); `kind` tells which exit code it stands for."""
+    if isinstance(error, OSError):
+        return {"error": f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}", "hint": "", "kind": ""}
     kind = "input" if isinstance(error, InputError) else type(error).__name__.removesuffix("Error").lower()
     return {"error": str(error), "hint": error.hint, "kind": kind}
 
@@ -156,14 +161,22 @@ async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         await writer.drain()
         return
-    writer.write(f"{head}\r\n".encode())
+    writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
     try:
         async for line in answer.lines:
-            writer.write(json.dumps(line).encode() + b"\n")
+            writer.write(_chunk(line))
             await writer.drain()
-    except SeatrialError as error:
-        writer.write(json.dumps(told(error)).encode() + b"\n")
-        await writer.drain()
+    except ConnectionError:
+        raise
+    except (SeatrialError, OSError) as error:
+        writer.write(_chunk(told(error)))
     finally:
         if isinstance(answer.lines, AsyncGenerator):
             await answer.lines.aclose()
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+def _chunk(value: Any) -> bytes:
+    line = json.dumps(value).encode() + b"\n"
+    return b"%x\r\n%b\r\n" % (len(line), line)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from seatrial.project.interface import Berth, Harbour
 from seatrial.project.layout import Layout, read_json
 from seatrial.project.moorings import Moorings
 from seatrial.project.network import Network, write_hosts
-from seatrial.project.progress import side_by_side
+from seatrial.project.progress import note, side_by_side
 from seatrial.project.replica import REPORT, Replica, StateError
 from seatrial.project.shipping import Shipping
 from seatrial.project.wishes import deployment_in
@@ -67,7 +66,7 @@ class Crew:
                 known = saved[0]
                 self._add(deployment, known.name, known.number, known.identity)
             except SeatrialError as error:
-                print(f"{error.message}: what is left of it is removed", file=sys.stderr, flush=True)
+                note(f"{error.message}: what is left of it is removed")
                 await self._discard(directory)
         await side_by_side([replica.adopt() for replica in self.replicas.values()])
         for replica in self.replicas.values():
@@ -86,7 +85,7 @@ class Crew:
         try:
             await self.harbour.remove(berth)
         except OSError as error:
-            print(f"{directory}: {error.strerror}", file=sys.stderr, flush=True)
+            note(f"{directory}: {error.strerror}")
 
     def is_idle(self) -> bool:
         """Whether nothing runs and nothing is about to."""
@@ -115,9 +114,10 @@ class Crew:
         return replica
 
     def drop(self, replica: Replica) -> None:
-        """It was removed."""
-        del self.replicas[replica.name]
-        self.moorings.forget(replica)
+        """It was removed; nothing where somebody else said so already."""
+        if self.replicas.get(replica.name) is replica:
+            del self.replicas[replica.name]
+            self.moorings.forget(replica)
 
     def _add(self, deployment: Deployment, name: str, number: int, identity: str) -> Replica:
         berth = Berth(identity, name, number, self.layout.instance(name), hosts=self._hosts(deployment))
@@ -167,7 +167,7 @@ class Crew:
         if action in _MOVES:
             self._follow()
         if action == REPORT:
-            print(f"{replica.name}: {attributes['message']}", file=sys.stderr, flush=True)
+            note(f"{replica.name}: {attributes['message']}")
             return
         service = replica.deployment.service
         labels = {
@@ -176,7 +176,7 @@ class Crew:
             "com.docker.compose.service": replica.deployment.name,
             "com.docker.compose.container-number": str(replica.berth.number),
         }
-        image = service.image.value if service.image else ""
+        image = service.image.value if service.image else f"{self.fleet.name}-{replica.deployment.name}"
         self.events.emit(action, replica.berth.identity, {**labels, **attributes, "image": image, "name": replica.name})
 
     def _follow(self) -> None:

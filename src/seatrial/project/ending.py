@@ -62,7 +62,7 @@ class Ending:
         tell(Step(replica.name, "Removing"))
         await self._crew.shipping.finish(replica)
         refusal = replica.tell(c.RemoveAsked(by="remove"))
-        if refusal is not None:
+        if refusal is not None and replica.machine.state not in (State.REMOVING, State.REMOVED):  # somebody else does
             raise ProjectError(f"{replica.name}: {refusal.cause}")
         await replica.until(lambda: replica.machine.state in (State.REMOVED, State.DEAD))
         if replica.machine.state is State.DEAD:

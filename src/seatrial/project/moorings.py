@@ -11,7 +11,6 @@ import ctypes
 import errno
 import os
 import socket
-import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from seatrial.project.front import listening_socket
 from seatrial.project.interface import Berth
 from seatrial.project.layout import read_json, write_json
 from seatrial.project.ports import Way, reach, tcp_ports
+from seatrial.project.progress import note
 from seatrial.project.relay import Relay, RelayError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Moorings:
             await self.settle(list(replicas))
         except RelayError as error:
             if error.message != self._failure:
-                print(error.message, file=sys.stderr, flush=True)
+                note(error.message)
             self._failure = error.message
         else:
             self._failure = ""
@@ -177,21 +177,27 @@ def _backend(replica: Replica) -> dict[str, Any] | None:
 
 
 def aimed(check: Check, replica: Replica) -> Check:
-    """A check as it is made of this very instance: one that asks on the service's port asks on the instance's own."""
-    how = reach(replica.deployment)
-    if check.kind is Kind.EXECUTE or how.way is not Way.FRONT or not how.variable:
-        return check
-    known = read_json(_file(replica.berth.directory))
-    (number,) = {port.number for port in tcp_ports(replica.deployment)}
-    if known is None:
+    """A check as it is made of this very instance: one that asks on the service's port asks where that is."""
+    if check.kind is Kind.EXECUTE or not (places := _places(replica)):
         return check
     if check.kind is Kind.TCP:
         host, port = check.argv
-        return replace(check, argv=(host, str(known["port"]))) if port == str(number) else check
+        return replace(check, argv=(host, str(places.get(int(port), port))))
     url = urlsplit(check.argv[0])
-    if (url.port or 80) != number:
+    if (place := places.get(url.port or 80)) is None:
         return check
-    return replace(check, argv=(url._replace(netloc=f"{url.hostname}:{known['port']}").geturl(),))
+    return replace(check, argv=(url._replace(netloc=f"{url.hostname}:{place}").geturl(),))
+
+
+def _places(replica: Replica) -> dict[int, int]:
+    """Where the service's ports are on this machine, if elsewhere: an instance's own one, or the published one where
+    we listen."""
+    ports, how = tcp_ports(replica.deployment), reach(replica.deployment)
+    if how.way is Way.INHERITED:
+        return {port.number: port.published for port in ports if port.published}
+    if how.way is not Way.FRONT or not how.variable or (known := read_json(_file(replica.berth.directory))) is None:
+        return {}
+    return {port.number: known["port"] for port in ports}
 
 
 def own_ports(replica: Replica) -> tuple[int, ...]:

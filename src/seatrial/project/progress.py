@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +25,13 @@ class Step:
     def plain(self) -> dict[str, str]:
         """As JSON."""
         return {"what": self.what, "status": self.status, "text": self.text}
+
+
+def note(text: str) -> None:
+    """A line for people who read the supervisor's log. Where that lies on a full disk the line is lost, and nothing
+    else: what was going on goes on."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 async def stream(work: Callable[[Tell], Coroutine[Any, Any, None]]) -> Progress:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from seatrial.model.deployment import Deployment, Fleet
 from seatrial.model.errors import InputError
 from seatrial.model.service import Dependency
+from seatrial.project.waiting import COMPLETED
 
 
 def select(fleet: Fleet, names: Sequence[str], *, with_dependencies: bool = True) -> tuple[Deployment, ...]:
@@ -58,6 +59,12 @@ def waits_for(chosen: Sequence[Deployment]) -> Mapping[str, tuple[Dependency, ..
         deployment.name: tuple(each for each in dependencies(deployment) if each.service in present)
         for deployment in chosen
     }
+
+
+def jobs(fleet: Fleet) -> frozenset[str]:
+    """The services whose end is what others wait for."""
+    every = (each for deployment in fleet.deployments for each in dependencies(deployment))
+    return frozenset(each.service for each in every if each.condition == COMPLETED)
 
 
 def dependents(chosen: Sequence[Deployment]) -> Mapping[str, frozenset[str]]:

@@ -14,7 +14,7 @@ from seatrial.project.ending import Ending
 from seatrial.project.moorings import refuse_taken
 from seatrial.project.progress import Step, Tell, side_by_side
 from seatrial.project.replica import Replica
-from seatrial.project.waiting import Seen, Verdict, is_up, judge
+from seatrial.project.waiting import COMPLETED, Seen, Verdict, is_up, judge
 from seatrial.project.wishes import ProjectError, UpOptions, in_force, not_enforced
 
 
@@ -154,7 +154,7 @@ class Starting:
                 tell(Step(replica.name, "Healthy" if condition == "service_healthy" else "Exited"))
 
     async def _wait_up(self, chosen: Sequence[Deployment], limit: float, tell: Tell) -> None:
-        """`--wait`: until all run, and those with a check are healthy."""
+        """`--wait`: until all run, those with a check are healthy, and jobs that others need are done."""
 
         async def wait(replica: Replica) -> None:
             while not (verdict := is_up(Seen(replica.name, replica.machine))).is_met:
@@ -163,8 +163,11 @@ class Starting:
                 await self._crew.wait_changed()
             tell(Step(replica.name, "Healthy" if replica.machine.terms.check else "Running"))
 
+        done = selection.jobs(self._crew.fleet)
         names = {deployment.name for deployment in chosen}
-        jobs = [wait(replica) for replica in self._crew.replicas.values() if replica.deployment.name in names]
+        waited = [each for each in self._crew.replicas.values() if each.deployment.name in names - done]
+        jobs = [wait(replica) for replica in waited]
+        jobs += [self._wait_for(name, COMPLETED, tell) for name in names & done]
         try:
             async with asyncio.timeout(limit or None):
                 await side_by_side(jobs)

@@ -3,7 +3,8 @@
 Rules (contract, chapter 11)
 * `service_started`: all instances run, or have run. `service_healthy`: all are healthy; one that has ended or is
   unhealthy is an error, and so is a service without a health check. `service_completed_successfully`: the first
-  instance that has ended decides, by its code.
+  instance that has ended decides, by its code. `up --wait` waits for services by the same word that others wait for
+  them with: a job that has done its work does not fail it (compose: getDependencyCondition).
 * Other than in compose, an instance that is about to be started again by its policy is waited for: that it crashed once
   is not its last word (contract, chapter 6).
 """
@@ -39,6 +40,7 @@ class Verdict:
     error: str = ""
 
 
+COMPLETED = "service_completed_successfully"
 WAIT = Verdict(False)
 MET = Verdict(True)
 
@@ -47,7 +49,7 @@ def judge(service: str, condition: str, replicas: Sequence[Seen]) -> Verdict:
     """How a dependency stands."""
     if condition == "service_healthy":
         return _healthy(replicas)
-    if condition == "service_completed_successfully":
+    if condition == COMPLETED:
         return _completed(service, replicas)
     return _started(replicas)
 

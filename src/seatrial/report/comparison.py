@@ -13,7 +13,17 @@ from seatrial.model.recording import Recording
 from seatrial.model.values import dataclass
 from seatrial.model.verdict import Ruling, Verdict
 
-RANK = {Ruling.FAIL: 0, Ruling.NOT_PROVED: 1, Ruling.PASS: 2}
+RANK = {Ruling.FAIL: 0, Ruling.NOT_PROVED: 1, Ruling.PASS: 2, Ruling.SKIPPED: 3}
+"""Every ruling, the worst first."""
+COUNTED = {
+    Ruling.FAIL: "failed",
+    Ruling.NOT_PROVED: "not proved",
+    Ruling.PASS: "passed",
+    Ruling.SKIPPED: "skipped",
+}
+"""How their number is told."""
+GOOD = (Ruling.PASS, Ruling.SKIPPED)
+"""What asks nothing of the reader."""
 NOISE = {"seconds": (2.0, 0.5), "bytes": (1.25, float(16 << 20))}
 """By the end of a figure's name: how many times as much, and how much more on top, two runs of the same may differ.
 Other figures count what a drill happened to send, and are not compared."""
@@ -26,6 +36,7 @@ class Change(Enum):
     UNPROVED = "no longer proved"
     BETTER = "better"
     NEW = "not in the baseline"
+    SKIPPED = "no longer applies"
     GONE = "in the baseline alone"
     SAME = "the same"
 
@@ -101,6 +112,10 @@ def _shift(name: str, before: Verdict | None, now: Verdict | None) -> Shift:
         return Shift(name, Change.NEW if before is None else Change.GONE, before, now)
     if before.ruling is now.ruling:
         return Shift(name, Change.SAME, before, now, tuple(_changed(before.figures, now.figures)))
+    if now.ruling is Ruling.SKIPPED:
+        return Shift(name, Change.SKIPPED, before, now)
+    if before.ruling is Ruling.SKIPPED and now.ruling is not Ruling.FAIL:
+        return Shift(name, Change.NEW, before, now)
     if RANK[now.ruling] > RANK[before.ruling]:
         return Shift(name, Change.BETTER, before, now)
     return Shift(name, Change.WORSE if now.ruling is Ruling.FAIL else Change.UNPROVED, before, now)

@@ -127,15 +127,27 @@ def human_bytes(number: float) -> str:
 def stats_table(rows: Sequence[Row]) -> str:
     """`stats` for people; what could not be measured is `--`, as in Docker's."""
     header = ("CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "PIDS")
+    lines = [(row["ID"][:12], row["Name"], *_usage(row)) for row in rows]
+    return table([header, *lines])
+
+
+def stats_json(rows: Sequence[Row]) -> str:
+    """`stats --format json`: Docker's keys with their texts (network and disk are not measured), and the numbers."""
     lines = []
     for row in rows:
-        used, limit, cpu = row.get("Memory"), row.get("MemoryLimit"), row.get("CPUPercent")
-        share = f"{100 * used / limit:.2f}%" if used is not None and limit else "--"
-        usage = f"{_bytes(used)} / {_bytes(limit)}"
-        shown = "--" if cpu is None else f"{cpu:.2f}%"
-        pids = "--" if row.get("PIDs") is None else str(row["PIDs"])
-        lines.append((row["ID"][:12], row["Name"], shown, usage, share, pids))
-    return table([header, *lines])
+        cpu, memory, share, pids = _usage(row)
+        texts = {"CPUPerc": cpu, "MemUsage": memory, "MemPerc": share, "NetIO": "--", "BlockIO": "--"}
+        docker = {**texts, "PIDs": pids, "Container": row["ID"][:12], "ID": row["ID"][:12], "Name": row["Name"]}
+        lines.append(json.dumps({**row, **docker}) + "\n")
+    return "".join(lines)
+
+
+def _usage(row: Row) -> tuple[str, str, str, str]:
+    used, limit, cpu = row.get("Memory"), row.get("MemoryLimit"), row.get("CPUPercent")
+    share = f"{100 * used / limit:.2f}%" if used is not None and limit else "--"
+    shown = "--" if cpu is None else f"{cpu:.2f}%"
+    pids = "--" if row.get("PIDs") is None else str(row["PIDs"])
+    return shown, f"{_bytes(used)} / {_bytes(limit)}", share, pids
 
 
 def _bytes(number: float | None) -> str:

@@ -19,7 +19,7 @@ from seatrial.model import catalogue
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Run
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report.comparison import Change
+from seatrial.report.comparison import COUNTED, GOOD, RANK, Change
 from seatrial.report.summary import load_line, outcomes, sentence, tallies, warnings
 from seatrial.report.trial import Entry, Trial
 from seatrial.report.words import clean, clip, command, count
@@ -53,13 +53,18 @@ class Line:
     first_style: str = ""
 
 
-_MARKS = {Ruling.FAIL: ("✗", "bold red"), Ruling.NOT_PROVED: ("?", "yellow"), Ruling.PASS: ("✓", "green")}
-_HEADINGS = {Ruling.FAIL: "failed", Ruling.NOT_PROVED: "not proved", Ruling.PASS: "passed"}
+_MARKS = {
+    Ruling.FAIL: ("✗", "bold red"),
+    Ruling.NOT_PROVED: ("?", "yellow"),
+    Ruling.PASS: ("✓", "green"),
+    Ruling.SKIPPED: ("·", "dim"),
+}
 _CHANGES = {
     Change.WORSE: ("✗", "bold red"),
     Change.UNPROVED: ("?", "yellow"),
     Change.BETTER: ("✓", "green"),
     Change.NEW: ("·", "dim"),
+    Change.SKIPPED: ("·", "dim"),
     Change.GONE: ("·", "dim"),
 }
 _ASCII = str.maketrans(
@@ -114,13 +119,13 @@ def _lines(trial: Trial, detail: Detail) -> Iterator[Line]:
         yield Line(text, "  warning  ", first_style="yellow")
     if detail is not Detail.QUIET:
         yield from _output(trial)
-    for ruling in (Ruling.FAIL, Ruling.NOT_PROVED, Ruling.PASS):
+    for ruling in RANK:
         entries = [entry for entry in trial.entries() if entry.verdict.ruling is ruling]
-        if not entries or (detail is Detail.QUIET and ruling is Ruling.PASS):
+        if not entries or (detail is Detail.QUIET and ruling in GOOD):
             continue
         yield Line("")
         number, follow = trial.counted(ruling)
-        yield Line(f"{_HEADINGS[ruling]} ({number}{follow})", style="bold")
+        yield Line(f"{COUNTED[ruling]} ({number}{follow})", style="bold")
         for entry in entries:
             yield from _entry(entry, detail)
     yield from _compared(trial)
@@ -167,8 +172,8 @@ def _placed(text: str, place: str) -> str:
 def _entry(entry: Entry, detail: Detail) -> Iterator[Line]:
     verdict = entry.verdict
     mark, colour = _MARKS[verdict.ruling]
-    if verdict.ruling is Ruling.PASS and detail is not Detail.VERBOSE:
-        yield Line(clean(f"{verdict.requirement}: {verdict.summary}"), f"  {mark} ", first_style=colour)
+    if verdict.ruling in GOOD and detail is not Detail.VERBOSE:
+        yield Line(clean(f"{', '.join(entry.requirements)}: {verdict.summary}"), f"  {mark} ", first_style=colour)
         return
     title = f" — {catalogue.title(verdict.requirement)}" if not entry.also else ""
     yield Line(clean(", ".join(entry.requirements) + title), f"  {mark} ", style="bold", first_style=colour)

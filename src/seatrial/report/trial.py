@@ -12,7 +12,7 @@ from seatrial.model.advice import Advice, advise
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report.comparison import RANK, Baseline, Comparison, compare
+from seatrial.report.comparison import COUNTED, GOOD, RANK, Baseline, Comparison, compare
 from seatrial.report.redact import Redactor, secrets_of
 
 _SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
@@ -59,7 +59,7 @@ class Trial:
     @property
     def proved_nothing(self) -> bool:
         """Whether not one requirement was proved, either way: the service never came up, or nothing was run."""
-        return all(verdict.ruling is Ruling.NOT_PROVED for verdict in self.verdicts)
+        return not (self.count(Ruling.PASS) or self.count(Ruling.FAIL))
 
     def counted(self, ruling: Ruling) -> tuple[int, str]:
         """How many have this ruling by themselves, and in words how many do because of another: " with 12
@@ -69,18 +69,17 @@ class Trial:
         return self.count(ruling) - follow, words
 
     def headline(self) -> str:
-        """The counts in words: "3 failed with 12 consequences, 1 not proved, 9 passed"."""
-        names = ((Ruling.FAIL, "failed"), (Ruling.NOT_PROVED, "not proved"), (Ruling.PASS, "passed"))
-        told = [(self.counted(ruling), name) for ruling, name in names if self.count(ruling)]
+        """The counts in words: "3 failed with 12 consequences, 1 not proved, 9 passed, 5 skipped"."""
+        told = [(self.counted(ruling), name) for ruling, name in COUNTED.items() if self.count(ruling)]
         return ", ".join(f"{number} {name}{follow}" for (number, follow), name in told) or "no verdict"
 
     def entries(self) -> tuple[Entry, ...]:
-        """Failures first, then what was not proved, then passes; consequences under their cause."""
-        bad = {verdict.requirement for verdict in self.verdicts if verdict.ruling is not Ruling.PASS}
+        """Failures first, then what was not proved, passes, and what was skipped; consequences under their cause."""
+        bad = {verdict.requirement for verdict in self.verdicts if verdict.ruling not in GOOD}
         hidden: dict[str, list[Verdict]] = {}
         shown: list[Verdict] = []
         for verdict in self.verdicts:
-            root = _root(verdict, self.verdicts) if verdict.ruling is not Ruling.PASS else ""
+            root = _root(verdict, self.verdicts) if verdict.ruling not in GOOD else ""
             if root and root != verdict.requirement and root in bad:
                 hidden.setdefault(root, []).append(verdict)
             else:
@@ -90,13 +89,13 @@ class Trial:
 
 
 def _merge(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries that were not proved for the same reason, as one."""
+    """Entries that were not proved, or skipped, for the same reason, as one."""
     merged: list[Entry] = []
     places: dict[tuple[str, tuple[str, ...]], int] = {}
     for entry in entries:
         verdict = entry.verdict
         same = (verdict.summary, verdict.evidence)
-        if verdict.ruling is not Ruling.NOT_PROVED or entry.consequences:
+        if verdict.ruling in (Ruling.FAIL, Ruling.PASS) or entry.consequences:
             merged.append(entry)
         elif same in places:
             known = merged[places[same]]
@@ -109,7 +108,7 @@ def _merge(entries: Iterable[Entry]) -> list[Entry]:
 
 def _root(verdict: Verdict, verdicts: Iterable[Verdict]) -> str:
     """The first cause in a chain of causes that were reported; a circle ends where it began."""
-    causes = {each.requirement: each.cause for each in verdicts if each.ruling is not Ruling.PASS}
+    causes = {each.requirement: each.cause for each in verdicts if each.ruling not in GOOD}
     name, seen = verdict.requirement, {verdict.requirement}
     while (cause := causes.get(name, "")) in causes:
         if cause in seen:

@@ -1,4 +1,4 @@
-"""A trial as JUnit XML: a test case for each requirement; what was not proved is skipped, with its reason.
+"""A trial as JUnit XML: a test case for each requirement; what was not proved is skipped, too, with its reason.
 
 In the common form that the xUnit plug-in of Jenkins, GitLab and GitHub's reporters read. Times are of the runs, which
 are what took time, and stand with the suite.
@@ -15,6 +15,7 @@ from seatrial.report.trial import Trial
 def render(trial: Trial) -> str:
     """The document."""
     recording = trial.recording
+    skipped = trial.count(Ruling.NOT_PROVED) + trial.count(Ruling.SKIPPED)
     counts = f'tests="{len(trial.verdicts)}" failures="{trial.count(Ruling.FAIL)}" errors="0"'
     time = sum(run.exit.time for run in recording.runs if run.exit is not None)
     stamp = recording.recorded_at.partition("+")[0].removesuffix("Z")
@@ -22,7 +23,7 @@ def render(trial: Trial) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<testsuites name="seatrial drill" {counts}>',
         f"<testsuite name={xml_attribute(recording.subject.name)} {counts} "
-        f'skipped="{trial.count(Ruling.NOT_PROVED)}" time="{time:.3f}" timestamp={xml_attribute(stamp)}>',
+        f'skipped="{skipped}" time="{time:.3f}" timestamp={xml_attribute(stamp)}>',
         "<properties>",
         *(f"<property name={xml_attribute(name)} value={xml_attribute(value)}/>" for name, value in _properties(trial)),
         "</properties>",
@@ -48,6 +49,8 @@ def _case(service: str, verdict: Verdict) -> str:
     if verdict.ruling is Ruling.PASS:
         return f"{head}/>"
     if verdict.ruling is Ruling.NOT_PROVED:
+        message = xml_attribute(f"not proved: {verdict.summary}")
+    if verdict.ruling in (Ruling.NOT_PROVED, Ruling.SKIPPED):
         return f"{head}><skipped message={message}/></testcase>"
     parts = [catalogue.title(verdict.requirement), *verdict.evidence]
     if verdict.cause:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from seatrial.model import catalogue
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling
-from seatrial.report.comparison import Change, Comparison
+from seatrial.report.comparison import COUNTED, GOOD, Change, Comparison
 from seatrial.report.escaping import markdown
 from seatrial.report.summary import sentence
 from seatrial.report.trial import Entry, Trial
@@ -20,7 +20,7 @@ MOST = 20
 """Rows of one table."""
 WORDS = 300
 """Characters of one cell."""
-_SIGNS = {Ruling.FAIL: "❌ fail", Ruling.NOT_PROVED: "❔ not proved", Ruling.PASS: "✅ pass"}
+_SIGNS = {Ruling.FAIL: "❌ fail", Ruling.NOT_PROVED: "❔ not proved"}
 
 
 def render(trial: Trial) -> str:
@@ -28,7 +28,7 @@ def render(trial: Trial) -> str:
     lines = [f"## Sea trial of {_cell(trial.recording.subject.name)}: {trial.headline()}", ""]
     if trial.comparison is not None:
         lines += _compared(trial.comparison)
-    shown = [entry for entry in trial.entries() if entry.verdict.ruling is not Ruling.PASS]
+    shown = [entry for entry in trial.entries() if entry.verdict.ruling not in GOOD]
     if shown:
         lines += ["| | requirement | what happened | instead |", "| --- | --- | --- | --- |"]
         lines += [_row(entry) for entry in shown[:MOST]]
@@ -44,7 +44,7 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     at = f" of {_cell(comparison.baseline.recorded_at)}" if comparison.baseline.recorded_at else ""
     yield f"**Compared with {_cell(comparison.baseline.name)}**{at}: {comparison.headline()}."
     yield ""
-    changed = comparison.of(Change.WORSE, Change.UNPROVED, Change.BETTER, Change.NEW, Change.GONE)
+    changed = comparison.of(Change.WORSE, Change.UNPROVED, Change.BETTER, Change.NEW, Change.SKIPPED, Change.GONE)
     for shift in changed[:MOST]:
         yield f"- **{shift.change.value}**: `{_cell(shift.requirement)}` ({shift.rulings}): {_cell(shift.summary)}"
     if len(changed) > MOST:
@@ -81,14 +81,15 @@ def _advice(trial: Trial) -> Iterator[str]:
 
 
 def _folded(trial: Trial) -> Iterator[str]:
-    passed = [verdict.requirement for verdict in trial.verdicts if verdict.ruling is Ruling.PASS]
-    if passed:
-        yield f"<details><summary>{len(passed)} passed</summary>"
-        yield ""
-        yield ", ".join(f"`{_cell(name)}`" for name in passed)
-        yield ""
-        yield "</details>"
-        yield ""
+    for ruling in GOOD:
+        names = [verdict.requirement for verdict in trial.verdicts if verdict.ruling is ruling]
+        if names:
+            yield f"<details><summary>{len(names)} {COUNTED[ruling]}</summary>"
+            yield ""
+            yield ", ".join(f"`{_cell(name)}`" for name in names)
+            yield ""
+            yield "</details>"
+            yield ""
     yield _foot(trial.recording)
 
 

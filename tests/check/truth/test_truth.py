@@ -2,7 +2,8 @@
 
 `judged.json` was drawn rule by rule while rules were mended; `drawn_after.json` at random from the rest, when that was
 over. `judged_later.json` is all that was said of the task definitions of other repositories (`later`), when ECS came to
-be read. The repositories themselves are not here: `tools/truth.py` runs the check over them again, where they are.
+be read; of ten more (`unseen`), all that was said was read, and what was wrong in it is in `mended.json`. The
+repositories themselves are not here: `tools/truth.py` runs the check over them again, where they are.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MISSES: list[dict[str, Any]] = read("misses.json")
 DRAWN_AFTER: list[dict[str, Any]] = read("drawn_after.json")
 LATER: list[dict[str, Any]] = read("judged_later.json")
 REPOSITORIES: dict[str, Any] = read("repositories.json")
-COMMITS: dict[str, str] = REPOSITORIES["commits"] | REPOSITORIES["later"]
+COMMITS: dict[str, str] = REPOSITORIES["commits"] | REPOSITORIES["later"] | REPOSITORIES["unseen"]
 
 
 def rules_of(entries: list[dict[str, Any]]) -> Counter[str]:

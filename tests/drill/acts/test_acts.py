@@ -36,7 +36,7 @@ from seatrial.drill.scenarios import PROVED_BY, RECIPES
 from seatrial.drill.trial import drill
 from seatrial.engine.interface import ExecResult, Instance, ProcessState
 from seatrial.model.place import Sourced
-from seatrial.model.recording import EventKind, Recording, Scenario
+from seatrial.model.recording import EventKind, Recording, Scenario, Skipped
 from seatrial.model.service import Healthcheck, Mount, Port, Service
 from seatrial.model.verdict import Ruling
 
@@ -295,8 +295,8 @@ def test_the_load_is_begun_and_ended_and_the_service_killed_after_it(monkeypatch
 
 def test_what_listens_nowhere_is_not_loaded() -> None:
     checked = answering(0)
-    run = act(FakeEngine(replace(checked, listeners=())), Scenario.LOAD).runs[0]
-    assert run.disturbed == load.NOTHING
+    recording = act(FakeEngine(replace(checked, listeners=())), Scenario.LOAD)
+    assert (recording.runs, recording.skipped) == ((), (Skipped(Scenario.LOAD, load.NOTHING, wanted=False),))
 
 
 @pytest.mark.parametrize(
@@ -318,6 +318,8 @@ def test_a_read_only_root_comes_with_a_tmpfs_where_nothing_is_mounted() -> None:
     assert [(mount.value.kind, mount.value.target) for mount in changed.mounts] == [("tmpfs", "/tmp")]
     own = service(mounts=(Sourced(Mount("volume", "v", "/tmp")),))
     assert confined.READ_ONLY.changed(own, Known()).mounts == own.mounts
+    below = service(workdir=Sourced("/tmp/project"))
+    assert confined.READ_ONLY.changed(below, Known()).mounts == (), "it would lie over the service itself"
     told = act(FakeEngine(), Scenario.READ_ONLY, of=service(read_only=Sourced(True)))
     assert [one.why for one in told.skipped] == ["its files say read_only already"]
 

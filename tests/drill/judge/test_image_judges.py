@@ -26,9 +26,9 @@ def test_a_large_image_fails_with_the_layer_that_weighs_most() -> None:
     assert verdict.figures == {"image_bytes": 305e6, "layer_1_bytes": 210e6, "layer_2_bytes": 95e6}
 
 
-def test_without_an_image_nothing_is_proved() -> None:
+def test_without_an_image_none_is_asked_for() -> None:
     verdict = image_size(all_good(image=None))
     assert (verdict.ruling, verdict.summary) == (
-        Ruling.NOT_PROVED,
+        Ruling.SKIPPED,
         "this engine has no image to measure: --engine docker has",
     )

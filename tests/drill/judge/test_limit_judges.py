@@ -12,7 +12,7 @@ from seatrial.drill.judge.timing_judges import healthcheck_timing
 from seatrial.model.recording import Health, LogLine, Readiness, Run, Scenario
 from seatrial.model.verdict import Ruling
 
-from ..recordings import HEALTH, STOP, load, recording
+from ..recordings import HEALTH, STOP, load, recording, second
 
 FULL = (LogLine(1.5, "stderr", "Error: accept EMFILE, too many open files"),)
 FORKS = (LogLine(1.5, "stderr", "RuntimeError: can't start new thread"),)
@@ -40,7 +40,7 @@ def test_open_files_need_room(run: Run, ruling: Ruling, words: str) -> None:
         (load(), {"pids": 15}, Ruling.FAIL, "the limit of 15 leaves too little room"),
         (load(), {"composed": True}, Ruling.FAIL, "no limit of processes is declared"),
         (load(), {"pids": -1, "composed": True}, Ruling.FAIL, "no limit of processes is declared"),
-        (load(), {}, Ruling.NOT_PROVED, "no file here could say a limit; 12 processes"),
+        (load(), {}, Ruling.SKIPPED, "no file here could say a limit; 12 processes"),
         (load(usage=()), {"pids": 128}, Ruling.NOT_PROVED, "could not be counted"),
         (replace(load(), log=FORKS), {"pids": 128}, Ruling.FAIL, "ran out of processes"),
     ],
@@ -74,6 +74,13 @@ def test_the_proposed_start_period_has_room() -> None:
     verdict = healthcheck_timing(recording(healthy(6.0), health=Health(1.0, 0.5, 3, 0.0)))
     assert verdict.figures["proposed_start_period"] == 15.0
     assert "start_period: 15s" in verdict.remedy
+
+
+def test_starts_that_differ_tell_of_the_machine_and_not_of_the_service() -> None:
+    runs = healthy(1.0), second(readiness=Readiness(True, 9.0, "health check", 60.0))
+    verdict = healthcheck_timing(recording(*runs, health=Health(1.0, 0.5, 3, 2.0)))
+    assert verdict.ruling is Ruling.NOT_PROVED
+    assert "from 1.00 s to 9.00 s" in verdict.summary
 
 
 def test_a_start_that_no_check_told_of_is_not_timed() -> None:

@@ -14,7 +14,7 @@ from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import JSON_LINE, MACHINE, MIB, all_good, load, recording
 
-PASS, FAIL, NOT_PROVED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
+PASS, FAIL, NOT_PROVED, SKIPPED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED, Ruling.SKIPPED
 PLAIN = [f"GET / {number}" for number in range(20)]
 LOG = FileGrown("/var/log/app.log", None, 100)
 MARKED = FileGrown("/data/requests", 10, 100, marked=True)
@@ -108,7 +108,7 @@ KILLED = load(exit=Exit(1.5, 137, oom_kills=1))
         (limited(128, load(memory=50)), PASS, "peak under load 50 MiB of the 128 MiB that are allowed (39%)", ""),
         (limited(55, load(memory=50)), FAIL, "the limit of 55 MiB is less than", ""),
         (limited(0, load(memory=50)), FAIL, "no memory limit is declared; peak under load 50 MiB", ""),
-        (limited(0, load(memory=50), composed=False), NOT_PROVED, "no file here could say a limit; peak", ""),
+        (limited(0, load(memory=50), composed=False), SKIPPED, "no file here could say a limit; peak", ""),
         (limited(128, load(usage=())), NOT_PROVED, "could not be read", ""),
         (limited(128, KILLED), NOT_PROVED, "its peak is not known", "survives-memory-limit"),
         (recording(), NOT_PROVED, "the load drill was not run", ""),
@@ -128,7 +128,7 @@ def test_half_of_the_peak_again_is_proposed_in_whole_steps(peak: int, limit: int
     [
         (limited(128, load()), PASS, "no kill for memory in 1 run at the limit of 128 MiB"),
         (limited(128, KILLED), FAIL, "1 out-of-memory kill in the load run"),
-        (limited(0, load()), NOT_PROVED, "no memory limit is declared"),
+        (limited(0, load()), SKIPPED, "no memory limit is declared"),
         (limited(128, load(), enforced="128 MiB: not enforced (no cgroup)"), NOT_PROVED, "not enforced here"),
         (recording(), NOT_PROVED, "the load drill was not run"),
     ],

@@ -28,6 +28,8 @@ LISTENS = tuple(one for one in STOP.connections if not any(e.outcome is Outcome.
         (STOP, (*BEFORE, *REFUSED), Ruling.FAIL, "the listener closed at +0.010 s: before any balancer"),
         (STOP, (*BEFORE, STILL[0], *REFUSED), Ruling.FAIL, "the listener closed at +0.010 s"),
         (changed(events=LATE, connections=LISTENS), (*BEFORE, *STILL), Ruling.FAIL, "went on saying ready until"),
+        (changed(events=LATE, connections=LISTENS), (*BEFORE, *STILL[:3]), Ruling.NOT_PROVED, "was not asked in the"),
+        (changed(events=LATE, connections=LISTENS), BEFORE, Ruling.NOT_PROVED, "was not asked in the 0.80 s before"),
         (STOP, STOPPING[4:], Ruling.NOT_PROVED, "did not say ready before the signal"),
         (STOP, (), Ruling.NOT_PROVED, "did not say ready before the signal"),
         (changed(disturbed="late"), STOPPING, Ruling.NOT_PROVED, "the run was disturbed: late"),
@@ -45,5 +47,6 @@ def test_without_a_path_nothing_is_proved() -> None:
 
 
 def test_a_signal_that_was_not_heard_explains_it() -> None:
-    verdict = readiness_flips_first(recording(replace(ignored(), asked=(*BEFORE, *STILL)), readiness="/ready"))
+    still = (asked("readiness", "stopping", 200, SIGNAL + 0.05 * n) for n in range(1, 200))
+    verdict = readiness_flips_first(recording(replace(ignored(), asked=(*BEFORE, *still)), readiness="/ready"))
     assert (verdict.ruling, verdict.cause) == (Ruling.FAIL, "handles-sigterm")

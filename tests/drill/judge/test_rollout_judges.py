@@ -31,6 +31,11 @@ from ..recordings import (
     work,
 )
 
+CLOSED = (
+    *EVENTS,
+    Event(SIGNAL + 0.005, EventKind.NOT_LISTENING, "0.0.0.0:3000"),
+    Event(SIGNAL - 0.01, EventKind.REPLACED, "switched"),
+)
 LOST = news(Outcome.NOT_SERVED, SIGNAL + 0.1, SIGNAL + 0.6)
 
 
@@ -39,6 +44,8 @@ LOST = news(Outcome.NOT_SERVED, SIGNAL + 0.1, SIGNAL + 0.6)
     [
         (rollout(), Ruling.PASS, "none of 103 requests lost while it was replaced"),
         (rollout(new(SIGNAL + 0.06, Outcome.RST)), Ruling.FAIL, "1 of 104 requests lost"),
+        (rollout(new(SIGNAL - 0.011, Outcome.FIN), events=CLOSED), Ruling.PASS, "none of 104 requests lost"),
+        (rollout(new(SIGNAL - 0.5, Outcome.FIN), events=CLOSED), Ruling.FAIL, "1 of 104 requests lost"),
         (rollout(*LOST), Ruling.FAIL, "25 of 128 requests lost during the replacement: 25 while the old one stops"),
         (rollout(*LOST, switched=SIGNAL + 2.0), Ruling.FAIL, "25 asked to stop, not yet replaced"),
         (replace(rollout(), events=EVENTS), Ruling.NOT_PROVED, "did not take the place"),
@@ -48,6 +55,14 @@ LOST = news(Outcome.NOT_SERVED, SIGNAL + 0.1, SIGNAL + 0.6)
 def test_a_replacement_loses_nothing(run: Run, ruling: Ruling, words: str) -> None:
     verdict = rollout_drops_nothing(recording(run))
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+@pytest.mark.parametrize(
+    ("begun", "ruling"), [(0.45, Ruling.NOT_PROVED), (0.52, Ruling.NOT_PROVED), (0.2, Ruling.FAIL), (0.7, Ruling.FAIL)]
+)
+def test_what_is_lost_at_the_very_end_of_the_lag_may_be_owed_to_the_balancer(begun: float, ruling: Ruling) -> None:
+    run = rollout(new(SIGNAL + begun, Outcome.NOT_SERVED), switched=SIGNAL + 0.55)
+    assert rollout_drops_nothing(recording(run, lag=0.5)).ruling is ruling
 
 
 @pytest.mark.parametrize(

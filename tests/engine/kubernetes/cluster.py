@@ -351,7 +351,7 @@ class Cluster:
         self.store.put(DEPLOYMENTS, deployment)
         for _ in range(self.size):
             self._start()
-        self._report(1, self.size)
+        self.report(1, self.size)
 
     def patched(self, kind: str, name: str, patch: Any) -> Object | None:
         """Merge a patch; a new template begins a rollout."""
@@ -371,13 +371,13 @@ class Cluster:
         olds = [
             one["metadata"]["name"] for one in self.store.list(PODS)[1] if "deletionTimestamp" not in one["metadata"]
         ]
-        self._report(generation, 0)
+        self.report(generation, 0)
         for number, old in enumerate(olds, 1):
             self._start()
             self.end(old, is_replaced=True)
-            self._report(generation, number)
+            self.report(generation, number)
 
-    def _report(self, generation: int, updated: int) -> None:
+    def report(self, generation: int, updated: int) -> None:
         """What the controller says of the deployment."""
         told = self.store.get(DEPLOYMENTS, "api")
         assert told is not None

@@ -23,6 +23,7 @@ from .cluster import Cluster, Manner, cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 TRIES = 2
+AROUND = 0.7
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def new_cluster(
 
         def play(how: Manner) -> Cluster:
             played = stack.enter_context(cluster(front.ports, how))
+            monkeypatch.setattr("seatrial.drill.rollouts.rollout.AROUND", AROUND)
             monkeypatch.setenv("KUBECONFIG", str(played.kubeconfig(tmp_path)))
             monkeypatch.setattr(
                 "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig")
@@ -105,7 +107,7 @@ def test_what_pods_lose_that_end_at_once_is_owed_to_each(
     assert verdict.ruling is Ruling.FAIL, verdict
     told = [one.name for one in recording.runs[0].replicas if one.told is not None]
     assert len(told) == 3 and any(name in verdict.summary for name in told)
-    assert "at its stop signal" in verdict.summary
+    assert "its stop signal" in verdict.summary, "in flight at it, or sent between it and the end"
     assert verdicts["exit-code-clean"].ruling is Ruling.FAIL
 
 
@@ -125,6 +127,8 @@ def test_what_the_cluster_refuses_is_said_in_its_own_words(
     assert "403 deployments is forbidden" in refused(Workload("deploy/api", namespace="other"))
     with pytest.raises(InputError, match="no context 'nowhere'"):
         Workload("deployment/api", context="nowhere")
+    played.report(2, 1)
+    assert "not all of its pods are available" in refused(Workload("deployment/api"))
     played.token = "another"
     assert "401 Unauthorized" in refused(Workload("deployment/api"))
     assert not [word for word, *_ in played.asked if word != "GET"], "nothing was replaced"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -11,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from tests.docker_engine import DockerEngine, EngineError, missing
-from tests.engine.balancer import Balancer, balancer
+from tests.docker_engine import IMAGE, DockerEngine, EngineError, missing
+from tests.engine.balancer import Balancer, balancer, free_ports
 from tests.engine.docker.conftest import import_host_image
 from tests.requirements import missing_module, missing_program, require
 
@@ -62,15 +64,45 @@ def new_service(
 
     def make(manner: str) -> None:
         swarm.call("POST", "/services/create", _specification(manner, front))
-        eventually(lambda: len(running(swarm)) == 2, "two tasks run")
+        eventually(lambda: len(running(swarm, "api")) == 2, "two tasks run")
         front.wait_ready()
 
     try:
         yield make
     finally:
+        _remove(swarm, "api")
+
+
+@pytest.fixture(scope="module")
+def fixed_port(swarm: DockerEngine) -> Iterator[int]:
+    """The service "fixed": one busybox that knows no signals, at a port of the node itself, which it can't share."""
+    (port,) = free_ports(1)
+    serve = "mkdir /www; echo ok >/www/index.html; exec busybox httpd -f -p 80 -h /www"
+    container = {"Image": IMAGE, "Command": ["/bin/sh", "-c", serve], "StopGracePeriod": NANO}
+    published = {"Protocol": "tcp", "TargetPort": 80, "PublishedPort": port, "PublishMode": "host"}
+    swarm.call("POST", "/networks/create", {"Name": "apart", "Driver": "overlay"})
+    try:
+        specification = {
+            "Name": "fixed",
+            "TaskTemplate": {"ContainerSpec": container, "Networks": [{"Target": "apart"}]},
+            "Mode": {"Replicated": {"Replicas": 1}},
+            "EndpointSpec": {"Mode": "dnsrr", "Ports": [published]},
+            "UpdateConfig": {"Parallelism": 1, "Order": "stop-first", "Monitor": NANO // 2},
+        }
+        swarm.call("POST", "/services/create", specification)
+        eventually(lambda: running(swarm, "fixed"), "its task runs")
+        yield port
+    finally:
+        _remove(swarm, "fixed")
         with contextlib.suppress(EngineError):
-            swarm.call("DELETE", "/services/api")
-        eventually(lambda: not swarm.call("GET", "/containers/json"), "all containers are gone")
+            swarm.call("DELETE", "/networks/apart")
+
+
+def _remove(engine: DockerEngine, service: str) -> None:
+    with contextlib.suppress(EngineError):
+        engine.call("DELETE", f"/services/{service}")
+    of = quote(json.dumps({"label": [f"com.docker.swarm.service.name={service}"]}))
+    eventually(lambda: not engine.call("GET", f"/containers/json?filters={of}"), "all of its containers are gone")
 
 
 def _specification(manner: str, front: Balancer) -> dict[str, Any]:
@@ -92,9 +124,10 @@ def _specification(manner: str, front: Balancer) -> dict[str, Any]:
     }
 
 
-def running(engine: DockerEngine) -> list[Any]:
-    """The tasks that run."""
-    return [task for task in engine.call("GET", "/tasks") if task["Status"]["State"] == "running"]
+def running(engine: DockerEngine, service: str) -> list[Any]:
+    """The tasks of a service that run."""
+    of = quote(json.dumps({"service": [service]}))
+    return [task for task in engine.call("GET", f"/tasks?filters={of}") if task["Status"]["State"] == "running"]
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,23 +21,23 @@ from tests.engine.balancer import Balancer
 from .conftest import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-DRILL = (sys.executable, "-m", "seatrial", "drill", "--engine", "swarm", "api")
+DRILL = (sys.executable, "-m", "seatrial", "drill", "--engine", "swarm")
 INTERRUPTED = 130
 TRIES = 2
 
 
-def drilled(front: Balancer, folder: Path, *options: str) -> tuple[int, dict[str, Any], Recording]:
+def drilled(folder: Path, *options: str) -> tuple[int, dict[str, Any], Recording]:
     """The exit code of a drill, its JSON report and its recording; a second one where the machine was too busy."""
     for _ in range(TRIES):
-        code, report, recording = _drilled(front, folder, *options)
+        code, report, recording = _drilled(folder, *options)
         if "load generator" not in recording.runs[0].disturbed:
             return code, report, recording
     pytest.skip(f"this machine is too busy: {recording.runs[0].disturbed}")
 
 
-def _drilled(front: Balancer, folder: Path, *options: str) -> tuple[int, dict[str, Any], Recording]:
+def _drilled(folder: Path, *options: str) -> tuple[int, dict[str, Any], Recording]:
     saved, report = folder / "recording.json", folder / "report.json"
-    argv = [*DRILL, "--url", front.url, "--save", str(saved), "--json", str(report), "--rate", "40", *options]
+    argv = [*DRILL, *options, "--save", str(saved), "--json", str(report), "--rate", "40"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=150, check=False)
     assert saved.exists(), done.stdout + done.stderr
     return done.returncode, json.loads(report.read_text()), archive.load(saved)
@@ -48,15 +47,17 @@ def of(report: dict[str, Any], requirement: str) -> dict[str, Any]:
     return next(one for one in report["verdicts"] if one["requirement"] == requirement)
 
 
-def order(engine: DockerEngine) -> str:
-    return str(engine.call("GET", "/services/api")["Spec"]["UpdateConfig"]["Order"])
+def order(engine: DockerEngine, service: str) -> str:
+    return str(engine.call("GET", f"/services/{service}")["Spec"]["UpdateConfig"]["Order"])
 
 
 def test_tasks_that_drain_are_replaced_without_a_loss_when_the_new_one_comes_first(
     swarm: DockerEngine, front: Balancer, new_service: Callable[[str], None], tmp_path: Path
 ) -> None:
     new_service("drains")
-    code, report, recording = drilled(front, tmp_path, "--update-order", "start-first", "--slow-path", "/slow")
+    code, report, recording = drilled(
+        tmp_path, "api", "--url", front.url, "--update-order", "start-first", "--slow-path", "/slow"
+    )
     verdict = of(report, "rollout-drops-nothing")
     assert (code, verdict["ruling"]) == (0, "pass"), verdict
     assert {one["ruling"] for one in report["verdicts"]} == {"pass"}
@@ -71,14 +72,14 @@ def test_tasks_that_drain_are_replaced_without_a_loss_when_the_new_one_comes_fir
         successor = next(other for other in new if other.slot == one.slot)
         assert successor.ready is not None and successor.ready <= one.signalled
     assert any(one.closed for one in old), "when a listener closed is seen"
-    assert order(swarm) == "stop-first", "the service's own order is put back"
+    assert order(swarm, "api") == "stop-first", "the service's own order is put back"
 
 
 def test_what_tasks_lose_that_end_at_once_is_owed_to_each_at_its_signal(
     front: Balancer, new_service: Callable[[str], None], tmp_path: Path
 ) -> None:
     new_service("plain")
-    code, report, recording = drilled(front, tmp_path, "--path", "/slow")
+    code, report, recording = drilled(tmp_path, "api", "--url", front.url, "--path", "/slow")
     verdict = of(report, "rollout-drops-nothing")
     assert (code, verdict["ruling"]) == (1, "fail"), verdict
     assert "in flight at its stop signal" in verdict["summary"]
@@ -90,23 +91,36 @@ def test_what_tasks_lose_that_end_at_once_is_owed_to_each_at_its_signal(
     assert own == {one["requirement"]: one["ruling"] for one in report["verdicts"]}
 
 
-def test_an_interrupt_leaves_the_update_to_the_swarm_and_says_so(
-    swarm: DockerEngine, front: Balancer, new_service: Callable[[str], None]
+def test_a_port_that_two_tasks_can_not_share_refuses_between_them(
+    swarm: DockerEngine, fixed_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new_service("plain")
-    argv = [*DRILL, "--url", front.url, "--update-order", "start-first"]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "rolling update" in line:
-                break
-        eventually(lambda: order(swarm) == "start-first", "the update is asked for")
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-    assert process.returncode == INTERRUPTED
-    assert "service api goes on with its update" in said and "its update order is start-first now" in said
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{swarm.socket}")
+    code, report, recording = drilled(tmp_path, "fixed")
+    target = recording.runs[0].target
+    assert target is not None and (target.port, target.quick_by) == (fixed_port, "published by the engine")
+    verdict = of(report, "rollout-drops-nothing")
+    assert (code, verdict["ruling"]) == (1, "fail"), verdict
+    (old,) = [one for one in recording.runs[0].replicas if one.told is not None]
+    assert f"{old.name}: sent after its end" in verdict["summary"]
+    assert any("refused" in line for line in verdict["evidence"])
+    assert (old.code, old.killed, of(report, "stops-in-time")["ruling"]) == (137, True, "fail")
+
+
+def test_an_interrupt_leaves_the_update_to_the_swarm_and_says_so(
+    swarm: DockerEngine, fixed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{swarm.socket}")
+    with subprocess.Popen(
+        [*DRILL, "fixed", "--update-order", "start-first"], stderr=subprocess.PIPE, text=True
+    ) as drill:
+        assert drill.stderr is not None
+        next(line for line in drill.stderr if "rolling update" in line)
+        eventually(lambda: order(swarm, "fixed") == "start-first", "the update is asked for")
+        drill.send_signal(signal.SIGINT)
+        said = drill.stderr.read()
+    assert drill.returncode == INTERRUPTED
+    assert "service fixed goes on with its update" in said and "its update order is start-first now" in said
     eventually(
-        lambda: (swarm.call("GET", "/services/api").get("UpdateStatus") or {}).get("State") == "completed",
-        "the update goes on to its end",
+        lambda: (swarm.call("GET", "/services/fixed").get("UpdateStatus") or {}).get("State") == "updating",
+        "a new task waits for the port, as Swarm has it",
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.fixes.compose_block import limit_path, service_spot
+from seatrial.check.fixes.compose_block import USUAL_CORES, with_limit
 from seatrial.check.fixes.interface import made, unit_of
-from seatrial.check.fixes.yaml_edits import What, adding
+from seatrial.check.fixes.yaml_edits import What
 from seatrial.check.interface import Context
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
@@ -17,7 +17,6 @@ _TODO = "cpu-limit: measure what it needs"
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     """Add it: unsafe, for a program with more threads than that becomes slower."""
     unit = unit_of(context, finding)
-    spot = service_spot(unit) if unit else None
-    if unit is not None and spot is not None:
-        path = limit_path(context, unit, "cpus", "cpus")
-        yield from made(adding(context, finding, spot, path, '"1.0"', What("add a CPU limit", todo=_TODO)))
+    if unit is not None:
+        what = What("add a CPU limit", todo=_TODO)
+        yield from made(with_limit(context, unit, finding, ("cpus", "cpus", USUAL_CORES), what))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import launch, manifests
-from seatrial.check.fixes.compose_block import limit_path, service_spot
+from seatrial.check.fixes.compose_block import with_limit
 from seatrial.check.fixes.interface import USUAL_MEMORY, made, unit_of
-from seatrial.check.fixes.yaml_edits import What, adding
+from seatrial.check.fixes.yaml_edits import What
 from seatrial.check.interface import Context
 from seatrial.check.rules import memory_limit
 from seatrial.model.documents import Unit
@@ -29,16 +29,16 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
 
             yield from memory(context, finding)
         return
-    spot = service_spot(unit)
     limits = unit.service.limits
-    if limits.memory is not None or limits.memory_swap is not None or spot is None:
+    if limits.memory is not None or limits.memory_swap is not None:
         return
     heap, elsewhere = _heap(unit), manifests.memory_of(context.documents, unit)
     size = max(elsewhere // _MEBI, 64) if elsewhere else USUAL_MEMORY
     size = -(-heap * 4 // 3 // (_STEP * _MEBI)) * _STEP if heap else size
+    if limits.memory_reservation is not None:
+        size = max(size, 2 * limits.memory_reservation.value // _MEBI)  # Docker refuses a limit below it
     what = What("add a memory limit", todo=TODO)
-    path = limit_path(context, unit, "mem_limit", "memory")
-    yield from made(adding(context, finding, spot, path, f"{size}{'M' if path[1:] else 'm'}", what))
+    yield from made(with_limit(context, unit, finding, ("mem_limit", "memory", f"{size}m"), what))
 
 
 def _heap(unit: Unit) -> int:

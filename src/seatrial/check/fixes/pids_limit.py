@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check.fixes.compose_block import with_key
-from seatrial.check.fixes.interface import unit_of
+from seatrial.check.fixes.compose_block import USUAL_PIDS, with_limit
+from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.yaml_edits import What
 from seatrial.check.interface import Context
 from seatrial.model.edit import Edit
@@ -17,6 +17,5 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     unit = unit_of(context, finding)
     if unit is None or unit.service.limits.pids is not None:
         return
-    edit = with_key(context, unit, finding, {"pids_limit": "200"}, What("add pids_limit"))
-    if edit is not None:
-        yield edit
+    limit = ("pids_limit", "pids", USUAL_PIDS)
+    yield from made(with_limit(context, unit, finding, limit, What("add a limit of processes")))

@@ -18,8 +18,8 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     """Add both: unsafe, for which other paths the program writes isn't known from the files."""
     unit = unit_of(context, finding)
     spot = service_spot(unit) if unit else None
-    if unit is None or spot is None:
-        return
+    if unit is None or spot is None or (unit.compose and unit.compose.is_stack):
+        return  # Swarm leaves out `tmpfs`
     wanted = [adding(context, finding, spot, ("read_only",), "true", What("make the root read-only", todo=_TODO))]
     has_tmp = any(mount.value.target.rstrip("/") == "/tmp" for mount in unit.service.mounts)
     if not has_tmp and node(context, spot.below("tmpfs")) is None:

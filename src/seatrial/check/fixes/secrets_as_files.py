@@ -24,6 +24,8 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     spot = spot_at(context, finding.place)
     said = node(context, spot) if spot else None
     variable = _VARIABLE.fullmatch(said.value) if said else None
+    if unit is None or (unit.compose and unit.compose.is_stack):
+        return  # Swarm takes no secret from a variable
     if owner is None or spot is None or variable is None or not isinstance(spot.path[-1], str):
         return
     name = spot.path[-1]

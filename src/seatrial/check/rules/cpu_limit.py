@@ -16,8 +16,11 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     limits, entry = unit.service.limits, unit.compose
     if entry is None or limits.cpus or limits.cpu_shares or limits.cpuset or entry.reserved_cpus:
         return
+    if not entry.open_keys.isdisjoint(("cpus", "cpu_shares", "cpuset")):
+        return
     message = f"{unit.service.name} has no CPU limit or reservation: when it spins, its neighbours starve"
-    yield Wrong(message, entry.place, 'cpus: "1.0", or deploy.resources.limits.cpus')
+    old = "" if entry.is_stack else 'cpus: "1.0", or '
+    yield Wrong(message, entry.place, f"{old}deploy.resources.limits.cpus")
 
 
 _WEB = "services:\n  web:\n    image: nginx:1.27\n    mem_limit: 128m\n"
@@ -38,6 +41,7 @@ RULE = Rule(
     good=(
         Good({"compose.yaml": _WEB + '    cpus: "0.5"\n'}),
         Good({"compose.yaml": _WEB + "    cpu_shares: 512\n"}),
+        Good({"compose.yaml": _WEB + "    cpus: ${CORES}\n"}, "whoever runs it says so"),
         Good({"compose.yaml": _WEB + "    deploy:\n      resources:\n        reservations:\n          cpus: '0.5'\n"}),
     ),
 )

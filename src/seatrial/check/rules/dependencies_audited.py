@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -33,6 +34,19 @@ _TOOLS = {
     "composer.lock": "composer audit",
 }
 """What asks for the holes in what a lock file names; for Python's pip-audit."""
+_MANAGERS = {
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "yarn.lock": "yarn",
+    "pnpm-lock.yaml": "pnpm",
+    "uv.lock": "uv",
+    "poetry.lock": "poetry",
+    "pdm.lock": "pdm",
+    "Pipfile.lock": "pipenv",
+    "Gemfile.lock": "bundle",
+    "composer.lock": "composer",
+}
+"""What installs by a lock file; pip by all others."""
 
 
 def _check(context: Context) -> Iterator[Finding]:
@@ -40,13 +54,15 @@ def _check(context: Context) -> Iterator[Finding]:
     pipelines = context.documents.pipelines if locks else {}
     if any(_BOTS.search(file) or _AUDITS.search(text) for file, text in pipelines.items()):
         return
-    first = next((file for file, text in sorted(pipelines.items()) if _BUILDS.search(text)), None)
-    if first is None:
+    building = [file for file, text in sorted(pipelines.items()) if _BUILDS.search(text)]
+    if not building:
         return
-    tool = _TOOLS.get(locks[0].rpartition("/")[2], "pip-audit")
-    message = (
-        f"CI builds what {context.documents.prefix}{locks[0]} names, and nothing looks for known security holes in it"
-    )
+    name = locks[0].rpartition("/")[2]
+    # Of several pipelines the one that calls what the lock file is of.
+    first = next((file for file in building if _MANAGERS.get(name, "pip") in pipelines[file]), building[0])
+    tool = _TOOLS.get(name, "pip-audit")
+    lock = posixpath.normpath(context.documents.prefix + locks[0])
+    message = f"CI builds what {lock} names, and nothing looks for known security holes in it"
     remedy = f"run {tool} or a scanner of images (trivy, grype) in CI, or switch on Dependabot or Renovate"
     made = finding(NAME, Severity.INFO, Wrong(message, Place(first, 1), remedy, confidence=Confidence.MEDIUM))
     if made is not None:
@@ -72,6 +88,11 @@ RULE = Rule(
             {"Dockerfile": "FROM node:22\n", "pnpm-lock.yaml": "", _CI: "steps: [run: pnpm i]\n"},
             _CI + ":1:1",
             "pnpm-lock.yaml",
+        ),
+        Bad(
+            {**_FILES, ".github/workflows/a.yml": "run: docker build .\n", _CI: "run: npm ci\n"},
+            _CI + ":1:1",
+            "package-lock.json",
         ),
     ),
     good=(

@@ -22,7 +22,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         message = f"a grace period of {said.value:g} s: every stop kills the service in the middle of its requests"
         yield Wrong(message, said.place, "stop_grace_period: 30s, or as long as the longest request")
         return
-    found = patience.of_unit(unit)
+    found = patience.of_unit(unit) or patience.to_come(unit)
     if unit.compose is None or found is None or found.seconds < unit.service.effective_grace:
         return
     limit = f"stop_grace_period is {said.value:g} s" if said else "without stop_grace_period it is killed after 10 s"
@@ -57,6 +57,7 @@ RULE = Rule(
         Severity.WARNING,
         "grace",
     ),
+    consequence_of=("handles-sigterm",),
     fix_safety=FixSafety.SAFE,
     fix_note="stop_grace_period is set to the server's limit and 5 s more.",
     sources=(

@@ -33,6 +33,8 @@ def _look(unit: Unit, built: set[str], dev_files: frozenset[str]) -> Wrong | Non
         return None
     if reference.is_official and not images.is_published(reference.repository):
         return None  # nobody publishes it: built beforehand on this very machine
+    if not reference.tag and "image" in entry.open_keys:
+        return None  # whoever runs it says which
     if entry.image.value in built and (not entry.has_build or "/" not in reference.repository):
         return None  # the name of what is built on this very machine
     says = "the tag latest" if reference.tag else "no tag, which means latest"
@@ -96,6 +98,7 @@ RULE = Rule(
         Good({"compose.yaml": "services:\n  db:\n    image: postgres@sha256:" + "a" * 64 + "\n"}),
         Good({"compose.yaml": "services:\n  a:\n    build: .\n    image: web\n", "Dockerfile": "FROM scratch\n"}),
         Good({"compose.yaml": "services:\n  a:\n    image: h/a:${TAG:-1.0}\n"}),
+        Good({"compose.yaml": "services:\n  a:\n    image: postgres:${TAG}\n"}, "whoever runs it says which"),
         Good({"compose.yaml": "services:\n  a:\n    image: shop-db\n"}, "built beforehand"),
         Good(task('"essential": true')),
         Good(

@@ -16,7 +16,7 @@ _REMEDY = 'logging: {driver: local}, or json-file with options max-size: "10m" a
 
 def _look(unit: Unit) -> Iterator[Wrong]:
     said = unit.service.logging
-    if unit.compose is None:
+    if unit.compose is None or not unit.compose.open_keys.isdisjoint(("driver", "max-size")):
         return
     if said is None:
         message = f"the log of {unit.service.name} is never rotated unless the daemon's own configuration says so"
@@ -63,6 +63,7 @@ RULE = Rule(
     good=(
         Good({"compose.yaml": _WEB + _LOGGING.format("max-size: 10m")}),
         Good({"compose.yaml": _WEB + "    logging:\n      driver: local\n"}),
+        Good({"compose.yaml": _WEB + "    logging:\n      driver: ${LOG_DRIVER}\n"}, "whoever runs it says so"),
         Good({"compose.yaml": _WEB + "    logging:\n      driver: journald\n"}),
         Good(task('"essential": true')),
     ),

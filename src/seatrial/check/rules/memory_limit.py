@@ -33,8 +33,10 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         return
     yield from _swap(unit)
     if limit is None:
-        message = f"{unit.service.name} has no memory limit: a leak in it takes the whole machine down"
-        yield Wrong(message, unit.compose.place, "mem_limit: 512m, or deploy.resources.limits.memory")
+        if unit.compose.open_keys.isdisjoint(("mem_limit", "memory")):
+            message = f"{unit.service.name} has no memory limit: a leak in it takes the whole machine down"
+            old = "" if unit.compose.is_stack else "mem_limit: 512m, or "
+            yield Wrong(message, unit.compose.place, f"{old}deploy.resources.limits.memory")
         return
     for heap, place in heaps(unit):
         if limit.value > 0 and heap >= limit.value:
@@ -221,6 +223,11 @@ RULE = Rule(
     ),
     good=(
         Good({"compose.yaml": _WEB + "    mem_limit: 512m\n"}),
+        Good({"compose.yaml": _WEB + "    mem_limit: ${MEMORY}\n"}, "whoever runs it says so"),
+        Good(
+            {"compose.yaml": _WEB + "    deploy: {resources: {limits: {memory: '${MEMORY:?}'}}}\n"},
+            "whoever runs it has to",
+        ),
         Good({"compose.yaml": _WEB + "    mem_limit: 512m\n    memswap_limit: 512m\n"}, "no swap"),
         Good({"compose.yaml": _WEB + "    mem_limit: 512m\n    memswap_limit: 768m\n"}, "somebody's will"),
         Good(

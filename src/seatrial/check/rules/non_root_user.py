@@ -55,6 +55,8 @@ _NEEDS_ROOT = frozenset(
     | {"memcached", "asterisk", "freeradius", "radiusd", "tor", "x11vnc", "supercronic", "runsv", "dbus-daemon"}
 )
 """Programs that give up root themselves, or whose work needs it."""
+_ENDS = frozenset({"build", "builder", "test", "tests"})
+"""Names of scripts for which a container is the place to build or test something, and ends."""
 _DROPS = pattern(
     r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|s6-setuidgid|chpst|start-stop-daemon|capsh|pid1)\b|\bsu\s+-|\bsudo\b"
     r"|\bsu\s+\S+\s+-c|s6-overlay|\bsu\s+-?c\b|userspec|fixuid"
@@ -63,6 +65,8 @@ _DROPS = pattern(
 
 def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
     if not builds.is_service(unit) or _drops(unit) or (unit.compose and services.is_job(unit, documents.units)):
+        return
+    if any(link.program.partition(".")[0] in _ENDS for link in launch.chain(unit)):
         return
     user = unit.service.user
     remedy = "RUN useradd --system --uid 10001 app, and USER 10001 before the command"

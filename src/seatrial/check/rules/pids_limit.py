@@ -15,8 +15,11 @@ NAME = "pids-limit"
 def _look(unit: Unit) -> Iterator[Wrong]:
     if unit.compose is None or unit.service.limits.pids is not None:
         return
+    if not unit.compose.open_keys.isdisjoint(("pids_limit", "pids")):
+        return
     message = f"{unit.service.name} has no limit of processes: a fork loop or a heap of zombies takes the machine's own"
-    yield Wrong(message, unit.compose.place, "pids_limit: 200")
+    key = "deploy.resources.limits.pids" if unit.compose.is_stack else "pids_limit"
+    yield Wrong(message, unit.compose.place, f"{key}: 200")
 
 
 _WEB = "services:\n  web:\n    image: nginx:1.27\n    mem_limit: 128m\n"

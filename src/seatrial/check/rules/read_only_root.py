@@ -17,7 +17,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     service, entry = unit.service, unit.compose
     if entry is None or service.read_only is not None or not entry.has_build or not builds.is_service(unit):
         return
-    if entry.privileged is not None and entry.privileged.value:
+    if (entry.privileged is not None and entry.privileged.value) or "read_only" in entry.open_keys:
         return
     message = f"{entry.name} can write to its whole filesystem, and so can whoever breaks into it"
     remedy = "read_only: true, with tmpfs: [/tmp] and volumes for what it has to write; the drill names the paths"
@@ -60,6 +60,7 @@ RULE = Rule(
     good=(
         Good({**_FILES, "compose.yaml": _WEB + "    read_only: true\n"}),
         Good({**_FILES, "compose.yaml": _WEB + "    read_only: false\n"}, "somebody's will"),
+        Good({**_FILES, "compose.yaml": _WEB + "    read_only: ${READ_ONLY}\n"}, "whoever runs it says so"),
         Good({"compose.yaml": "services:\n  db:\n    image: postgres:17\n"}, "what it writes isn't known here"),
         Good(task('"readonlyRootFilesystem": true')),
         Good(task('"essential": true'), "whose image it is isn't known"),

@@ -15,8 +15,10 @@ NAME = "restart-policy"
 
 def _look(unit: Unit) -> Iterator[Wrong]:
     said, entry = unit.service.restart, unit.compose
-    if entry is None or (said is None and entry.rollout is not None):
+    if entry is None or (said is None and entry.is_stack):
         return  # Swarm starts again whatever ends, unless told otherwise
+    if entry.open_keys & {"restart", "condition"}:
+        return
     if said is None and entry.deploy_restart is None and entry.replicas is None:
         message = f"{unit.service.name} has no restart policy: after a crash or a reboot it stays down"
         yield Wrong(message, entry.place, "restart: unless-stopped")
@@ -59,6 +61,9 @@ RULE = Rule(
     ),
     good=(
         Good({"compose.yaml": _WEB + "    deploy: {update_config: {parallelism: 1}}\n"}, "Swarm starts it again"),
+        Good({"compose.yaml": _WEB + "    deploy: {mode: global}\n"}, "Swarm starts it again"),
+        Good({"compose.yaml": _WEB + "networks: {a: {driver: overlay}}\n"}, "Swarm starts it again"),
+        Good({"compose.yaml": _WEB + "    restart: ${RESTART}\n"}, "whoever runs it says so"),
         Good({"compose.yaml": _WEB + "    restart: unless-stopped\n"}),
         Good({"compose.yaml": _WEB + '    restart: "no"\n'}, "somebody's will"),
         Good(

@@ -64,6 +64,8 @@ def _wrong(unit: Unit, dependency: Sourced[Dependency], other: Unit) -> Wrong | 
         return None
     if dependency.value.condition != "service_started" or not services.is_slow_store(other):
         return None
+    if unit.compose is not None and unit.compose.is_stack:
+        return None  # Swarm knows no order, and starts again what ended
     if not dependency.value.required or launch.is_for_development(unit) or _waits_itself(unit):
         return None
     if services.image_name(unit) in _ASK_AGAIN or (not _is_written_here(unit) and _is_restarted(unit)):
@@ -153,6 +155,10 @@ RULE = Rule(
     good=(
         Good({"compose.yaml": _APP + "      db:\n        condition: service_healthy\n" + _CHECKED}),
         Good({"compose.yaml": _APP + "      - db\n  db:\n    image: redis:7\n"}, "answers at once"),
+        Good(
+            {"compose.yaml": _APP + "      - db\n  db:\n    image: postgres:17\n    deploy: {mode: global}\n"},
+            "Swarm starts it again",
+        ),
         Good(
             {"compose.yaml": _APP + "      db:\n        condition: service_healthy\n  db:\n    image: a/b\n"}, "unknown"
         ),

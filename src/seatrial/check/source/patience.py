@@ -10,11 +10,21 @@ from seatrial.model.source import Program, Timer
 def longest(unit: Unit) -> tuple[float, Timer, bool] | None:
     """The seconds after which the program ends itself, who says so, and whether that is certain."""
     program = source.program_of(unit)
-    if program is None:
+    return _longest(unit, program, source.stop_signal(unit)) if program else None
+
+
+def of_sigint(unit: Unit) -> tuple[float, Timer, bool] | None:
+    """The same of SIGINT's handler, where it is the only one: the one that the stop signal has to get, too."""
+    program = source.program_of(unit)
+    if program is None or source.may_handle(program, source.stop_signal(unit)):
         return None
+    return _longest(unit, program, "SIGINT")
+
+
+def _longest(unit: Unit, program: Program, signal: str) -> tuple[float, Timer, bool] | None:
     found: list[tuple[float, Timer, bool]] = []
     environment = unit.service.environment
-    for timer in _timers(program, source.stop_signal(unit)):
+    for timer in _timers(program, signal):
         seconds = timer.seconds.resolved(environment)
         if seconds is not None and 0 < seconds < 86_400:
             found.append((seconds, timer, timer.seconds.is_certain(environment)))

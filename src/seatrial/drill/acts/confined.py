@@ -35,7 +35,8 @@ def _is_read_only(service: Service, _known: Known) -> str:
 
 def _with_read_only_root(service: Service, _known: Known) -> Service:
     mounts = service.mounts
-    if not any(mount.value.target == "/tmp" for mount in mounts):
+    hides = f"{service.workdir.value}/".startswith("/tmp/")  # a tmpfs would lie over the service itself
+    if not hides and not any(mount.value.target == "/tmp" for mount in mounts):
         mounts = (*mounts, Sourced(Mount("tmpfs", "", "/tmp")))
     return replace(service, read_only=Sourced(True), mounts=mounts)
 

@@ -34,6 +34,10 @@ def why_not(_service: Service, known: Known) -> str:
     return "" if known.target is None else _nothing_to_ask(known)
 
 
+def _depends(_service: Service, known: Known) -> bool:
+    return bool(known.dependencies or known.why_alone) and (known.is_http or known.may_be_http)
+
+
 def _nothing_to_ask(known: Known) -> str:
     if not known.is_http:
         return "it speaks no HTTP, so there is no path that tells how it is"
@@ -93,4 +97,4 @@ def _is_yes(asked: Asked) -> bool:
     return asked.exchange.outcome in _WHOLE and (asked.exchange.status or 0) < 400
 
 
-ACT = Act(perform, why_not, idles=True)
+ACT = Act(perform, why_not, idles=True, wanted=_depends)

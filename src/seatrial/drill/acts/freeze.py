@@ -48,4 +48,4 @@ async def freeze(instance: Instance) -> int:
     return 0
 
 
-ACT = Act(perform, health.why_not)
+ACT = Act(perform, health.why_not, wanted=health.wanted)

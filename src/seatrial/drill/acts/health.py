@@ -36,6 +36,11 @@ def why_not(service: Service, _known: object) -> str:
     return "" if check_of(service) is not None else "it has no health check, so nothing can find it unhealthy"
 
 
+def wanted(_service: Service, _known: object) -> bool:
+    """A health check is asked of every service: that there is none to run does not make it needless."""
+    return True
+
+
 async def probe(exercise: Exercise, situation: str, times: int) -> tuple[Probe, ...]:
     """Run the check this many times in this situation; what came of it is recorded and returned."""
     check = check_of(exercise.service)

@@ -24,6 +24,8 @@ class Known:
 
     target: Target | None = None
     is_http: bool = False
+    may_be_http: bool = False
+    """It did not hang up on every request."""
     ready_seconds: float = 0.0
     argvs: frozenset[tuple[str, ...]] = frozenset()
     liveness: str = ""
@@ -49,13 +51,24 @@ def _always(_service: Service, _known: Known) -> str:
     return ""
 
 
+def _not_asked(_service: Service, _known: Known) -> bool:
+    return False
+
+
+def takes_requests(service: Service, known: Known) -> bool:
+    """Whether it may be that it takes requests: none was answered well, but it did not hang up on all either; or it
+    was not seen to listen, and its files name a port."""
+    return known.may_be_http if known.target is not None else bool(service.ports)
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """One scenario. `perform` is called when the instance is ready, or at once where `waits` is false.
 
-    `why_not` says why it does not apply, or ""; `changed` is the service as it is started here, `environment` what is
-    left of the variables that the caller adds, `limit` how long it has to get ready (None: as long as always). One that
-    `idles` waits for most of its time, and takes no place from another.
+    `why_not` says why it can't be done, or "", and `wanted` whether what it proves is asked of the service all the
+    same; `changed` is the service as it is started here, `environment` what is left of the variables that the caller
+    adds, `limit` how long it has to get ready (None: as long as always). One that `idles` waits for most of its time,
+    and takes no place from another.
     """
 
     perform: Callable[[Exercise, Known], Coroutine[Any, Any, None]]
@@ -65,6 +78,7 @@ class Act:
     limit: Callable[[Known], float] | None = None
     waits: bool = True
     idles: bool = False
+    wanted: Callable[[Service, Known], bool] = _not_asked
     restart: str = ""
     """The policy by which an engine that restarts is to start it again, where its files say none."""
 

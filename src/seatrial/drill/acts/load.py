@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from seatrial.drill.acts import processes
 from seatrial.drill.acts.files import Files, grown
-from seatrial.drill.acts.interface import Act, Known
+from seatrial.drill.acts.interface import Act, Known, takes_requests
 from seatrial.drill.acts.usage import open_files, usage
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.options import Stage
@@ -42,7 +42,7 @@ async def perform(exercise: Exercise, known: Known) -> None:
     instance, target = exercise.instance, exercise.target
     assert instance is not None
     if target is None or known.target is None or not known.is_http:
-        exercise.disturbed = NOTHING
+        exercise.why_not = NOTHING
         return
     places = Files(instance, exercise.service)
     before = await asyncio.to_thread(places.look)
@@ -83,4 +83,4 @@ async def _watch(exercise: Exercise, instance: Instance) -> None:
         await asyncio.sleep(LOOK)
 
 
-ACT = Act(perform, why_not)
+ACT = Act(perform, why_not, wanted=takes_requests)

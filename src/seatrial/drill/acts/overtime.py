@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seatrial.drill.acts.interface import Act, Known
+from seatrial.drill.acts.interface import Act, Known, takes_requests
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.scenarios import Recipe
 from seatrial.model.service import Service
@@ -27,11 +27,11 @@ async def perform(exercise: Exercise, known: Known) -> None:
     """Stop it with a request that never ends."""
     target = exercise.target
     if target is None or known.target is None or not known.is_http:
-        exercise.disturbed = NOTHING
+        exercise.why_not = NOTHING
         return
     exercise.options = replace(exercise.options, grace=min(exercise.grace, LONGEST))
     same = replace(known.target, family=target.family, address=target.address, port=target.port)
     await exercise.stop(same, RECIPE)
 
 
-ACT = Act(perform, why_not, idles=True)
+ACT = Act(perform, why_not, idles=True, wanted=takes_requests)

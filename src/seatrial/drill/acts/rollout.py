@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from seatrial.drill.acts.interface import Act, Known
+from seatrial.drill.acts.interface import Act, Known, takes_requests
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.scenarios import Recipe
 from seatrial.drill.surroundings import RELAY
@@ -26,7 +26,7 @@ from seatrial.model.service import Service
 
 RECIPE = Recipe(part=1.0, idle=2, open_ones=3, keep_alive=3, lead=0.5, after=0.5)
 LISTENS_WITHIN = 10.0
-LATE = 0.05
+LATE = 0.1
 """A switch this much later than it should be is our own fault, and not the service's."""
 PREFIX = "seatrial-rollout-"
 NOTHING = "it speaks no HTTP, so there is nothing to lose that can be counted"
@@ -82,9 +82,8 @@ def sweep() -> None:
 async def perform(exercise: Exercise, known: Known) -> None:
     """Start the new one, and replace the old one by it."""
     if exercise.target is None or known.target is None or not known.is_http:
-        exercise.disturbed = NOTHING
+        exercise.why_not = NOTHING
         return
-    await asyncio.to_thread(sweep)
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     new = exercise.twin()
     try:
@@ -96,8 +95,10 @@ async def perform(exercise: Exercise, known: Known) -> None:
         exercise.events.append(Event(time.monotonic(), EventKind.REPLACED, "new ready"))
         await _replace(exercise, new, Front(folder), known.target)
     finally:
-        await new.close()
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        try:
+            await new.close()
+        finally:  # at once: whoever is cancelled here a second time would not come back from another thread
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _replace(old: Exercise, new: Exercise, front: Front, found: Target) -> None:
@@ -116,7 +117,7 @@ async def _replace(old: Exercise, new: Exercise, front: Front, found: Target) ->
         front.switch()
         now = time.monotonic()
         old.events.append(Event(now, EventKind.REPLACED, "switched"))
-        if now - due > LATE:
+        if after and now - due > LATE:
             old.disturbed = f"this machine was busy: the balancer learned of it {now - due:.2f} s later than it should"
 
     async def before() -> None:
@@ -134,4 +135,4 @@ async def _replace(old: Exercise, new: Exercise, front: Front, found: Target) ->
             task.cancel()
 
 
-ACT = Act(perform, why_not, idles=True)
+ACT = Act(perform, why_not, idles=True, wanted=takes_requests)

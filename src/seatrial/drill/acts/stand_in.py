@@ -54,4 +54,4 @@ async def take(exercise: Exercise, port: int) -> bool:
     return True
 
 
-ACT = Act(perform, health.why_not, changed, waits=False)
+ACT = Act(perform, health.why_not, changed, waits=False, wanted=health.wanted)

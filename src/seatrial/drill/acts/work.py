@@ -30,6 +30,11 @@ def why_not(_service: Service, known: Known) -> str:
     return "what a job is, and what became of it, is not known: --job COMMAND gives one, --job-state COMMAND tells"
 
 
+def _is_worker(service: Service, known: Known) -> bool:
+    """Whether it may well be a queue worker: it listens nowhere."""
+    return known.target is None and not service.ports
+
+
 async def perform(exercise: Exercise, known: Known) -> None:
     """Give it a job, wait until it has it in hand, stop it, and look what became of the job."""
     code, said = await _run(exercise, known.job)
@@ -38,10 +43,15 @@ async def perform(exercise: Exercise, known: Known) -> None:
         return
     exercise.events.append(Event(time.monotonic(), EventKind.WORK, "given", exercise.clean(said)[:200]))
     if not await _wait_for(exercise, known.job_state, ("taken",), LIMIT):
-        exercise.disturbed = exercise.disturbed or "the job was not seen in hand before the stop: is it long enough?"
+        exercise.disturbed = exercise.disturbed or _not_taken(exercise)
         return
     await exercise.stop(None, Recipe())
     await _wait_for(exercise, known.job_state, ("done", "twice", "waiting"), SETTLES)
+
+
+def _not_taken(exercise: Exercise) -> str:
+    last = next((e.detail or e.name for e in reversed(exercise.events) if e.kind is EventKind.WORK), "nothing")
+    return f"the job was not seen in hand before the stop (--job-state said last: {last}): is it long enough?"
 
 
 async def _wait_for(exercise: Exercise, command: str, words: tuple[str, ...], limit: float) -> bool:
@@ -77,4 +87,4 @@ async def _run(exercise: Exercise, command: str) -> tuple[int, str]:
     return process.returncode or 0, (output + complaint).decode("utf-8", "replace").strip()
 
 
-ACT = Act(perform, why_not, idles=True)
+ACT = Act(perform, why_not, idles=True, wanted=_is_worker)

@@ -18,14 +18,15 @@ EARLY = 1.0
 """Seconds after its readiness in which a new one's losses are those of its start: a balancer has found it by then."""
 LATE = 5.0
 """Seconds after its end in which a balancer may not have noticed yet."""
-BLUR = 0.1
-"""An engine tells of a signal when it has sent it, or when we hear of it: what it ended may have ended just before."""
+BLUR = 0.25
+"""An engine tells of a signal when it has sent it, or we hear of it later: what it ended may have ended just before."""
 
 
 class Moment(Enum):
     """A moment in the life of a replica, by what a request that is lost then has met."""
 
     IN_FLIGHT = "in flight at its stop signal"
+    CRASHED = "in flight when it ended without being told to, or sent just after"
     DRAINING = "sent between its stop signal and the close of its listener"
     STOPPING = "sent between its stop signal and its end"
     CLOSED = "sent when its listener was closed"
@@ -71,6 +72,8 @@ def _moments(run: Run, replica: Replica, exchange: Exchange) -> Iterator[Moment]
     stop = stop_of(replica)
     if replica.told is not None and stop is not None:
         yield from _at_stop(run, replica, stop, (sent, ended))
+    elif replica.ended is not None and ended >= replica.ended - BLUR - run.load_lag and sent <= replica.ended + LATE:
+        yield Moment.CRASHED
     if replica.created is not None and _is_starting(replica, sent):
         yield Moment.STARTING
 
@@ -79,7 +82,7 @@ def _at_stop(run: Run, replica: Replica, stop: float, span: tuple[float, float])
     sent, ended = span
     end = replica.ended if replica.ended is not None else float("inf")
     if sent < stop:
-        if ended >= stop - BLUR and sent < end:
+        if ended >= stop - BLUR - run.load_lag and sent < end:
             yield Moment.IN_FLIGHT
         elif replica.told is not None and sent >= replica.told:
             yield Moment.LEAVING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.drill.judge import remedy
-from seatrial.drill.judge.view import unproved
+from seatrial.drill.judge.view import skipped
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -17,7 +17,7 @@ def image_size(recording: Recording) -> Verdict:
     """Whether the image is below the size that most need, and what weighs most in it."""
     image = recording.subject.image
     if image is None:
-        return unproved(SIZE, "this engine has no image to measure: --engine docker has")
+        return skipped(SIZE, "this engine has no image to measure: --engine docker has")
     layers = {f"layer_{number}_bytes": float(one.size) for number, one in enumerate(image.layers, 1)}
     figures = {"image_bytes": float(image.size), **layers}
     evidence = tuple(f"{_megabytes(layer.size)}: {layer.made_by[:120]}" for layer in image.layers)

@@ -6,7 +6,7 @@ held open by connections many times over, for threads and processes a few times.
 
 from __future__ import annotations
 
-from seatrial.drill.judge.view import COMPLETE, count, exchanges_of, pairs, ready_run, unproved
+from seatrial.drill.judge.view import COMPLETE, count, exchanges_of, pairs, ready_run, skipped, unproved
 from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -64,7 +64,7 @@ def pids_limit(recording: Recording) -> Verdict:
     peak = f"{most} processes and threads at most"
     evidence = (f"counted while {answered} were answered; a pids limit counts both",)
     if limit == 0 and not recording.subject.composed:
-        return unproved(PIDS, f"no file here could say a limit; {peak}", evidence=evidence)
+        return skipped(PIDS, f"no file here could say a limit; {peak}", evidence=evidence)
     if limit <= 0:
         summary = f"no limit of processes is declared; {peak} under load"
         return Verdict(PIDS, Ruling.FAIL, summary, evidence, cure, figures=figures)

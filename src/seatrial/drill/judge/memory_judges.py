@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.drill.judge import remedy
-from seatrial.drill.judge.view import count, memory_kills, ready_run, unproved
+from seatrial.drill.judge.view import count, memory_kills, ready_run, skipped, unproved
 from seatrial.model.advice import LEAST_MEMORY_ROOM, MIB, mib, proposed_memory
 from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
@@ -32,7 +32,7 @@ def memory_limit(recording: Recording) -> Verdict:
     evidence = (f"peak of {mib(used)} in {count(_most(run), 'process')} at {run.rate:g} requests a second",)
     advice = f"{mib(proposed_memory(used))} would be the peak of this light load and half of it again"
     if not limit and not recording.subject.composed:
-        return unproved(LIMIT, f"no file here could say a limit; peak under load {mib(used)}: {advice}")
+        return skipped(LIMIT, f"no file here could say a limit; peak under load {mib(used)}: {advice}")
     cure = remedy.LIMIT.format(megabytes=proposed_memory(used) // MIB)
     if not limit:
         summary = f"no memory limit is declared; peak under load {mib(used)}"
@@ -55,7 +55,7 @@ def survives_memory_limit(recording: Recording) -> Verdict:
         killed = next((one for one in recording.runs if memory_kills(one)), None)
         return _killed(killed) if killed is not None else run
     if not recording.subject.memory:
-        return unproved(SURVIVES, "no memory limit is declared, so there is none to survive")
+        return skipped(SURVIVES, "no memory limit is declared, so there is none to survive")
     enforced = [line for line in recording.machine.enforcement if line.startswith("memory ")]
     if not enforced or any("not enforced" in line for line in enforced):
         return unproved(SURVIVES, f"the limit is not enforced here: {enforced[0] if enforced else 'no cgroup'}")

@@ -24,7 +24,7 @@ def without_proxy(verdict: Verdict, recording: Recording) -> Verdict:
     if not any(_is_published(run) for run in recording.runs):
         return verdict
     is_told = verdict.ruling is Ruling.PASS if verdict.requirement in _BY_LOSS else verdict.requirement not in _BY_ENDS
-    if is_told or verdict.ruling is Ruling.NOT_PROVED:
+    if is_told or verdict.ruling in (Ruling.NOT_PROVED, Ruling.SKIPPED):
         return verdict
     return unproved(verdict.requirement, WHY, evidence=(f"seen from outside: {verdict.summary}", *verdict.evidence))
 

@@ -8,6 +8,8 @@ from seatrial.model.recording import Exchange, Outcome, Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "readiness-flips-first"
+UNASKED = 0.25
+"""Seconds before the close in which nobody asked, on a busy machine: what would have been said is not known."""
 CURE = (
     "on the signal let the readiness path answer 503 at once, go on serving for as long as a balancer needs to notice "
     "(its interval times its threshold), and only then close the listener"
@@ -54,6 +56,10 @@ def _judged(recording: Recording, run: Run, after: list[Exchange]) -> Verdict:
         return _flipped(run, flipped[0], evidence)
     cause = root_cause(recording)
     quick = moment is not None and moment - run.signalled <= REACTION + run.load_lag
+    unasked = _unasked(run, after)
+    if unasked > UNASKED and not quick:
+        reason = f"{path} was not asked in the {seconds(unasked)} before the listener closed"
+        return unproved(NAME, reason, cause=cause, evidence=evidence)
     if still and not quick:
         last = max(one.ended or 0.0 for one in still)
         summary = f"{path} went on saying ready until {at(run, last)} ({count(len(still), 'answer')})"
@@ -62,6 +68,15 @@ def _judged(recording: Recording, run: Run, after: list[Exchange]) -> Verdict:
         return unproved(NAME, "no answer came between the signal and the end", cause=cause, evidence=evidence)
     summary = f"the listener closed at {at(run, moment)}: before any balancer could be told that it is not ready"
     return Verdict(NAME, Ruling.FAIL, summary, evidence, CURE, cause, {"listener_seconds": moment - run.signalled})
+
+
+def _unasked(run: Run, after: list[Exchange]) -> float:
+    """Seconds from the last answer to the close of the listener: with no question under way."""
+    assert run.signalled is not None
+    moment = closing(run)
+    end = moment if moment is not None else last_moment(run)
+    answers = [one.ended if one.ended is not None else end for one in after if one.begun <= end]
+    return end - max(answers, default=run.signalled)
 
 
 def _flipped(run: Run, first: Exchange, evidence: tuple[str, ...]) -> Verdict:

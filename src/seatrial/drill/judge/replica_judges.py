@@ -46,6 +46,7 @@ REMEDIES: Mapping[Moment, str] = MappingProxyType(
             "have the new one ready before the old one stops (`order: start-first`; `maxUnavailable: 0`), and let the "
             "old one outlast the balancer's next check (update-order, tolerates-lb-lag)"
         ),
+        Moment.CRASHED: "it ended by itself while others were replaced: its own log says why (no-crash-loop)",
         Moment.LEAVING: "keep serving until the stop signal, and while a preStop hook runs (pre-stop-delay)",
         Moment.STARTING: (
             "let it count as ready only when it answers: a health or readiness check that asks the service itself "
@@ -156,8 +157,13 @@ def _begin(run: Run, old: Replica, asked: float) -> float:
 
 
 def _lives(run: Run) -> list[str]:
-    """A line for each replica that came or went."""
-    return [_life(run, replica) for replica in run.replicas if replica.told is not None or replica.created is not None]
+    """A line for each replica that came or went, and what was not to be seen of them."""
+    moved = [replica for replica in run.replicas if replica.told is not None or replica.created is not None]
+    unseen = sum(replica.told is not None and replica.signalled is None for replica in moved)
+    lines = [_life(run, replica) for replica in moved]
+    if unseen:
+        lines.append(f"the stop signal of {count(unseen, 'replica')} was not seen: counted from when it was to stop")
+    return lines
 
 
 def _life(run: Run, replica: Replica) -> str:

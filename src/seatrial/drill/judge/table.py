@@ -36,7 +36,7 @@ from seatrial.drill.judge.traffic_judges import (
     refuses_late_connections,
     tolerates_lb_lag,
 )
-from seatrial.drill.judge.view import killed_for_memory, memory_kills
+from seatrial.drill.judge.view import killed_for_memory, memory_kills, skipped
 from seatrial.drill.judge.work_judges import work_finished_or_returned
 from seatrial.drill.scenarios import PROVED_BY
 from seatrial.model.recording import Recording, Scenario
@@ -90,9 +90,35 @@ def judge(recording: Recording) -> tuple[Verdict, ...]:
     if any(run.replicas for run in recording.runs):
         return tuple(each(recording) for each in BY_REPLICA.values())
     on_launcher = launched(recording)
-    judged = (_with_memory(each(recording), recording) for each in JUDGES.values())
+    judged = (_with_memory(_if_asked(each(recording), recording), recording) for each in JUDGES.values())
     verdicts = tuple(without_proxy(verdict, recording) for verdict in judged)
     return (on_launcher, *verdicts) if on_launcher else verdicts
+
+
+_OF_REQUESTS = frozenset(
+    {
+        "in-flight-finish",
+        "keep-alive-drained",
+        "announces-close",
+        "refuses-late-connections",
+        "tolerates-lb-lag",
+        "readiness-flips-first",
+        "slow-clients-bounded",
+        "second-signal-safe",
+    }
+)
+"""What is asked of a service that takes requests: one that can't be loaded for that reason takes none."""
+
+
+def _if_asked(verdict: Verdict, recording: Recording) -> Verdict:
+    """The verdict, or that this is not asked: nothing was proved, and none of the runs that could prove it applies."""
+    name = verdict.requirement
+    if verdict.ruling is not Ruling.NOT_PROVED or verdict.cause:
+        return verdict
+    runs = (Scenario.LOAD,) if name in _OF_REQUESTS else PROVED_BY.get(name, (Scenario.STOP,))
+    if not all(recording.does_not_apply(scenario) for scenario in runs):
+        return verdict
+    return skipped(name, recording.why_skipped(runs[0]))
 
 
 _OF_THE_STOP = frozenset(

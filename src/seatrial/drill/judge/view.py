@@ -328,6 +328,11 @@ def unproved(requirement: str, reason: str, *, cause: str = "", evidence: tuple[
     return Verdict(requirement, Ruling.NOT_PROVED, reason, evidence=evidence, cause=cause)
 
 
+def skipped(requirement: str, reason: str, *, evidence: tuple[str, ...] = ()) -> Verdict:
+    """The verdict that this is not asked of the service, or not on this engine, and why."""
+    return Verdict(requirement, Ruling.SKIPPED, reason, evidence=evidence)
+
+
 def memory_kills(run: Run) -> str:
     """The kernel's kills for memory in words, or the empty string."""
     kills = run.exit.oom_kills if run.exit is not None else 0

@@ -152,8 +152,8 @@ class _Rollout:
         self._progress(Progress(time.monotonic(), Scenario.ROLLOUT, stage, text))
 
     def _note(self, name: str, detail: str) -> float:
-        moment = time.monotonic() - self._zero
-        self._events.append(Event(round(moment, 6), EventKind.REPLACED, name, detail))
+        moment = round(time.monotonic() - self._zero, 6)
+        self._events.append(Event(moment, EventKind.REPLACED, name, detail))
         return moment
 
     async def _try(self, load: Load, target: Target) -> None:

@@ -44,6 +44,13 @@ class Seen:
     code: int | None = None
     killed: bool = False
     detail: str = ""
+    restarts: int = 0
+    restarts_before: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended for good: one that ended without being told to is started again."""
+        return self.ended is not None and (self.told is None or self.ended >= self.told)
 
 
 class Pods:
@@ -77,7 +84,7 @@ class Pods:
     def _gone(self, pod: Seen, now: float) -> None:
         pod.is_gone, pod.is_ready = True, False
         pod.told = pod.told if pod.told is not None else now
-        pod.ended = pod.ended if pod.ended is not None else now
+        pod.ended = pod.ended if pod.is_over else now
 
     def changed(self, told: Object, now: float) -> None:
         """Take in a pod as it is now."""
@@ -96,8 +103,9 @@ class Pods:
         if metadata.get("deletionTimestamp") and pod.told is None:
             pod.told = now
         ends = [state["terminated"] for state in states if "terminated" in state]
-        if ends and len(ends) == len(states) and pod.ended is None:
+        if ends and len(ends) == len(states) and not pod.is_over:
             self._ended(pod, metadata, ends, now)
+        pod.restarts = _restarts(told)
         waiting = (state["waiting"].get("reason", "") for state in states if "waiting" in state)
         pod.detail = next((reason for reason in waiting if reason != "ContainerCreating"), pod.detail)
 
@@ -108,6 +116,7 @@ class Pods:
         pod = Seen(f"{name} ({metadata['uid'][:8]})" if taken else name, name if self._are_paired else "")
         pod.created = now if self._is_listed else None
         pod.delay = pre_stop_seconds(told.get("spec") or {})
+        pod.restarts_before = 0 if self._is_listed else _restarts(told)
         self.seen[metadata["uid"]] = pod
         return pod
 
@@ -157,8 +166,10 @@ class Pods:
 
 
 def _replica(pod: Seen) -> Replica:
+    again = pod.restarts - pod.restarts_before
+    restarts = f"restarted {again} time{'s' if again > 1 else ''}" if again > 0 else ""
     signalled = pod.told + pod.delay if pod.told is not None and pod.delay is not None else None
-    if signalled is not None and pod.ended is not None:
+    if signalled is not None and pod.ended is not None and pod.is_over:
         signalled = min(signalled, pod.ended)
     return Replica(
         name=pod.name,
@@ -170,11 +181,16 @@ def _replica(pod: Seen) -> Replica:
         told=pod.told,
         removed=pod.removed if pod.told is not None else None,
         signalled=signalled,
-        ended=pod.ended,
-        code=pod.code,
+        ended=pod.ended if pod.is_over else None,
+        code=pod.code if pod.is_over else None,
         killed=pod.killed,
-        detail=pod.detail,
+        detail=", ".join(filter(None, (pod.detail, restarts))),
     )
+
+
+def _restarts(pod: Object) -> int:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return sum(int(container.get("restartCount") or 0) for container in statuses)
 
 
 def pre_stop_seconds(spec: Object) -> float | None:

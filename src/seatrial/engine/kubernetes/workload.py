@@ -72,8 +72,9 @@ class Workload:
         await self._refresh()
         if why := why_not(self._workload):
             raise InputError(f"{self._name} {why}: a restart replaces nothing", hint=EXAMPLE)
-        if self._kind.progress(self._workload) is None:
-            raise InputError(f"{self._name} is being rolled out", hint="wait until that is over")
+        if (progress := self._kind.progress(self._workload)) != "":
+            why = progress or "it is being rolled out, or not all of its pods are available"
+            raise InputError(f"{self._name} is not well before it is replaced: {why}", hint="kubectl rollout status")
         self._follow()
         try:
             for follower in self._followers:
@@ -159,9 +160,11 @@ class Workload:
         if not ready:
             raise InputError(f"no pod of {self._name} is ready, so none can be deleted", hint=EXAMPLE)
         name, core = ready[0].name.partition(" ")[0], CoreV1Api(self._api)
+        begun = time.monotonic()
         await self._ask(
             lambda: core.delete_namespaced_pod(name, self._namespace, _preload_content=False), "delete a pod"
         )
+        ready[0].told = begun  # the watch may tell it later, and the step is not over before
 
     def settled(self) -> str | None:
         """Whether the step is over: by the workload's own status, and all pods that were told to stop are gone."""

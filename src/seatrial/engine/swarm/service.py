@@ -98,6 +98,7 @@ class SwarmService:
             self._info = self._api.info()
             self._check_manager()
             self._service = self._api.inspect_service(self._name)
+            self._name = str(self._service["Spec"]["Name"])
             self._nodes = {one["ID"]: one["Description"]["Hostname"] for one in self._api.nodes()}
         except NotFound:
             names = ", ".join(sorted(one["Spec"]["Name"] for one in self._api.services())) or "none"

@@ -147,6 +147,8 @@ class Tasks:
             signalled = min(moment for moment in (signalled, task.closed, task.died) if moment is not None)
             told = min(told or signalled, signalled)
         ended = task.died if task.died is not None else task.ended
+        if signalled is None and told is not None and ended is not None and ended <= told:
+            told = None  # it ended by itself, and Swarm put up with it
         by_clock = task.code == KILLED and told is not None and (ended or 0.0) - told >= MOST_GRACE * self._grace
         return Replica(
             name=task.name,

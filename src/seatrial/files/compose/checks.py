@@ -23,7 +23,7 @@ def check_top_level(project: Fields) -> None:
     else:
         project.check_keys(keys.PROJECT)
     version = project.table.entries.get("version")
-    if version is not None and not _is_for_swarm(project):
+    if version is not None and not is_for_swarm(project):
         project.problems.note("`version` means nothing any more; compose ignores it", version.place, "remove it")
     for section, known in keys.RESOURCES_OF_PROJECT.items():
         resources = project.sub(section)
@@ -36,8 +36,14 @@ def check_top_level(project: Fields) -> None:
                     _check_source(fields, section)
 
 
-def _is_for_swarm(project: Fields) -> bool:
-    """Whether a service says what a swarm alone reads: `docker stack deploy` also looks at `version`."""
+def is_for_swarm(project: Fields) -> bool:
+    """Whether something says what a swarm alone reads: `docker stack deploy` also looks at `version`."""
+    networks = project.table.table("networks")
+    for key in networks.entries if networks else ():
+        network = networks.table(key) if networks else None
+        driver = network.get("driver") if network else None
+        if isinstance(driver, Scalar) and driver.value == "overlay":
+            return True
     services = project.table.table("services")
     for key in services.entries if services else ():
         table = services.table(key) if services else None

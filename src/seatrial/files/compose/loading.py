@@ -100,7 +100,7 @@ class Loader:
         except InterpolationError as error:
             remedy = f"set {error.missing} in the environment or in .env" if error.missing else ""
             self.problems.error(error.message, shifted(node, error.offset), remedy)
-            return replace(broken(node), mark=node.mark)
+            return replace(broken(node), mark=node.mark, is_open=bool(error.missing))
         for name, offset in result.unset:
             if (name, node.place.file) in self._unset:
                 continue
@@ -112,4 +112,5 @@ class Loader:
         if self._length > MAX_LENGTH:
             self.problems.error("the variables make the files too long", node.place)
             return replace(broken(node), mark=node.mark)
-        return replace(node, value=result.text, indent=node.indent if result.text == text else -1)
+        indent = node.indent if result.text == text else -1
+        return replace(node, value=result.text, indent=indent, is_open=bool(result.unset))

@@ -34,7 +34,8 @@ class Mark(Enum):
 class Scalar:
     """A single value. `indent` is how far `value` starts behind its place (a quote), or -1 where they don't match up.
 
-    `is_broken` marks a value that a finding explained already: it counts as said, and nobody looks at it again.
+    `is_broken` marks a value that a finding explained already: it counts as said, and nobody looks at it again;
+    `is_open` one with a variable in it that has no value here.
     """
 
     value: Value
@@ -43,6 +44,7 @@ class Scalar:
     mark: Mark = Mark.NONE
     indent: int = -1
     is_broken: bool = False
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.files.compose.assembling import load
-from seatrial.files.compose.checks import check_service, check_top_level
+from seatrial.files.compose.checks import check_service, check_top_level, is_for_swarm
 from seatrial.files.compose.dependencies import check_dependencies
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.interpolation import Lookup
@@ -76,6 +76,7 @@ def _project(read: _Merged, profiles: Collection[str], named: Collection[str]) -
         findings=problems.findings,
         files=tuple(loader.files),
         extensions=project.extensions(),
+        is_stack=is_for_swarm(project),
     )
 
 

@@ -46,7 +46,13 @@ class Context:
 def read_service(name: str, place: Place, service: Fields, context: Context) -> ComposeService:
     """The service of that name."""
     service.check_keys(keys.SERVICE)
-    said = ComposeService(name=name, place=place, extensions=service.extensions(), keys=_places(service))
+    said = ComposeService(
+        name=name,
+        place=place,
+        extensions=service.extensions(),
+        keys=_places(service),
+        open_keys=frozenset(_open_keys(service.table)),
+    )
     said = _with_program(said, service, context)
     said = _with_rights(said, service, context)
     return _with_surroundings(said, service)
@@ -140,6 +146,15 @@ def _words(service: Fields, key: str) -> Sourced[tuple[str, ...]] | None:
         message = f"{service.where}.{key} is not run by a shell: compose drops everything from {shown!r} on"
         service.problems.warn(message, node.place, 'write ["sh", "-c", "exec …"]')
     return Sourced(words.argv, node.place)
+
+
+def _open_keys(table: Table) -> Iterator[str]:
+    """The keys, at whatever depth, with a variable in their value that has none here."""
+    for key, entry in table.entries.items():
+        if isinstance(entry.value, Table):
+            yield from _open_keys(entry.value)
+        elif isinstance(entry.value, Scalar) and entry.value.is_open:
+            yield key
 
 
 def _places(service: Fields) -> dict[str, Place]:

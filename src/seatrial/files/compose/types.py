@@ -149,6 +149,8 @@ class ComposeService:
     extensions: Mapping[str, Sourced[object]] = field(default_factory=dict)
     keys: Mapping[str, Place] = field(default_factory=dict)
     """All keys that say something, and where."""
+    open_keys: frozenset[str] = frozenset()
+    """The keys at any depth whose values somebody's variables decide that aren't known here."""
 
     @property
     def stop_grace(self) -> Sourced[float] | None:
@@ -167,6 +169,7 @@ class ComposeService:
 class ComposeProject:
     """What was read. `services` are the enabled ones, in file order, `disabled` those with profiles that are off.
 
+    `is_stack` says that it is meant for `docker stack deploy`.
     `directory` is absolute, `files` are the compose files as places call them; a service that can't be read at all is
     missing and explained in `findings`.
     """
@@ -178,3 +181,4 @@ class ComposeProject:
     findings: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()
     extensions: Mapping[str, Sourced[object]] = field(default_factory=dict)
+    is_stack: bool = False

@@ -13,7 +13,7 @@ from seatrial.files.compose import ComposeService, FileGrant, read_compose
 from seatrial.files.compose.types import ComposeHealthcheck
 from seatrial.files.join.compose import join_services
 from seatrial.files.join.ignored import without_effect
-from seatrial.files.join.locate import locate
+from seatrial.files.join.locate import Located, locate
 from seatrial.model.deployment import Deployment, Fleet, GrantedFile, Restarting
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
@@ -45,15 +45,7 @@ def read_fleet(
     Raises NothingFoundError without a compose file, and InputError for what keeps the project from being started: the
     first error of its files, or a secret that isn't there.
     """
-    try:
-        located = locate(path, compose_files, environment)
-    except NothingFoundError:
-        located = None
-    if located is None or not located.compose_files:
-        raise NothingFoundError(
-            f"there is no compose file in {path.absolute()}",
-            hint="name it with --file, or run one service without files: seatrial run -- COMMAND",
-        )
+    located = _located(path, compose_files, environment)
     known = {**environment, "COMPOSE_PROJECT_NAME": name} if name else environment
     project = read_compose(located.compose_files, known, tuple(profiles), located.directory, named)
     services, findings, files = join_services(project, located.directory)
@@ -64,6 +56,25 @@ def read_fleet(
     )
     ignored = tuple(found for said in project.services.values() for found in without_effect(said))
     return Fleet(project.name, project.directory, deployments, tuple(project.disabled), (*findings, *ignored), files)
+
+
+def read_name(path: Path, *, environment: Mapping[str, str], compose_files: Sequence[Path] = ()) -> str:
+    """The name of the project at `path`, although its files may say more that is wrong. Raises NothingFoundError."""
+    located = _located(path, compose_files, environment)
+    return read_compose(located.compose_files, environment, (), located.directory).name
+
+
+def _located(path: Path, compose_files: Sequence[Path], environment: Mapping[str, str]) -> Located:
+    try:
+        located = locate(path, compose_files, environment)
+    except NothingFoundError:
+        located = None
+    if located is None or not located.compose_files:
+        raise NothingFoundError(
+            f"there is no compose file in {path.absolute()}",
+            hint="name it with --file, or run one service without files: seatrial run -- COMMAND",
+        )
+    return located
 
 
 def refuse(findings: Sequence[Finding]) -> None:

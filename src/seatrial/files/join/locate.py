@@ -90,4 +90,4 @@ def _hint(directory: Path) -> str:
         programs = sorted(read_pyproject(directory / "pyproject.toml", "pyproject.toml").programs)
         command = programs[0] if programs else "python -m PACKAGE"
         return f"to drill a program without a Dockerfile: seatrial drill -- {command}"
-    return "name the directory that holds the Dockerfile, or a command: seatrial drill -- CMD…"
+    return "name the directory that holds the Dockerfile, or a command after --"

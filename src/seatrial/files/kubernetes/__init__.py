@@ -68,7 +68,7 @@ def manifest_files(root: Path) -> Iterator[Path]:
 
 def is_manifest_name(name: str) -> bool:
     """Whether a file of this name may be a manifest."""
-    is_compose = name.startswith(("compose.", "docker-compose", "tsconfig", "."))
+    is_compose = name.startswith(("compose.", "docker-compose", "docker-stack", "tsconfig", "."))
     return (name.endswith(_ENDINGS) and not is_compose and name not in _NEVER) or name == "Kustomization"
 
 

@@ -201,12 +201,14 @@ def _moments(run: Run, axis: Axis) -> Iterable[tuple[float, str, str]]:
             continue
         if event.kind is EventKind.SIGNAL:
             yield event.time, clip(clean(event.name), 20), "kill" if event.name == "SIGKILL" else "signal"
+        elif event.kind is EventKind.REPLACED and run.replicas:
+            yield event.time, clip(clean(f"{event.name}: {event.detail}"), 40), "signal"
         elif event.kind in _NAMED:
             seen.add(event.kind)
             label, look = _NAMED[event.kind]
             yield event.time, label, look
-    was_killed = run.exit is not None and run.exit.killed
-    if run.signalled is not None and not was_killed and axis.begin <= run.signalled + run.grace <= axis.end:
+    has_own_grace = bool(run.replicas) or (run.exit is not None and run.exit.killed)
+    if run.signalled is not None and not has_own_grace and axis.begin <= run.signalled + run.grace <= axis.end:
         yield run.signalled + run.grace, "grace is over", "grace"
     if run.exit is not None:
         yield run.exit.time, f"exit {run.exit.code}", "exit"

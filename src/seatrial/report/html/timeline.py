@@ -21,6 +21,7 @@ ROWS = 12
 ROW_EXCHANGES = 12
 """Likewise for the requests of one connection."""
 PROCESSES = 10
+REPLICAS = 20
 ROW = 12.0
 INDENT = "\u00a0\u00a0"
 """Before the name of a process, for each level below the first."""
@@ -40,7 +41,7 @@ def timeline(run: Run, width: float) -> Picture:
     markers, head = markers_of(run, axis)
     lanes: list[Lane] = []
     y = head
-    for make in (*_populations(run), _listening, _processes, memory, processor, _log):
+    for make in (*_populations(run), _replicas, _listening, _processes, memory, processor, _log):
         lane = make(run, axis, y)
         if lane is not None:
             lanes.append(lane)
@@ -194,6 +195,29 @@ def _listening(run: Run, axis: Axis, y: float) -> Lane | None:
         place = (y + LABEL + number * (ROW + 4), ROW + 2)
         bars.append(_named(_span(axis, start, end, place, "listening", title), clean(name), axis))
     return Lane(y, LABEL + len(spans) * (ROW + 4), "listening", bars=tuple(bars))
+
+
+def _replicas(run: Run, axis: Axis, y: float) -> Lane | None:
+    """Each task or pod of a distributed engine, and within its life the time in which it was to stop."""
+    if not run.replicas:
+        return None
+    bars = []
+    for number, replica in enumerate(run.replicas[:REPLICAS]):
+        top = y + LABEL + number * (ROW + 4)
+        begin = replica.created if replica.created is not None else axis.begin
+        end = max(replica.ended if replica.ended is not None else axis.end, begin)
+        code = f" with {replica.code}" if replica.code is not None else ""
+        fate = f"until {axis.label(end)}{code}" if replica.ended is not None else "to the end"
+        title = clean(f"{replica.name}: from {axis.label(begin)} {fate}")
+        bars.append(_named(_span(axis, begin, end, (top, ROW + 2), "process", title), clean(replica.name), axis))
+        if replica.told is not None:
+            stop = min(max(replica.told, begin), end)
+            told = f"{replica.name}: to stop since {axis.label(stop)}"
+            bars.append(_span(axis, stop, end, (top + ROW - 2, 4.0), "busy", clean(told)))
+    more = len(run.replicas) - REPLICAS
+    note = count(len(run.replicas), "replica") + (f", {more} more not shown" if more > 0 else "")
+    height = LABEL + min(len(run.replicas), REPLICAS) * (ROW + 4)
+    return Lane(y, height, "replicas", note, tuple(bars))
 
 
 def _processes(run: Run, axis: Axis, y: float) -> Lane | None:
