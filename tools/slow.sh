@@ -1,13 +1,24 @@
 #!/bin/sh
-# The slow tests in two streams side by side: those of drain, which mostly wait, and all others. What the first says is shown at the end.
+# The slow tests in three streams side by side, as most of them wait: drain's, those of engine and project, and all others. What
+# the first two say is shown at the end.
 set -u
 cd "$(dirname "$0")/.."
-said=$(mktemp)
-.venv/bin/pytest -q -m slow tests/drain >"$said" 2>&1 &
-drain=$!
-trap 'kill "$drain" 2>/dev/null; rm -f "$said"' EXIT
+said=$(mktemp -d)
+begun=""
+stream() {
+    name=$1
+    shift
+    .venv/bin/pytest -q -m slow "$@" >"$said/$name" 2>&1 &
+    begun="$begun $!"
+}
+# shellcheck disable=SC2064  # the directory as it is now
+trap "kill \$begun 2>/dev/null; rm -rf '$said'" EXIT
+stream drain tests/drain
+stream engine tests/engine tests/project
 code=0
-.venv/bin/pytest -q -m slow --ignore tests/drain || code=$?
-wait "$drain" || code=$?
-cat "$said"
+.venv/bin/pytest -q -m slow --ignore tests/drain --ignore tests/engine --ignore tests/project || code=$?
+for process in $begun; do
+    wait "$process" || code=$?
+done
+cat "$said"/*
 exit "$code"
