@@ -290,6 +290,7 @@ async def test_each_instance_behind_the_relay_is_probed_on_its_own_port(made: Sh
         assert tcp == ("127.0.0.1", number) and http == (f"http://localhost:{number}/health?a=b",)
         for other in (Check(Kind.TCP, ("127.0.0.1", "4000")), Check(Kind.EXECUTE, ("127.0.0.1", "3000"))):
             assert aimed(other, replica) == other
+    await told(made.supervisor.down())  # the relay is a process of its own, and ends with the project
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from seatrial.drill.paths import Found, find
 from seatrial.drill.readiness import probe_argv
 from seatrial.drill.scenarios import RECIPES
 from seatrial.drill.surroundings import described
+from seatrial.engine.cleaning import to_the_end
 from seatrial.engine.interface import Engine
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
@@ -100,20 +101,6 @@ async def together(jobs: Sequence[Coroutine[Any, Any, Any]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _undisturbed(job: Coroutine[Any, Any, None]) -> None:
-    """Finish a clean-up although we are cancelled meanwhile; the cancellation is raised afterwards."""
-    task = asyncio.create_task(job)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
 
 
 class _Trial:
@@ -196,7 +183,7 @@ class _Trial:
                 exercise.disturbed = why_failed(self._service, exercise.service, exercise.ended) or exercise.disturbed
                 exercise.done()
             finally:
-                await _undisturbed(self._close([exercise]))
+                await to_the_end(self._close([exercise]))
             self._skip(scenario, exercise.why_not, self._known())
             if not exercise.why_not:
                 self._runs[scenario] = exercise.record()
@@ -258,7 +245,7 @@ class _Trial:
             ready = [exercise for exercise in exercises if exercise.readiness.ready]
             await together([self._watch_for_calm(exercises), *(self._exercise(exercise) for exercise in ready)])
         finally:
-            await _undisturbed(self._close(exercises))
+            await to_the_end(self._close(exercises))
         for exercise in exercises:
             self._runs.setdefault(exercise.scenario, exercise.record())
             if exercise is host and (exercise.orphan is not None or exercise.readiness.ready):

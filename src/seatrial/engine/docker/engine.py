@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import itertools
@@ -10,12 +9,13 @@ import os
 import platform
 import secrets
 import tarfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from seatrial.engine.cleaning import to_the_end
 from seatrial.engine.docker import creation, dependencies, image, owner
 from seatrial.engine.docker.building import Recipe, build
 from seatrial.engine.docker.client import Calls, connect, said
@@ -118,7 +118,7 @@ class DockerEngine:
             await self._start_dependencies(ready)
             yield ready
         finally:
-            await _to_the_end(self._clean(self._trial))
+            await to_the_end(self._clean(self._trial))
             self._trial = None
 
     async def _clean(self, trial: _Trial) -> None:
@@ -226,7 +226,7 @@ class DockerEngine:
         try:
             await instance.launch(options.on_output)
         except BaseException:
-            await _to_the_end(instance.close())
+            await to_the_end(instance.close())
             raise
         return instance
 
@@ -356,17 +356,3 @@ def _packed(source: str) -> bytes:
     with tarfile.open(fileobj=packed, mode="w") as tar, contextlib.suppress(OSError):
         tar.add(source, ".")
     return packed.getvalue()
-
-
-async def _to_the_end(job: Coroutine[Any, Any, None]) -> None:
-    """Finish a clean-up although we are cancelled meanwhile; the cancellation is raised afterwards."""
-    task = asyncio.create_task(job)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
