@@ -1,6 +1,8 @@
-"""What the drill promises of itself, on real servers: it says the same ten times in a row, and it is soon over."""
+"""What the drill promises of itself, on real servers: it says the same again and again, and it is soon over."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from bench.drill import Took, measure
@@ -14,8 +16,8 @@ from .test_real import DRAINING, PLAIN, SLOW, drilled, server
 
 pytestmark = pytest.mark.slow
 
-TIMES = 10
-SPARE = 10
+TIMES = 10 if os.environ.get("SEATRIAL_ON_A_LOADED_MACHINE") else 3
+SPARE = TIMES
 """How many drills may prove less than others because the machine was disturbed; they are repeated."""
 
 
@@ -28,7 +30,7 @@ def decided(folder: pytest.TempPathFactory, source: str, *, init: bool) -> dict[
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("source", "init"), [(DRAINING, True), (PLAIN, False)], ids=["drains", "has no handler"])
-def test_ten_drills_in_a_row_give_the_same_verdicts(
+def test_drills_in_a_row_give_the_same_verdicts(
     source: str, init: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Without a handler it is PID 1 itself, whom no signal ends: under an init what it drops is a race of its own."""

@@ -76,7 +76,7 @@ def test_a_whole_load_is_driven_and_recorded(family: str) -> None:
                 count[connection.population] += 1
             assert count[Population.OPEN_LOOP] >= 10
             del count[Population.OPEN_LOOP]
-            assert list(count.values()) == [5, 2, 3, 2, 1, 3, 1]
+            assert [number for number in count.values() if number] == [5, 2, 3, 2, 1, 3, 1]
             known = (Outcome.COMPLETE, Outcome.IDLE_OPEN, Outcome.ABANDONED)
             assert {connection.ending for connection in result.connections} <= set(known)
             assert result.lag >= 0

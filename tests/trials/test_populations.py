@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -23,13 +24,14 @@ from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Outcome, Population, Recording, Run, Scenario
-from seatrial.model.service import Service
+from seatrial.model.service import Mount, Service
 from seatrial.model.verdict import Ruling
 from tests.requirements import missing_module, missing_program, require
 
 from .conftest import SERVERS
 
 TRIES = 3
+SOURCES, LIBRARY = Path(__file__).parents[2] / "src", "/opt/seatrial"
 UVICORN = (sys.executable, "-m", "uvicorn", "websocket_asgi:app", "--port", "3000")
 DRAIN = (sys.executable, "-m", "seatrial.drain", "--", "uvicorn", "websocket_asgi:app", "--port", "3000")
 HYPERCORN = (sys.executable, "-m", "hypercorn", "asgi:app", "-b", "127.0.0.1:3000")
@@ -63,7 +65,7 @@ def record(
     argv: tuple[str, ...], *, websocket: str = "", grace: float = 1.6, scenario: Scenario = Scenario.STOP
 ) -> Recording:
     """One drill of a server."""
-    environment = {"PORT": "3000", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PORT": "3000", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": LIBRARY}
     subject = Service(
         name="populations",
         context=str(SERVERS),
@@ -71,6 +73,7 @@ def record(
         workdir=Sourced("/srv/trial"),
         environment={key: Sourced(value) for key, value in environment.items()},
         stop_grace=Sourced(grace),
+        mounts=(Sourced(Mount("bind", str(SOURCES), LIBRARY, read_only=True)),),
     )
     quick = (Candidate("/", "tests"), Candidate("/large", "tests"))
     known = Candidates(quick=quick, slow=(Candidate("/slow", "tests"),))
