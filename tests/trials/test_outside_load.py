@@ -25,6 +25,8 @@ from .conftest import SERVERS
 
 CLIENTS = 6
 TRIES = 3
+MANY = 12
+"""This server ends within a millisecond of the signal, often before anybody could look: then nothing is proved."""
 LOAD = """
 import http.client, json, os, signal, sys, threading, time
 host, _, rest = sys.argv[1].removeprefix("http://").partition("/")
@@ -80,20 +82,19 @@ def _needs() -> None:
 @pytest.mark.slow
 def test_what_was_dropped_in_flight_is_a_failure_and_as_many_as_the_command_counts() -> None:
     command = (sys.executable, "-c", LOAD, "{url}", "/slow", str(CLIENTS))
-    for _ in range(TRIES):
+    for _ in range(MANY):
         run, verdicts = run_with(("node", "close_all_and_exit.js"), *command)
         assert run.outside is not None
-        seen = run.outside.seen
-        if seen.busy == CLIENTS:
+        seen, told = run.outside.seen, json.loads(run.outside.output)
+        assert verdicts["in-flight-finish"].ruling is not Ruling.PASS
+        if seen.busy == told["unanswered"]:
             break
-    told = json.loads(run.outside.output)
-    assert (seen.busy, seen.unanswered_fin + seen.unanswered_reset) == (CLIENTS, CLIENTS)
-    assert told["unanswered"] == CLIENTS
+    assert 0 < seen.busy == seen.unanswered_fin + seen.unanswered_reset == told["unanswered"]
     assert told["variable"].startswith("http://")
     assert abs(told["refused"] - seen.refused) <= CLIENTS  # localhost may be tried in both families
     verdict = verdicts["in-flight-finish"]
     assert verdict.ruling is Ruling.FAIL
-    assert any('"unanswered": 6' in line for line in verdict.evidence)
+    assert any(f'"unanswered": {seen.busy}' in line for line in verdict.evidence)
 
 
 @pytest.mark.slow
