@@ -12,6 +12,7 @@ from seatrial.load import witness
 from seatrial.load.interface import LoadError
 from seatrial.load.witness import Witness, counters
 from seatrial.model.recording import Seen
+from tests.requirements import require
 
 from . import servers
 
@@ -45,7 +46,8 @@ def watched(steps) -> Seen:  # type: ignore[no-untyped-def]
     try:
         return asyncio.run(watch())
     except LoadError as error:
-        pytest.skip(error.message)
+        require(error.message)
+        raise
 
 
 def connect(listener: socket.socket) -> tuple[socket.socket, socket.socket]:

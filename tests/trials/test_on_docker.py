@@ -1,7 +1,7 @@
 """The same servers on Docker: the verdicts there are those of the native engine's table, and of nginx, PostgreSQL and
 Redis what the native engine finds in the same test.
 
-A few of them run with the other slow tests; all do with SEATRIAL_ALL_SERVERS=1 (eight minutes on two cores).
+A few run with the other slow tests; all do with SEATRIAL_ALL_SERVERS=1 (a quarter of an hour, on a busy machine).
 """
 
 from __future__ import annotations

@@ -57,13 +57,13 @@ def _descriptors(pid: int) -> dict[str, str]:
     """What the descriptors of a process are, by their paths."""
     folder = f"/proc/{pid}/fd"
     try:
-        return {path: _link(path) for number in os.listdir(folder) if (path := f"{folder}/{number}")}  # noqa: PTH208
+        return {path: _link(path) for number in os.listdir(folder) if (path := f"{folder}/{number}")}  # noqa: PTH208 - quick
     except OSError:
         return {}
 
 
 def _link(path: str) -> str:
     try:
-        return os.readlink(path)  # noqa: PTH115
+        return os.readlink(path)  # noqa: PTH115 - quick
     except OSError:
         return ""
