@@ -27,7 +27,7 @@ from pathlib import Path
 
 from seatrial.load.interface import Plan
 from seatrial.load.remote import start_local
-from seatrial.model.recording import Target
+from seatrial.model.traffic import Target
 
 SOURCE = Path(__file__).with_name("serve.c")
 BARS = {"keep-alive": 15_000, "new connections": 5_000}

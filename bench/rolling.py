@@ -25,7 +25,7 @@ from pathlib import Path
 
 from seatrial.load.interface import Plan, Result, Target
 from seatrial.load.remote import start_local
-from seatrial.model.recording import Outcome
+from seatrial.model.traffic import Outcome
 
 HERE = Path(__file__).resolve().parent / "rolling"
 COMMANDS = {"python": [sys.executable, "-S", str(HERE / "server.py")], "node": ["node", str(HERE / "server.js")]}

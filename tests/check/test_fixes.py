@@ -58,7 +58,7 @@ MENDED = {
     "probes-distinct": {0, 1, 3, 4},
     "resources-set": {0, 1, 2},
     "security-context": {0, 1},
-    "update-order": {0, 1, 2, 3, 4, 5, 6, 7},
+    "update-order": {0, 1, 2, 3, 4, 5, 6, 7, 8},
 }
 """The bad examples, by number, that files alone can be mended for."""
 
@@ -472,3 +472,18 @@ def test_a_limit_that_is_not_asked_for_is_not_added_to_a_stack(tmp_path: Path) -
     edits = list(fixing.edits(documents, run(documents, Options(select=("pids-limit",)))))
     assert [edit.note for edit in edits] == ["add a limit of processes"]
     assert "memory" not in edits[0].text and "cpus" not in edits[0].text
+
+
+@pytest.mark.parametrize(("version", "limits"), [("3.3", {"memory", "cpus"}), ("3.9", {"memory", "cpus", "pids"})])
+def test_a_stack_gets_no_key_that_its_version_does_not_know(version: str, limits: set[str], tmp_path: Path) -> None:
+    """`docker stack deploy` holds the file against the schema of its version, and refuses the whole of it."""
+    stack = f'version: "{version}"\n{STACK.replace("image: postgres:17", "build: .")}'
+    dockerfile = 'FROM node:22-slim\nCMD ["node", "a.js"]\n'
+    project = write(tmp_path / "shop", {"compose.yaml": stack, "Dockerfile": dockerfile})
+    outcome = run(read_documents(project, environment={}), Options(select=("pids-limit",)))
+    assert ['version: "3.9"' in each.remedy for each in outcome.findings] == [version == "3.3"]
+    mend(project)
+    service = yaml.safe_load((project / "compose.yaml").read_text())["services"]["db"]
+    assert service["deploy"]["resources"]["limits"].keys() == limits
+    assert ("start_period" in service["healthcheck"]) == (version == "3.9")
+    assert mend(project) == 0

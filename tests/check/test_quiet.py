@@ -68,3 +68,12 @@ def test_what_a_sample_of_an_override_defines_is_not_missing(tmp_path: Path) -> 
     sample = {"compose.yaml": text, "compose.override.yaml.example": "secrets: {password: {file: p}}\n"}
     assert not documents_of(tmp_path / "a", sample).findings
     assert documents_of(tmp_path / "b", {"compose.yaml": text}).findings
+
+
+def test_what_others_are_built_on_is_no_service_unless_compose_runs_it(tmp_path: Path) -> None:
+    dockerfile = {"base.Dockerfile": 'FROM alpine:3.22.1\nCMD ["./app"]\n'}
+    alone = write(tmp_path / "a", dockerfile) / "base.Dockerfile"
+    compose = {"compose.yaml": "services: {web: {build: {context: ., dockerfile: base.Dockerfile}}}\n"}
+    only = Options(select=("non-root-user",))
+    assert not run(read_documents(alone, environment={}), only).findings
+    assert run(documents_of(tmp_path / "b", dockerfile | compose), only).findings

@@ -10,19 +10,9 @@ import pytest
 from seatrial.cli.arguments import dispatch
 from seatrial.drill import archive
 from seatrial.model.errors import InputError
-from seatrial.model.recording import (
-    Connection,
-    Event,
-    EventKind,
-    Exchange,
-    Exit,
-    Health,
-    Outcome,
-    Population,
-    Recording,
-    Subject,
-    Usage,
-)
+from seatrial.model.recording import Event, EventKind, Exit, Health, Recording, Scenario, Subject, Usage
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population
+from tests.drill.recordings import at_limit, load
 from tests.model.test_advice import LOAD, STOP, recording
 
 MIB = 1 << 20
@@ -69,6 +59,7 @@ SUBJECT = Subject(
     grace=2.0,
     memory=48 * MIB,
     composed=True,
+    lag=5.0,
 )
 
 
@@ -91,7 +82,10 @@ def saved(project: Path, whole: Recording) -> str:
 
 def measured(subject: Subject = SUBJECT) -> Recording:
     closed = Event(5.01, EventKind.NOT_LISTENING, "*:80")
-    return recording(replace(STOP, events=(closed,)), replace(LOAD, nofile=(20, 4096)), subject=subject)
+    refused = Exchange("/", Outcome.REFUSED, 6.0)
+    late = Connection(Population.OPEN_LOOP, 0, 6.0, None, 6.0, Outcome.REFUSED, (refused,))
+    stop = replace(STOP, events=(closed,), connections=(late,))
+    return recording(stop, replace(LOAD, nofile=(20, 4096)), subject=subject)
 
 
 def test_it_shows_what_it_would_write_and_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +95,7 @@ def test_it_shows_what_it_would_write_and_writes_nothing(project: Path, capsys: 
     assert (project / "compose.yaml").read_text() == COMPOSE
     assert "restart" not in shown.out, "findings of the check are another matter"
     assert "no figure: keep-alive timeout: " in shown.err
-    assert "by hand: pre-stop delay: 5 s: it listens for 10 ms after SIGTERM" in shown.err
+    assert "by hand: pre-stop delay: 5 s: 0 of 1 new connections served in the 5 s after SIGTERM" in shown.err
     assert "warning" not in shown.err
 
 
@@ -113,7 +107,7 @@ def test_write_changes_the_values_and_no_other_byte(project: Path, capsys: pytes
     )
     assert (project / "Dockerfile").read_text() == DOCKERFILE.replace("HEALTHCHECK ", "HEALTHCHECK --start-period=10s ")
     said = capsys.readouterr().err
-    assert "memory-limit: limit the memory to 96 MiB (peak of 60 MiB, times 1.5)" in said
+    assert "memory-limit: limit the memory to 96 MiB (peak of 60 MiB, times 1.5; not run at that limit: " in said
     assert dispatch(["fix", "--from", file]) == 0
     assert "nothing to fix" in capsys.readouterr().err
 
@@ -192,3 +186,17 @@ def test_a_keep_alive_time_is_left_to_the_program(project: Path, capsys: pytest.
 def test_the_usage_of_a_run_is_what_the_memory_stands_on(project: Path) -> None:
     light = replace(LOAD, usage=(Usage(1.0, 30 * MIB, 4, 1),))
     assert dispatch(["fix", "--from", saved(project, recording(light, subject=SUBJECT)), "--select=memory-limit"]) == 0
+
+
+def test_the_memory_limit_that_it_lived_with_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed = at_limit(80, exit=Exit(1.5, 137, 9, oom_kills=1))
+    lived = at_limit(128, scenario=Scenario.MORE_MEMORY)
+    file = saved(project, recording(load(memory=50), killed, lived, subject=SUBJECT))
+    assert dispatch(["fix", "--from", file, "--select=memory-limit", "--write"]) == 0
+    assert (project / "compose.yaml").read_text() == COMPOSE.replace("48m", "128m")
+    assert "80 MiB was not enough: 1 out-of-memory kill under load; ran under load at that" in capsys.readouterr().err
+    again = replace(killed, scenario=Scenario.MORE_MEMORY, memory=128 * MIB)
+    file = saved(project, recording(load(memory=50), killed, again, subject=SUBJECT))
+    assert dispatch(["fix", "--from", file, "--select=memory-limit", "--write"]) == 0
+    assert (project / "compose.yaml").read_text() == COMPOSE.replace("48m", "128m"), "nothing is written unproved"
+    assert "no figure: memory limit: peak of 50 MiB, times 1.5; 80 MiB was not enough" in capsys.readouterr().err

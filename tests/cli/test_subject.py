@@ -46,6 +46,9 @@ def test_a_requirement_needs_its_run() -> None:
     assert subject.scenarios(["stops-in-time"], None) == ({Scenario.STOP}, frozenset())
     needed = {Scenario.ORPHAN, Scenario.LOAD, Scenario.INTERRUPT}
     assert subject.scenarios(["init-reaps-orphans", "interrupt"], None)[0] == needed
+    # Of a worker it is measured while it has a job in hand.
+    assert subject.scenarios(["pids-limit"], None)[0] == {Scenario.LOAD, Scenario.WORK}
+    assert subject.scenarios(["load"], None)[0] == {Scenario.LOAD}
     # The stop proves many things: it is skipped only by its own name.
     assert subject.scenarios(None, ["stops-in-time", "second-signal-safe"])[1] == {Scenario.SECOND_SIGNAL}
     assert subject.scenarios(None, ["stop"])[1] == {Scenario.STOP}

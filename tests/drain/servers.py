@@ -17,9 +17,10 @@ from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
-from seatrial.model.recording import Connection, Population, Recording, Run, Scenario
-from seatrial.model.recording import Outcome as Outcomes
+from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.service import Mount, Service
+from seatrial.model.traffic import Connection, Population
+from seatrial.model.traffic import Outcome as Outcomes
 from seatrial.model.verdict import Ruling, Verdict
 
 APPS = Path(__file__).parent / "apps"

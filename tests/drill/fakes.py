@@ -19,8 +19,9 @@ from seatrial.engine.interface import (
 )
 from seatrial.load.interface import LoadError, Plan, Result
 from seatrial.model.place import Sourced
-from seatrial.model.recording import Exchange, Machine, Outcome, Population, Target
+from seatrial.model.recording import Machine
 from seatrial.model.service import Service
+from seatrial.model.traffic import Exchange, Outcome, Population, Target
 
 HTTP = Listener("ipv4", "127.0.0.1", 3000)
 
@@ -175,6 +176,9 @@ class FakeInstance:
             return FakeProcess(self._engine.behaviour.shell(argv[2]))
         return FakeProcess() if "seatrial.load.relay" in argv else self._engine
 
+    async def spawn_near_dependencies(self, argv: Sequence[str]) -> Any:
+        return await self.spawn_beside(argv)
+
     async def close(self) -> None:
         self._engine.open.discard(self)
 
@@ -188,6 +192,8 @@ class FakeInstance:
 class FakeEngine:
     """Starts fake instances, and hands itself to the fake load generators as their process."""
 
+    enters = True
+    neighbours = None
     restarts = False
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:

@@ -10,17 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial.model.recording import (
-    Asked,
-    Connection,
     Event,
     EventKind,
-    Exchange,
     Exit,
     Health,
     LogLine,
     Machine,
-    Outcome,
-    Population,
     Probe,
     ProcessSeen,
     Readiness,
@@ -29,10 +24,10 @@ from seatrial.model.recording import (
     Scenario,
     Skipped,
     Subject,
-    Target,
     Usage,
 )
 from seatrial.model.service import Image, Layer
+from seatrial.model.traffic import Asked, Connection, Exchange, Outcome, Population, Target
 
 SIGNAL = 2.0
 END = 3.0
@@ -321,6 +316,12 @@ def load(log: Iterable[str] | None = None, requests: int = 20, memory: int = 50,
     return replace(STOP, scenario=Scenario.LOAD, signal="", signalled=None, events=EVENTS[:3], **{**values, **changes})
 
 
+def at_limit(limit: int = 80, took: float = 0.004, scenario: Scenario = Scenario.MEMORY, **changes: Any) -> Run:
+    """The same requests at a proposed limit in MiB, each answered within this time."""
+    answers = tuple(new(1.0 + 0.02 * n, O.COMPLETE, took) for n in range(20))
+    return replace(load(), scenario=scenario, usage=(), memory=limit * MIB, **{"connections": answers, **changes})
+
+
 def confined(scenario: Scenario, *said: str, **changes: Any) -> Run:
     """The run with fewer rights, in which it wrote this and answered."""
     log = tuple(LogLine(1.5, "stderr", text) for text in said)
@@ -399,6 +400,7 @@ def all_good(**subject: Any) -> Recording:
     stops = (replace(STOP, asked=STOPPING), second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
     errors = (raised(Scenario.EXCEPTION), raised(Scenario.REJECTION))
     acts = (freeze(), stand_in(), crash(), recovery(), *errors, taken(), unset(), load(), confined(Scenario.READ_ONLY))
+    acts = (*acts, at_limit())
     healthy = Readiness(True, 0.5, "health check", 60.0, "exit code 0")
     acts = tuple(replace(run, readiness=healthy) if run.scenario is Scenario.LOAD else run for run in acts)
     acts = (*acts, dependency(), overtime(), other_init(), rollout(), work("done"))

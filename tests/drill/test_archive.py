@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from seatrial.drill import archive
 from seatrial.model import recording as recording_values
 from seatrial.model import service as service_values
+from seatrial.model import traffic as traffic_values
 from seatrial.model import values
 from seatrial.model.errors import InputError
 from seatrial.model.recording import FORMAT, FileGrown, Recording
@@ -40,7 +41,7 @@ def _any_recording() -> st.SearchStrategy[Recording]:
     """Recordings of any values. Hypothesis reads the arguments of a class from its `__init__`: it has to be written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(values, "_FEW", 0)
-        for kind in (*vars(recording_values).values(), *vars(service_values).values()):
+        for kind in {**vars(recording_values), **vars(traffic_values), **vars(service_values)}.values():
             if isinstance(kind, type) and hasattr(kind, "__values__"):
                 kind(*(None for _ in kind.__match_args__))
     return st.from_type(Recording)

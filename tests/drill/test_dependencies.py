@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from seatrial.drill.dependencies import Dependency, dependencies_of
-from seatrial.drill.surroundings import Surroundings, behind, described
+from seatrial.drill.standing import told
+from seatrial.drill.surroundings import Surroundings, behind
 from seatrial.model.place import Sourced
 from seatrial.model.service import Dependency as DependsOn
 from seatrial.model.service import Port
@@ -54,6 +56,42 @@ def test_compose_names_some_by_their_names() -> None:
     assert named("users") == ([], ["users (depends_on) has a port that no file says"])
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"DATABASE_URL": "postgres://me%40x:p@db/shop?sslmode=disable"}, ("me@x", "shop")),
+        ({"DATABASE_URL": "jdbc:postgresql://db:5432/shop"}, ("", "shop")),
+        ({"DB_HOST": "db", "DB_PORT": "5432", "DB_USER": "me", "DB_NAME": "shop"}, ("me", "shop")),
+        ({"PGHOST": "db", "PGUSER": "me", "PGDATABASE": "shop"}, ("me", "shop")),
+        ({"POSTGRES_HOST": "db"}, ("", "")),
+        ({"REDIS_URL": "redis://me:p@db/0"}, ("", "")),
+    ],
+)
+def test_a_database_is_asked_for_by_name(environment: dict[str, str], expected: tuple[str, str]) -> None:
+    values = {name: Sourced(value) for name, value in environment.items()}
+    ((one,), _) = dependencies_of(service(environment=values), {})
+    assert (one.host, one.user, one.database) == ("db", *expected)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        ("postgres:16-alpine", "postgres"),
+        ("registry.example.com:5000/bitnami/postgresql@sha256:0", "postgres"),
+        ("mariadb", "mysql"),
+        ("redis/redis-stack", ""),
+        ("prom/postgres-exporter", ""),
+    ],
+)
+def test_another_service_is_told_by_its_image_and_its_variables(image: str, kind: str) -> None:
+    variables = {"POSTGRES_USER": Sourced("me"), "POSTGRES_DB": Sourced("shop"), "MYSQL_DATABASE": Sourced("store")}
+    other = replace(service(environment=variables), name="store", image=Sourced(image))
+    found, unknown = dependencies_of(service(depends_on=(Sourced(DependsOn("store")),)), {}, (other,))
+    assert [(one.kind, one.user) for one in found] == ([(kind, "me")] if kind else [])
+    assert bool(unknown) == (not kind)
+    assert [one.by for one in found] == ["depends_on"] * len(found)
+
+
 def test_an_address_cannot_be_stood_in_for() -> None:
     assert named(DB_URL="mysql://10.0.0.5/x") == ([], ["10.0.0.5:3306 (variable DB_URL) is an address and no name"])
 
@@ -66,17 +104,17 @@ def test_two_with_one_port_have_addresses_of_their_own() -> None:
 
 @pytest.mark.parametrize("relayed", [False, True])
 def test_without_a_program_only_what_can_be_cut_off_is_stood_in_for(relayed: bool) -> None:
-    strange = Dependency("db", 3306, "mysql", "variable DB")
+    strange = told(Dependency("db", 27017, "mongo", "variable DB"))
     around = Surroundings([strange], relayed=relayed)
     assert around.hosts == ({"db": "127.0.0.1"} if relayed else {})
     argv = around.awaited(service()).argv
     assert argv is not None
     assert (argv.value[0] == "/bin/sh") == relayed
-    assert "not there" in described(strange)
+    assert "not there" in strange.described
 
 
 def test_a_command_waits_for_each_port_and_becomes_itself() -> None:
-    argv = behind(service("node", "a.js"), [6379, 5432, 6379]).argv
+    argv = behind(service("node", "a.js"), [("127.0.0.1", 6379), ("127.0.0.1", 5432), ("127.0.0.1", 6379)]).argv
     assert argv is not None
     assert argv.value[2].count("until") == 2
     assert ":18EB " in argv.value[2]

@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.drill.options import Candidate
 from seatrial.drill.paths import Found, Trial
-from seatrial.model.recording import Exchange, Outcome, Target
+from seatrial.model.traffic import Exchange, Outcome, Target
 
 HERE = Target("ipv4", "127.0.0.1", 5432)
 

@@ -15,16 +15,16 @@ from seatrial.drill.acts import load, misfits, processes
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.judge import JUDGES, judge
 from seatrial.drill.options import Candidate, Candidates, DrillOptions, Progress, Stage
-from seatrial.drill.trial import drill, spoiled_runs
+from seatrial.drill.trial import drill
 from seatrial.engine.interface import ExecResult, ProcessState, StartError
 from seatrial.model.errors import InputError
 from seatrial.model.place import Sourced
-from seatrial.model.recording import EventKind, Exchange, Population, Recording, Run, Scenario, Target
+from seatrial.model.recording import EventKind, Recording, Scenario
 from seatrial.model.service import Healthcheck, Hop, Port, Service
+from seatrial.model.traffic import Exchange, Target
 from seatrial.model.verdict import Ruling
 
 from .fakes import HTTP, Behaviour, FakeEngine, FakeInstance, FakeLoad, service
-from .recordings import STOP, changed, default_action, ignored, recording, second
 
 ONLY_STOP = DrillOptions(only=frozenset({Scenario.STOP}), ready_timeout=5.0)
 
@@ -205,7 +205,7 @@ def test_secrets_of_the_environment_are_in_no_part_of_the_recording() -> None:
     secret = "hunter2-hunter2"
     environment = {
         "DB_PASSWORD": Sourced(secret),
-        "URL": Sourced(f"postgres://me:{secret}@db/x"),
+        "URL": Sourced(f"mongodb://me:{secret}@db/x"),
         "PORT": Sourced("3000"),
     }
     engine = FakeEngine(Behaviour(output=f"connecting with {secret} to 3000\n".encode()))
@@ -364,24 +364,6 @@ def test_the_declared_port_is_used_where_several_listen() -> None:
     recording = run(FakeEngine(Behaviour(listeners=listeners)), of=of)
     assert recording.runs[0].target is not None
     assert recording.runs[0].target.port == 8080
-
-
-def held_up(*runs: Run) -> list[Scenario]:
-    """Which of these runs would be repeated."""
-    return [scenario for scenario, why in spoiled_runs(recording(*runs)) if why]
-
-
-def test_only_what_a_busy_machine_spoiled_is_repeated() -> None:
-    late = replace(STOP, disturbed="the load generator was 0.90 s late")
-    early = changed(without=[Population.IN_FLIGHT])
-    too_early = second(second_signalled=None)
-    assert held_up(STOP, second()) == []
-    assert held_up(late, second()) == [Scenario.STOP]
-    assert held_up(early, second()) == [Scenario.STOP]
-    assert held_up(STOP, too_early) == [Scenario.SECOND_SIGNAL]
-    assert held_up(default_action(), too_early) == []
-    assert held_up(ignored(), too_early) == []
-    assert held_up(too_early) == []
 
 
 def test_what_a_probe_asks_comes_before_the_health_check_and_that_before_names() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seatrial.model.recording import Outcome, Target
+from seatrial.model.traffic import Outcome, Target
 
 OK = b"HTTP/1.1 200 OK\r\n"
 FAMILIES = ("ipv4", "ipv6", "unix")

@@ -12,7 +12,7 @@ import pytest
 
 from seatrial.load import crowd as crowds
 from seatrial.load.crowd import Crowd
-from seatrial.model.recording import Bulk, Connection, Outcome, Population, Target
+from seatrial.model.traffic import Bulk, Connection, Outcome, Population, Target
 
 from . import servers
 from .servers import OK

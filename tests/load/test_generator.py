@@ -12,7 +12,7 @@ import pytest
 from seatrial.load.generator import Generator, request_once
 from seatrial.load.interface import Plan, Result
 from seatrial.load.record import classify
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Target
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population, Target
 
 from . import servers
 from .servers import Server

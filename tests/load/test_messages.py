@@ -6,7 +6,7 @@ import pytest
 
 from seatrial.load import messages
 from seatrial.load.interface import Plan
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Target
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population, Target
 
 TARGET = Target("ipv6", "::1", 8080, "/q", "health check", "/s", "--slow-path", 1.5, "/stream")
 EXCHANGE = Exchange("/é\n", Outcome.TRUNCATED, 1.000001, 2.0, None, 4.5, 200, True, 77, "RST after 77 bytes", "ab")

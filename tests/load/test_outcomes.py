@@ -12,7 +12,7 @@ import pytest
 
 from seatrial.load.client import Client
 from seatrial.load.record import record
-from seatrial.model.recording import Connection, Outcome, Population, Target
+from seatrial.model.traffic import Connection, Outcome, Population, Target
 from tests.requirements import require
 
 from . import servers

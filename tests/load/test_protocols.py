@@ -21,7 +21,7 @@ from wsproto.utilities import LocalProtocolError
 
 from seatrial.load.generator import Generator, request_once
 from seatrial.load.interface import Plan, Result
-from seatrial.model.recording import Connection, Outcome, Population, Target
+from seatrial.model.traffic import Connection, Outcome, Population, Target
 
 from . import servers
 from .servers import OK

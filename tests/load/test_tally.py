@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.load.tally import Tally, bucket_of, middle_of
-from seatrial.model.recording import Outcome, Population
+from seatrial.model.traffic import Outcome, Population
 
 
 @given(st.integers(0, 3_600_000_000))

@@ -17,7 +17,7 @@ import pytest
 
 from seatrial.load.interface import LoadError, Plan
 from seatrial.load.remote import WORKER, Load, start_local
-from seatrial.model.recording import Outcome, Population, Target
+from seatrial.model.traffic import Outcome, Population, Target
 from tests.requirements import require
 
 from . import servers

@@ -79,6 +79,9 @@ class FakeInstance:
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> asyncio.subprocess.Process:
         raise NotImplementedError
 
+    async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:
+        raise NotImplementedError
+
     async def close(self) -> None:
         self.closed = True
 

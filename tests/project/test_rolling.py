@@ -17,7 +17,7 @@ import pytest
 
 from seatrial.load.interface import Plan, Result, Target
 from seatrial.load.remote import start_local
-from seatrial.model.recording import Outcome
+from seatrial.model.traffic import Outcome
 from tests.project.conftest import Harness, free_port, server
 from tests.requirements import missing_program, require
 

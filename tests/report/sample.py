@@ -8,23 +8,19 @@ from dataclasses import replace
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
 from seatrial.model.recording import (
-    Connection,
     Event,
     EventKind,
-    Exchange,
     Exit,
     LogLine,
     Machine,
-    Outcome,
-    Population,
     ProcessSeen,
     Readiness,
     Recording,
     Run,
     Scenario,
     Subject,
-    Target,
 )
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population, Target
 from seatrial.model.verdict import Ruling, Verdict
 from seatrial.report.trial import Trial, prepare
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from seatrial.model.recording import Outcome, Population, Scenario
+from seatrial.model.recording import Charged, Exit, Scenario
+from seatrial.model.traffic import Bulk, Outcome, Outside, Population, Seen
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report import json_report
+from seatrial.report import json_report, summary
 from seatrial.report.trial import Trial, prepare
 
+from ..drill import recordings
 from . import sample
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,3 +98,30 @@ def test_warnings_are_in_the_report() -> None:
     assert len(document["warnings"]) == 1
     assert document["runs"][0]["target"]["loopback_only"] is True
     jsonschema.Draft202012Validator(json_report.schema()).validate(document)
+
+
+def test_a_run_at_a_limit_of_the_drills_says_which_and_what_the_kernel_charged_to_it() -> None:
+    at = recordings.at_limit(96, charged=Charged(80 << 20, 7), exit=Exit(1.5, 137, 9, oom_kills=1))
+    of = recordings.recording(recordings.load(), at)
+    load, memory = json_report.document(prepare(of, ()))["runs"]
+    names = ("memory_limit_bytes", "charged_memory_bytes", "times_at_memory_limit")
+    assert [load[name] for name in names] == [None, None, None]
+    assert [memory[name] for name in names] == [96 << 20, 80 << 20, 7]
+    said = summary.sentence(at)
+    assert said.startswith("with 96 MiB of memory, ready after")
+    assert said.endswith(", 1 out-of-memory kill"), said
+    assert "memory" not in summary.sentence(recordings.load())
+
+
+def test_a_counted_load_and_one_that_is_not_ours_keep_to_the_schema() -> None:
+    bulk = Bulk(Population.KEEP_ALIVE, True, 0.5, 64, 9, 5, 4, 1, 1, 1, 2, (0.001, 0.002, 0.004, 0.009), 0.25)
+    outside = Outside(("wrk", "--header", "Authorization: Bearer abc123"), None, "", Seen(early=7, open=3, busy=2))
+    run = replace(sample.good_run(), bulk=(bulk,), outside=outside)
+    document = json_report.document(prepare(replace(sample.GOOD, runs=(run,)), ()))
+    jsonschema.Draft202012Validator(json_report.schema()).validate(document)
+    (told,) = document["runs"]
+    assert told["counted"][0]["latency_seconds"] == {"p50": 0.001, "p90": 0.002, "p99": 0.004, "p99.9": 0.009}
+    assert (told["counted"][0]["requests"], told["counted"][0]["lost"]) == (9, 2)
+    assert told["outside_load"]["connections"]["busy"] == 2
+    assert told["outside_load"]["exit_code"] is None
+    assert "abc123" not in json.dumps(document)

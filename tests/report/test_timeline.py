@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from seatrial.model.recording import Outcome
+from seatrial.model.traffic import Outcome
 from seatrial.report.html.marks import MARKS, mark_of
 from seatrial.report.html.picture import Picture, axis_of
 from seatrial.report.html.timeline import timeline

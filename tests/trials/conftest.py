@@ -72,6 +72,11 @@ ARGV: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The argv of each server, run in the folder `servers`."""
 
+GRACE = 3.0
+PATIENCE = {"supervisord": 15.0, "gunicorn gthread": 8.0}
+"""Grace periods of servers that need about three seconds: supervisord looks for signals once a second, and gunicorn's
+threads for the end of connections every so often."""
+
 NODE = 20
 """What was measured of the servers on node is true of this version and newer ones: 18 leaves idle connections open."""
 NPM = {"express", "fastify", "stoppable", "terminus", "http-terminator", "nodemon"}
@@ -114,7 +119,12 @@ def not_measured(name: str) -> str:
     return f"measured with node {NODE} and newer; here is {'.'.join(map(str, node_version()))}"
 
 
-def service(name: str, *, init: bool = False, grace: float = 3.0) -> Service:
+def grace_of(name: str) -> float:
+    """Seconds that a server of the tables gets for its stop."""
+    return PATIENCE.get(name, GRACE)
+
+
+def service(name: str, *, init: bool = False, grace: float | None = None) -> Service:
     """A server as a service: PID 1 is its argv, or an init where one is asked for."""
     environment = {"PORT": "3000", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return Service(
@@ -124,7 +134,7 @@ def service(name: str, *, init: bool = False, grace: float = 3.0) -> Service:
         workdir=Sourced("/srv/trial"),
         environment={key: Sourced(value) for key, value in environment.items()},
         init=Sourced(init),
-        stop_grace=Sourced(grace),
+        stop_grace=Sourced(grace_of(name) if grace is None else grace),
     )
 
 

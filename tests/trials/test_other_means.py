@@ -18,14 +18,13 @@ from typing import Any
 import pytest
 
 from tests.requirements import missing_program, require
-from tests.trials.conftest import ARGV, SERVERS, missing, not_measured
+from tests.trials.conftest import ARGV, SERVERS, grace_of, missing, not_measured
 from tests.trials.test_servers import COLUMNS, EVERY, TRIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 ALL = bool(os.environ.get("SEATRIAL_ALL_SERVERS"))
 FEW = ("node exit at once", "dash -c", "uvicorn", "waitress")
 CHOSEN = [row for row in EVERY if row[1] == "bare" and (ALL or row[0] in FEW)]
-GRACE = 3.0
 RACES = {("npm start", "in-flight-finish"): "npm takes half a second to end: as long as the rest of the slow answer"}
 """By server and requirement: what a busy machine decides."""
 CLIENT = """
@@ -107,7 +106,7 @@ def measured(name: str) -> Mapping[str, Any]:
             first = first_of(process.pid)
             inside = ["nsenter", "--net", "--target", str(first), sys.executable, "-c", CLIENT]
             client = subprocess.run(
-                [*inside, str(first), str(GRACE)], capture_output=True, text=True, check=False, timeout=60
+                [*inside, str(first), str(grace_of(name))], capture_output=True, text=True, check=False, timeout=60
             )
             assert client.returncode == 0, client.stderr
             found, code = json.loads(client.stdout), process.wait(20)

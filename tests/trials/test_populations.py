@@ -23,8 +23,9 @@ from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
-from seatrial.model.recording import Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.service import Mount, Service
+from seatrial.model.traffic import Outcome, Population
 from seatrial.model.verdict import Ruling
 from tests.requirements import missing_module, missing_program, require
 

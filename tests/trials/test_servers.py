@@ -99,10 +99,10 @@ tini -g, wrapper          | bare | FPFF....?FF | 143
 dumb-init                 | bare | PFFPPFPFFFF | 137
 dumb-init, wrapper        | bare | FPFF....?FF | 143
 catatonit                 | bare | PFFPPFPFFFF | 137
-supervisord               | bare | P..PP...FP. | 0/137
+supervisord               | bare | PPPPPFPPPPP | 0
 uvicorn, two workers      | bare | PPPPPPFPPPP | 0
 granian                   | bare | PPPPPPPFPPP | 0
-gunicorn gthread          | bare | P..PP.FFFPP | 0/137
+gunicorn gthread          | bare | PPPPP.FFPPP | 0
 flask                     | bare | FFFPPP?F?PF | 137
 """
 """All of these run with SEATRIAL_ALL_SERVERS=1 alone, but for a few."""

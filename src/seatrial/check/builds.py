@@ -153,7 +153,9 @@ def takes_whole_context(instruction: Instruction) -> bool:
 def is_service(unit: Unit) -> bool:
     """Whether the Dockerfile itself says what runs, and that not for development."""
     argv = unit.service.argv
-    return bool(unit.stages) and argv is not None and argv.place is not None and not launch.is_for_development(unit)
+    if argv is None or argv.place is None or launch.is_built_upon(unit):
+        return False
+    return bool(unit.stages) and not launch.is_for_development(unit)
 
 
 _DEVELOPMENT = frozenset(
@@ -178,6 +180,11 @@ def written_line(texts: Mapping[str, str], place: Place) -> str:
     """The lines of this place as they stand in the file: a variable there was filled in before its value came here."""
     lines = texts.get(place.file, "").split("\n")
     return "\n".join(lines[place.line - 1 : max(place.end_line, place.line)])
+
+
+def written(texts: Mapping[str, str], place: Place) -> str:
+    """What stands at a place within one line of its file."""
+    return written_line(texts, place)[place.column - 1 : place.end_column - 1]
 
 
 def last_place(unit: Unit) -> Place | None:

@@ -129,6 +129,13 @@ def is_for_development(unit: Unit) -> bool:
     return bool(words & _DEVELOPMENT) or is_of_docs or runs_mounted_sources(unit)
 
 
+def is_built_upon(unit: Unit) -> bool:
+    """Whether a Dockerfile that no service names is there for others to be built on or with, by its name."""
+    if unit.compose is not None or unit.dockerfile is None:
+        return False
+    return bool(_words(unit.dockerfile.file.rpartition("/")[2]) & {"base", "builder"})
+
+
 def runs_mounted_sources(unit: Unit) -> bool:
     """Whether it runs sources that are mounted from the project, so that it shows each change at once."""
     context = unit.service.context.rstrip("/")

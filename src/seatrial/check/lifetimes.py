@@ -8,12 +8,12 @@ is said about it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from seatrial.check import images
+from seatrial.model.values import dataclass
 
 
-class Ended(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ended:
     """What came to its end, and when ("2023-04-30"; "" where an image as a whole was given up)."""
 
     what: str

@@ -7,6 +7,7 @@ don't say where is left to a person. The edits are made and kept by the same mac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import ceil
 
 from seatrial.check.fixes.compose_block import limit_path, service_spot
 from seatrial.check.fixes.dockerfile_edits import Change, inside, instruction_over, replacing
@@ -17,18 +18,17 @@ from seatrial.check.fixes.yaml_edits import What, adding, node, together
 from seatrial.check.fixes.yaml_edits import setting as setting_to
 from seatrial.check.interface import Context
 from seatrial.check.kubernetes import Seen, seen
-from seatrial.model.advice import Advice, Setting, mib
+from seatrial.model.advice import Advice, Setting
 from seatrial.model.documents import Documents, Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.kubernetes import Container
+from seatrial.model.memory import MIB, mib
 from seatrial.model.place import Place
 from seatrial.model.recording import Subject
 from seatrial.model.redaction import REDACTED
 from seatrial.model.service import signal_name, signal_number
 from seatrial.model.values import replace
-
-MIB = 1 << 20
 
 
 def concerns(documents: Documents, service: str) -> bool:
@@ -253,7 +253,7 @@ def _pre_stop(context: Context, each: Seen, container: Container, advice: Advice
     spot = container_spot(context, container)
     if spot is None or advice.holds or container.pre_stop is not None or not each.balanced:
         return None
-    seconds = int(advice.value or 0)
+    seconds = ceil(advice.value or 0.0)
     what = _what(advice, f"sleep {seconds} s before the stop")
     finding = _finding(advice, container.place, each.workload.name)
     return adding(context, finding, spot, ("lifecycle", "preStop"), sleep_of(each, container, seconds), what)

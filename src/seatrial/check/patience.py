@@ -8,15 +8,9 @@ from seatrial.check import launch
 from seatrial.model.documents import Unit
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
+from seatrial.model.servers import STOP_OPTION, option_seconds
 from seatrial.model.values import dataclass
 
-_FLAGS = {
-    "gunicorn": ("--graceful-timeout",),
-    "uvicorn": ("--timeout-graceful-shutdown",),
-    "hypercorn": ("--graceful-timeout",),
-    "granian": ("--workers-kill-timeout",),
-}
-_NUMBER = pattern(r"\d{1,6}(?:\.\d{1,3})?")
 _SPRING = "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"
 _DURATION = pattern(r"(?:PT)?(\d{1,6})(ms|s|m|S|M)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "S": 1.0, "m": 60.0, "M": 60.0}
@@ -67,29 +61,20 @@ def of_command(argv: Sequence[str], place: Place | None, environment: Mapping[st
     program = argv[0].rpartition("/")[2] if argv else ""
     if program.startswith("python") and argv[1:2] == ("-m",) and argv[2:3]:
         program = argv[2]
-    for flag in _FLAGS.get(program, ()):
-        seconds = _value(argv, flag)
-        if seconds is not None:
-            return Patience(seconds, f"{program} {flag}", place)
+    option = STOP_OPTION.get(program)
+    seconds = option_seconds(argv, option) if option else None
+    if seconds is not None:
+        return Patience(seconds, f"{program} {option}", place)
     return _of_variables(program, environment)
 
 
 def _of_variables(program: str, environment: Mapping[str, Sourced[str]]) -> Patience | None:
     variable = environment.get("GUNICORN_CMD_ARGS") if program == "gunicorn" else None
-    seconds = _value(tuple(variable.value.split()), "--graceful-timeout") if variable else None
+    seconds = option_seconds(variable.value.split(), STOP_OPTION[program]) if variable else None
     if variable and seconds is not None:
         return Patience(seconds, "GUNICORN_CMD_ARGS", variable.place)
     spring = environment.get(_SPRING)
     found = _DURATION.fullmatch(spring.value.strip()) if spring else None
     if spring and found:
         return Patience(int(found.group(1)) * _SECONDS[found.group(2)], _SPRING, spring.place)
-    return None
-
-
-def _value(argv: Sequence[str], flag: str) -> float | None:
-    for index, word in enumerate(argv):
-        name, equals, value = word.partition("=")
-        if name == flag:
-            text = value if equals else argv[index + 1] if index + 1 < len(argv) else ""
-            return float(text) if _NUMBER.fullmatch(text) else None
     return None

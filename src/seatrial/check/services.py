@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import images, launch
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
-from seatrial.model.place import Sourced
-from seatrial.model.service import Dependency
 
 SLOW_STORES = frozenset(
     {
@@ -50,6 +49,20 @@ _TOOL_WORDS = JOB_WORDS | {"tools", "tool", "admin", "jobs", "ops", "manual", "u
 _PROBABLY_SHELL = launch.SHELLS | {"true", "echo", "sleep", "tail", "cat"}
 
 
+_SINCE = {"start_period": 4, "order": 4, "init": 7, "pids": 9}
+"""The formats 3.x in which `docker stack deploy` came to know these keys."""
+
+
+def is_taken(unit: Unit, key: str) -> bool:
+    """Whether the engine takes this key there: of a stack it refuses what its file's `version` doesn't know."""
+    return unit.compose is None or not unit.compose.is_stack or unit.compose.stack_minor >= _SINCE[key]
+
+
+def since(unit: Unit, key: str) -> str:
+    """What a remedy says besides, "" where the key is taken."""
+    return "" if is_taken(unit, key) else f', which a stack takes from version: "3.{_SINCE[key]}" on'
+
+
 def image_name(unit: Unit) -> str:
     """The last part of the image's name, "" where it is built here."""
     image = unit.compose.image if unit.compose else None
@@ -66,10 +79,7 @@ def is_slow_store(unit: Unit) -> bool:
 def is_job(unit: Unit, others: tuple[Unit, ...]) -> bool:
     """Whether it is meant to end: somebody waits for its end, or its name or command says so."""
     name = unit.service.name
-    if any(
-        wait.value.service == name and wait.value.condition == "service_completed_successfully"
-        for wait in _waits(others)
-    ):
+    if name in _ends_awaited(others):
         return True
     if set(name.lower().replace("_", "-").split("-")) & JOB_WORDS:
         return True
@@ -79,9 +89,11 @@ def is_job(unit: Unit, others: tuple[Unit, ...]) -> bool:
     return bool(words & JOB_WORDS) or program in _PROBABLY_SHELL
 
 
-def _waits(units: tuple[Unit, ...]) -> Iterator[Sourced[Dependency]]:
-    for unit in units:
-        yield from unit.service.depends_on
+@remembered
+def _ends_awaited(units: tuple[Unit, ...]) -> frozenset[str]:
+    """The services for whose end somebody waits."""
+    waits = (wait.value for unit in units for wait in unit.service.depends_on)
+    return frozenset(wait.service for wait in waits if wait.condition == "service_completed_successfully")
 
 
 def _on_demand(profiles: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from seatrial import __version__
 from seatrial.cli.choice import environment_of, service_of, service_with_image
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
-from seatrial.drill.scenarios import PROVED_BY
+from seatrial.drill.scenarios import MEASURED_AT_WORK, PROVED_BY
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Scenario
@@ -50,7 +50,7 @@ def subject_of(arguments: argparse.Namespace) -> Subject:
     environment = environment_of(arguments)
     chosen = service_of(arguments) if arguments.engine == "native" else service_with_image(arguments)
     candidates = _candidates(chosen.service, chosen.directory)
-    options = replace(_options(arguments), environment=environment, candidates=candidates)
+    options = replace(_options(arguments), environment=environment, candidates=candidates, others=chosen.others)
     return Subject(chosen.service, chosen.directory, chosen.findings, options, chosen.others)
 
 
@@ -98,7 +98,7 @@ def scenarios(
     only: Sequence[str] | None, skip: Sequence[str] | None
 ) -> tuple[frozenset[Scenario], frozenset[Scenario]]:
     """The runs that the chosen requirements need. A run is skipped by its own name, or with all that it proves."""
-    needed = frozenset(run for name in only or () for run in _runs_of(name))
+    needed = frozenset(run for name in only or () for run in (*_runs_of(name), *_of_job(name)))
     spared = frozenset(
         run for name in skip or () for run in _runs_of(name) if is_run(name) or _is_spared(run, skip or ())
     )
@@ -117,6 +117,10 @@ def is_run(name: str) -> bool:
 
 def _runs_of(name: str) -> tuple[Scenario, ...]:
     return (Scenario(name),) if is_run(name) else PROVED_BY.get(name, (Scenario.STOP,))
+
+
+def _of_job(requirement: str) -> tuple[Scenario, ...]:
+    return (Scenario.WORK,) if requirement in MEASURED_AT_WORK else ()
 
 
 def is_selected(requirement: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
-from seatrial.model.recording import Asked, Exchange, Outcome, Target
+from seatrial.model.traffic import Asked, Exchange, Outcome, Target
 
 MOST = 400
 """Requests that are taken down of one asking."""

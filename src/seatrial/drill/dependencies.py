@@ -1,16 +1,16 @@
-"""What a service depends on, told from its files: names and ports, by variables and `depends_on`. Pure.
+"""What a service depends on, told from its files: names, ports, users and databases, by variables, `depends_on` and
+what compose says of the other services. Pure.
 
-A dependency is stood in for inside the instance's own network: its name leads to a loopback address there. A program of
-this machine that speaks the same protocol is started where one is known (`PROGRAMS`); else something that accepts
-connections and never answers, which is enough to see what a service does when it is cut off.
+A dependency is stood in for inside the instance's own network: its name leads to a loopback address there. What stands
+in is decided elsewhere (`standing.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
 
 from seatrial.model.service import Service
 
@@ -20,17 +20,24 @@ PORTS: Mapping[str, int] = {
     "nats": 4222, "elasticsearch": 9200, "http": 80, "https": 443,
 }  # fmt: skip
 """The port of a kind where none is said."""
-KINDS = {"valkey": "redis", "rediss": "redis", "postgresql": "postgres", "mongodb": "mongo", "rabbitmq": "amqp"}
+KINDS = {
+    "valkey": "redis", "rediss": "redis", "postgresql": "postgres", "mariadb": "mysql", "mysql2": "mysql",
+    "mongodb": "mongo", "rabbitmq": "amqp",
+}  # fmt: skip
 """Other words for one kind."""
-PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "redis": ("redis-server", "--bind", "{address}", "--port", "{port}", "--save", "", "--appendonly", "no"),
-}
-"""What is started for a kind, where it is installed."""
+_STEMS = {"PG": "postgres"}
+"""The beginnings of variables that a client reads by itself (libpq's PGHOST)."""
+_USERS = ("USER", "USERNAME")
+_DATABASES = ("DB", "DATABASE", "NAME", "DBNAME")
+_OWN_USERS = ("POSTGRES_USER", "POSTGRESQL_USERNAME", "MYSQL_USER", "MARIADB_USER")
+_OWN_DATABASES = ("POSTGRES_DB", "POSTGRESQL_DATABASE", "MYSQL_DATABASE", "MARIADB_DATABASE")
+"""The variables by which the images of databases are told what to make when they start for the first time."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,]+", re.IGNORECASE)
 _HOST = re.compile(r"(?P<stem>[A-Z0-9_]*?)_?HOST(?:NAME)?")
 _PUBLIC = re.compile(r"(?:^|_)(?:PUBLIC|BASE|EXTERNAL|CALLBACK|FRONTEND|SITE|SELF|ORIGIN|REDIRECT|WEBHOOK)(?:_|$)")
 _SCHEMES = frozenset({*PORTS, *KINDS, "amqps", "mongodb+srv"})
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+_WITH_DATABASES = ("postgres", "mysql")
 FIRST = "127.0.0.1"
 MOST = 4
 
@@ -45,33 +52,55 @@ class Dependency:
     by: str
     address: str = FIRST
     """Where it listens in the instance's network."""
+    user: str = ""
+    database: str = ""
+    """What a client asks for by name; "" where no file says."""
 
     @property
     def name(self) -> str:
         """For people: "redis:6379"."""
         return f"{self.host}:{self.port}"
 
-    def program(self) -> tuple[str, ...]:
-        """The command that speaks its protocol; empty where none is known."""
-        words = PROGRAMS.get(self.kind, ())
-        return tuple(word.format(address=self.address, port=self.port) for word in words)
 
-
-def dependencies_of(service: Service, environment: Mapping[str, str]) -> tuple[tuple[Dependency, ...], tuple[str, ...]]:
-    """The dependencies with an address of their own each, and those that can't be stood in for, with the reason."""
+def dependencies_of(
+    service: Service, environment: Mapping[str, str], others: Sequence[Service] = ()
+) -> tuple[tuple[Dependency, ...], tuple[str, ...]]:
+    """The dependencies with an address of their own each, and those that can't be stood in for, with the reason.
+    `others` are the project's other services: their images and variables say what a name stands for."""
     values = {name: value.value for name, value in service.environment.items()} | dict(environment)
+    known = {other.name: other for other in others}
+    kinds = {name: _kind_of_image(other) for name, other in known.items()}
     found: dict[tuple[str, int], Dependency] = {}
-    for one in (*_by_urls(values), *_by_hosts(values), *_by_names(service, values)):
-        found.setdefault((one.host, one.port), one)
+    for one in (*_by_urls(values), *_by_hosts(values, kinds), *_by_names(service, values, kinds)):
+        found.setdefault((one.host, one.port), _completed(one, known.get(one.host)))
     good = [one for one in found.values() if _is_name(one.host)]
     bad = [f"{one.name} ({one.by}) is an address and no name" for one in found.values() if not _is_name(one.host)]
-    known = {one.host for one in found.values()}
+    named = {one.host for one in found.values()}
     bad += [
         f"{each.value.service} (depends_on) has a port that no file says"
         for each in service.depends_on
-        if each.value.service not in known
+        if each.value.service not in named
     ]
     return tuple(_addressed(good[:MOST], service)), tuple(bad)
+
+
+def _kind_of_image(other: Service) -> str:
+    """What another service is, by its image's name: "postgres:16-alpine", "bitnami/redis"."""
+    name = other.image.value.rpartition("/")[2].partition("@")[0].partition(":")[0] if other.image else ""
+    return KINDS.get(name, name) if name in PORTS else ""
+
+
+def _completed(one: Dependency, other: Service | None) -> Dependency:
+    """With the user and the database that its own variables say, where the service's say nothing."""
+    if other is None or one.kind not in _WITH_DATABASES:
+        return one
+    values = {name: value.value for name, value in other.environment.items()}
+    user = one.user or _first(values, _OWN_USERS)
+    return replace(one, user=user, database=one.database or _first(values, _OWN_DATABASES))
+
+
+def _first(values: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((values[name] for name in names if values.get(name)), "")
 
 
 def _is_name(host: str) -> bool:
@@ -84,7 +113,7 @@ def _addressed(found: list[Dependency], service: Service) -> Iterator[Dependency
     for number, one in enumerate(found, 2):
         address = f"127.77.0.{number}" if one.port in taken and one.host not in _LOCAL else FIRST
         taken.add(one.port)
-        yield Dependency(one.host, one.port, one.kind, one.by, address)
+        yield replace(one, address=address)
 
 
 def _by_urls(values: Mapping[str, str]) -> Iterator[Dependency]:
@@ -93,33 +122,56 @@ def _by_urls(values: Mapping[str, str]) -> Iterator[Dependency]:
             try:
                 url = urlsplit(text)
                 host, port = url.hostname or "", url.port
+                user = unquote(url.username or "")
             except ValueError:
                 continue
             scheme = url.scheme.partition("+")[0]
             if host and scheme in _SCHEMES:
                 kind = KINDS.get(scheme, scheme)
-                yield Dependency(host, port or PORTS.get(kind, 0), kind, f"variable {name}")
+                database = unquote(url.path.strip("/").partition("/")[0]) if kind in _WITH_DATABASES else ""
+                one = Dependency(host, port or PORTS.get(kind, 0), kind, f"variable {name}")
+                yield replace(one, user=user, database=database) if kind in _WITH_DATABASES else one
 
 
-def _by_hosts(values: Mapping[str, str]) -> Iterator[Dependency]:
+def _by_hosts(values: Mapping[str, str], kinds: Mapping[str, str]) -> Iterator[Dependency]:
     for name, host in values.items():
         found = _HOST.fullmatch(name)
         stem = found["stem"] if found else ""
         if not stem or not host or "/" in host or host == "0.0.0.0":
             continue
-        kind = next((KINDS.get(word, word) for word in PORTS if word in stem.lower()), "")
-        kind = kind or next((KINDS.get(word, word) for word in PORTS if word in host.lower()), "")
-        said = values.get(f"{stem}_PORT", "")
-        port = int(said) if said.isascii() and said.isdigit() else PORTS.get(kind, 0)
-        if port:
-            yield Dependency(host, port, kind, f"variable {name}")
+        said = _beside(values, stem, ("PORT",))
+        number = int(said) if said.isascii() and said.isdigit() else 0
+        kind = (
+            _STEMS.get(stem) or _kind_of_name(stem) or kinds.get(host) or _kind_of_name(host) or _kind_of_port(number)
+        )
+        port = number or PORTS.get(kind, 0)
+        one = Dependency(host, port, kind, f"variable {name}")
+        if port and kind in _WITH_DATABASES:
+            yield replace(one, user=_beside(values, stem, _USERS), database=_beside(values, stem, _DATABASES))
+        elif port:
+            yield one
 
 
-def _by_names(service: Service, values: Mapping[str, str]) -> Iterator[Dependency]:
-    """What compose says, where the name says what it is, and no variable said it better."""
-    said = {one.host for one in (*_by_urls(values), *_by_hosts(values))}
+def _beside(values: Mapping[str, str], stem: str, words: Sequence[str]) -> str:
+    """What is said with the same stem: DB_PORT for DB_HOST, PGUSER for PGHOST."""
+    return _first(values, [f"{stem}{between}{word}" for word in words for between in ("_", "")])
+
+
+def _kind_of_name(name: str) -> str:
+    return next((KINDS.get(word, word) for word in PORTS if word in name.lower()), "")
+
+
+def _kind_of_port(number: int) -> str:
+    return next((kind for kind, port in PORTS.items() if port == number and kind in _WITH_DATABASES), "")
+
+
+def _by_names(service: Service, values: Mapping[str, str], kinds: Mapping[str, str]) -> Iterator[Dependency]:
+    """What compose says, where its image or its name says what it is, and no variable said it better."""
+    said = {one.host for one in (*_by_urls(values), *_by_hosts(values, kinds))}
     for each in service.depends_on:
         name = each.value.service
-        kind = next((KINDS.get(word, word) for word in PORTS if word in name.lower() and word[:4] != "http"), "")
+        kind = kinds.get(name) or next(
+            (KINDS.get(word, word) for word in PORTS if word in name.lower() and word[:4] != "http"), ""
+        )
         if kind and name not in said:
             yield Dependency(name, PORTS[kind], kind, "depends_on")

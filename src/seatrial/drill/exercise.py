@@ -1,4 +1,5 @@
-"""One instance under one scenario: started, made ready, loaded, stopped, recorded. It records and rules nothing.
+"""One instance under one scenario: started, made ready, loaded, stopped. `record.py` makes a run's values of what it
+saw; it rules nothing.
 
 The end of the process, the end of its output and the end of the load are three events, each waited for on its own and
 each with a limit. `close` leaves nothing behind, whatever happened before.
@@ -22,40 +23,35 @@ from seatrial.drill.outside import OutsideError, OutsideLoad
 from seatrial.drill.readiness import Waiting, wait_ready
 from seatrial.drill.scenarios import RECIPES, SECOND_AFTER, Recipe, plan
 from seatrial.drill.surroundings import Surroundings
-from seatrial.drill.watch import Watcher, is_nameless
+from seatrial.drill.watch import Watcher
 from seatrial.engine.interface import Ended, Engine, Instance, StartOptions
 from seatrial.load.interface import LoadError, Result
 from seatrial.load.remote import WORKER, Load
 from seatrial.model.recording import (
-    Asked,
-    Connection,
+    Charged,
     Event,
     EventKind,
-    Exchange,
-    Exit,
     FileGrown,
     Probe,
-    ProcessSeen,
     Readiness,
-    Run,
     Scenario,
-    Target,
     Usage,
 )
 from seatrial.model.service import Service, signal_name, signal_number
+from seatrial.model.traffic import Asked, Target
 
 OUTPUT_LIMIT = 2.0
 """Seconds after PID 1's end for which the rest of the output is waited for: a stray process may hold the pipe."""
 KILL_LIMIT = 30.0
 LOAD_LIMIT = 1.0
-LAG_LIMIT = 0.3
-"""A load generator this late measured the machine and not the service."""
 CLIENT_LIMIT = 30.0
 ASK_PACE, ASK_LIMIT = 0.05, 1.0
 """How often the readiness path is asked during a stop, and how long for an answer is waited, in seconds."""
 ENDED_ON_PURPOSE = frozenset(
     {
         Scenario.LOAD,
+        Scenario.MEMORY,
+        Scenario.MORE_MEMORY,
         Scenario.CRASH,
         Scenario.EXCEPTION,
         Scenario.REJECTION,
@@ -70,7 +66,7 @@ CALM_AFTER = 1.0
 
 
 class Exercise:
-    """Drives one instance. `prepare`, then `make_orphan` and/or `stop`, or an act (`drill/acts`), then `record`;
+    """Drives one instance. `prepare`, then `make_orphan` and/or `stop`, or an act (`drill/acts`), then `record.record`;
     `close` at any time. An act adds to `events` and `probes`, whose times are absolute, or says in `why_not` that it
     found nothing to do."""
 
@@ -96,7 +92,7 @@ class Exercise:
         self._progress = progress
         environment = {name: value.value for name, value in service.environment.items()} | dict(options.environment)
         self._redactor = Redactor(environment)
-        self._book = LogBook(self._redactor)
+        self.book = LogBook(self._redactor)
         self.watcher: Watcher | None = None
         self._orphaning: asyncio.Task[tuple[Event | None, str]] | None = None
         self._waiting_end: asyncio.Task[Ended] | None = None
@@ -104,6 +100,7 @@ class Exercise:
         self.probes: list[Probe] = []
         self.files: tuple[FileGrown, ...] = ()
         self.usage: list[Usage] = []
+        self.charged: Charged | None = None
         self.asked: list[Asked] = []
         self.nofile = (0, 0)
         self.engine: Engine | None = None
@@ -112,16 +109,17 @@ class Exercise:
             relayed=scenario is Scenario.DEPENDENCY,
             absent=scenario is Scenario.NO_DEPENDENCY,
         )
-        self._recipe = RECIPES.get(scenario)
-        self._signals: list[float] = []
-        self._killed = False
+        self.recipe = RECIPES.get(scenario)
+        self.signals: list[float] = []
+        self.killed = False
         self._waits_for_end = False
         self._asking: Asking | None = None
         self._loaded = False
-        self._outside: OutsideLoad | None = None
-        self._rate = 0.0
-        self._result = Result((), 0.0)
-        self._started_at = ""
+        self.outside: OutsideLoad | None = None
+        self.rate = 0.0
+        self.result = Result((), 0.0)
+        self.started_at = ""
+        self._begun = 0.0
 
     @property
     def clean(self) -> Callable[[str], str]:
@@ -144,7 +142,7 @@ class Exercise:
         never ready or never asked to stop, or has had its last signal a while ago."""
         if self.is_over or not self.readiness.ready or self.scenario is Scenario.ORPHAN:
             return True
-        return self._waits_for_end and time.monotonic() - self._signals[-1] > CALM_AFTER
+        return self._waits_for_end and time.monotonic() - self.signals[-1] > CALM_AFTER
 
     def argvs(self) -> frozenset[tuple[str, ...]]:
         """The commands of the processes that were seen so far."""
@@ -160,16 +158,18 @@ class Exercise:
         Where nothing is waited for, there is no load generator either."""
         self._tell(Stage.STARTING)
         self.engine = engine
-        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        await self.around.prepare()
         hosts = self.around.hosts
         start = StartOptions(
-            environment=self.options.environment, on_output=self._book.feed, hosts=hosts, restart=self.restart
+            environment=self.options.environment, on_output=self.book.feed, hosts=hosts, restart=self.restart
         )
         self.instance = await engine.start(self.around.awaited(self.service), start)
         self._waiting_end = asyncio.create_task(self.instance.wait())
         self.watcher = Watcher(self.instance, self.clean, self.around.ports)
         self.watcher.start()
         await self.around.start(self.instance)
+        self._begun = time.monotonic() if self.around.found else self.instance.started
         if not waits:
             self.readiness = Readiness(True, 0.0, "not waited for", detail="the service itself was not started")
             return
@@ -191,6 +191,7 @@ class Exercise:
             limit=limit,
             options=self.options,
             is_over=lambda: self.is_over,
+            begun=self._begun,
         )
 
     async def _wait_ready(self, load: Load) -> None:
@@ -206,7 +207,7 @@ class Exercise:
     async def wait_again(self, limit: float) -> bool:
         """Wait until the service is ready once more, by a READY event, within this many seconds from now."""
         assert self.instance is not None and self.load is not None
-        age = time.monotonic() - self.instance.started
+        age = time.monotonic() - self._begun
         with contextlib.suppress(LoadError, OSError, ProcessLookupError):  # it ended meanwhile: not ready
             found, _ = await wait_ready(self._waiting(self.load, age + limit))
             return found.ready
@@ -233,17 +234,17 @@ class Exercise:
         is in the recording."""
         if self.load is None:
             return frozenset()
-        self.target, self._rate = target, rate
+        self.target, self.rate = target, rate
         recipe = Recipe(part=1.0, idle=0, lead=seconds)
         try:
             await self.load.begin(plan(recipe, target, rate, CLIENT_LIMIT))
             self._tell(Stage.LOADING)
             await self.load.aim()
             await self.load.stop_sending()
-            self._result = await self.load.finish(LOAD_LIMIT)
+            self.result = await self.load.finish(LOAD_LIMIT)
         except LoadError as error:
             self.disturbed = f"the load generator failed: {error.message.splitlines()[0]}"
-        sent = (exchange for connection in self._result.connections for exchange in connection.exchanges)
+        sent = (exchange for connection in self.result.connections for exchange in connection.exchanges)
         return frozenset(exchange.mark for exchange in sent if exchange.mark)
 
     def begin_orphan(self) -> None:
@@ -266,7 +267,7 @@ class Exercise:
         """Load the service as the scenario says, send the signal, wait for the end, and see what became of all. Its
         readiness path is asked meanwhile, where one is given; `before` is called between the load and the signal."""
         recipe = recipe or RECIPES[self.scenario]
-        self._recipe, self.target = recipe, target
+        self.recipe, self.target = recipe, target
         try:
             await self._begin_load(recipe, readiness)
             if before is not None:
@@ -277,7 +278,7 @@ class Exercise:
             whose = "" if isinstance(error, OutsideError) else "the load generator failed: "
             self.disturbed = whose + error.message.splitlines()[0]
             await self.kill()
-            self._signals.clear()
+            self.signals.clear()
         await self._asked_enough()
         await self.note_end()
 
@@ -291,8 +292,8 @@ class Exercise:
         if self.load is None or self.target is None or self.is_over:
             return
         if self.options.load_from and recipe is RECIPES[Scenario.STOP] and self.instance is not None:
-            self._outside = OutsideLoad(self.load, self.instance, self.options.load_from)
-            await self._outside.begin(self.target)
+            self.outside = OutsideLoad(self.load, self.instance, self.options.load_from)
+            await self.outside.begin(self.target)
             self._loaded = True
             self.events.append(Event(time.monotonic(), EventKind.LOAD, "begun", self.options.load_from[0]))
             return
@@ -300,7 +301,7 @@ class Exercise:
             paths = {"readiness": readiness}
             self._asking = Asking(self.load, self.target, paths, pace=ASK_PACE, limit=ASK_LIMIT)
             self._asking.start("stopping")
-        self._rate = self.options.rate * recipe.part
+        self.rate = self.options.rate * recipe.part
         self._loaded = True
         timeout = max(CLIENT_LIMIT, self.grace + 5.0)
         crowd = self.options.connections if recipe.part == 1.0 else 0
@@ -315,21 +316,21 @@ class Exercise:
         if await self._send(number):
             # With two signals a held request stays open until the second was sent: it has to be in flight then.
             if load is not None and not recipe.again:
-                await load.signalled(self._signals[0])
+                await load.signalled(self.signals[0])
             if recipe.again and not await self.ends_within(SECOND_AFTER):
                 await self._send(number)
             if load is not None and recipe.again:
-                await load.signalled(self._signals[0])
+                await load.signalled(self.signals[0])
             self._waits_for_end = True
-            left = self._signals[0] + self.grace - time.monotonic()
+            left = self.signals[0] + self.grace - time.monotonic()
             if not await self.ends_within(max(0.0, left)):
                 await self.kill()
             if load is not None and recipe.part == 1.0:  # a balancer goes on, whether anybody is there or not
-                await asyncio.sleep(max(recipe.after, self._signals[0] + self.options.lag - time.monotonic()))
-        if self._outside is not None:
-            await self._outside.end()
+                await asyncio.sleep(max(recipe.after, self.signals[0] + self.options.lag - time.monotonic()))
+        if self.outside is not None:
+            await self.outside.end()
         elif load is not None:
-            self._result = await load.finish(LOAD_LIMIT)
+            self.result = await load.finish(LOAD_LIMIT)
         if load is not None:
             self.events.append(Event(time.monotonic(), EventKind.LOAD, "ended"))
 
@@ -340,7 +341,7 @@ class Exercise:
             moment = await self.instance.signal(number)
         except ProcessLookupError:
             return False
-        self._signals.append(moment)
+        self.signals.append(moment)
         self.events.append(Event(moment, EventKind.SIGNAL, signal_name(number)))
         self._tell(Stage.SIGNALLED, signal_name(number))
         return True
@@ -352,7 +353,7 @@ class Exercise:
             return
         with contextlib.suppress(ProcessLookupError):
             moment = await self.instance.signal(signal.SIGKILL)
-            self._killed = True
+            self.killed = True
             self.events.append(Event(moment, EventKind.SIGNAL, "SIGKILL"))
             self._tell(stage)
         await self.ends_within(KILL_LIMIT)
@@ -378,8 +379,8 @@ class Exercise:
         if self.watcher is not None:
             await self.watcher.stop()
         await self._asked_enough()
-        if self._outside is not None:
-            await self._outside.end()
+        if self.outside is not None:
+            await self.outside.end()
         for task in (self._orphaning, self._waiting_end):
             if task is not None and not task.done():
                 task.cancel()
@@ -389,135 +390,3 @@ class Exercise:
         await self.around.close()
         if self.instance is not None:
             await self.instance.close()
-
-    # --- the record ---
-
-    def record(self) -> Run:
-        """The run as values, all times relative to the instance's start. Called after `close`."""
-        zero = self.instance.started if self.instance is not None else time.monotonic()
-        log = self._book.lines(zero)
-        recipe = self._recipe
-        name = (recipe.signal or signal_name(signal_number(self.service.effective_stop_signal))) if recipe else ""
-        lag = self._result.lag
-        late = f"the load generator was {lag:.2f} s late" if lag > LAG_LIMIT else ""
-        if self._result.skipped:
-            late = f"{self._result.skipped} connections were due and could not be opened: too many were open"
-        moments = [round(moment - zero, 6) for moment in self._signals]
-        readiness = self.readiness
-        return Run(
-            scenario=self.scenario,
-            started_at=self._started_at,
-            readiness=readiness if readiness.ready else replace(readiness, detail=self.clean(readiness.detail)),
-            target=self.target,
-            signal=name,
-            grace=self.grace,
-            signalled=moments[0] if moments else None,
-            second_signalled=moments[1] if len(moments) > 1 else None,
-            exit=self._exit(zero),
-            events=self._all_events(zero),
-            connections=tuple(relative(connection, zero) for connection in self._result.connections),
-            processes=self._processes(zero),
-            log=log,
-            log_truncated=self._book.dropped,
-            rate=self._rate,
-            load_lag=lag,
-            disturbed=self.disturbed or late,
-            probes=tuple(self._probe(probe, zero) for probe in self.probes),
-            files=self.files,
-            bulk=self._result.bulk,
-            outside=self._outside.outside() if self._outside is not None else None,
-            usage=tuple(replace(used, time=round(used.time - zero, 6)) for used in self.usage),
-            asked=tuple(replace(one, exchange=moved(one.exchange, zero)) for one in self.asked),
-            nofile=self.nofile,
-            samples=self.watcher.samples(zero) if self.watcher else (),
-        )
-
-    def _probe(self, probe: Probe, zero: float) -> Probe:
-        """A probe with its times counted from `zero`, and without secrets."""
-        said = self.clean(probe.output).strip().replace("\n", " | ")[:300]
-        return replace(probe, begun=round(probe.begun - zero, 6), ended=round(probe.ended - zero, 6), output=said)
-
-    def orphan_run(self) -> Run:
-        """The ORPHAN run, where it shared the instance of another scenario."""
-        event, why = self.orphan or (None, "the service ended before")
-        zero = self.instance.started if self.instance is not None else 0.0
-        moved = (replace(event, time=round(event.time - zero, 6)),) if event else ()
-        whole = self.record()
-        return replace(
-            whole,
-            scenario=Scenario.ORPHAN,
-            signal="",
-            signalled=None,
-            second_signalled=None,
-            exit=None,
-            events=moved,
-            connections=(),
-            asked=(),
-            log=(),
-            log_truncated=0,
-            rate=0.0,
-            load_lag=0.0,
-            samples=(),
-            disturbed=why,
-        )
-
-    def _processes(self, zero: float) -> tuple[ProcessSeen, ...]:
-        """All that were seen. A PID 1 that ended before it was seen with its arguments has those of the command."""
-        seen = self.watcher.record(zero, self.ended) if self.watcher else ()
-        command = self.service.argv.value if self.service.argv else ()
-        init = self.instance.init if self.instance is not None else ""
-        argv = tuple(self.clean(word) for word in ((init, "--", *command) if init else command))
-        return tuple(
-            replace(one, argv=argv) if one.pid == 1 and argv and is_nameless(one.argv) else one for one in seen
-        )
-
-    def _exit(self, zero: float) -> Exit | None:
-        if self.ended is None:
-            return None
-        ended = self.ended
-        return Exit(round(ended.time - zero, 6), ended.code, ended.signal, self._killed, ended.oom_kills)
-
-    def _all_events(self, zero: float) -> tuple[Event, ...]:
-        """Everything that happened, in order. What vanished together with PID 1 is its end, and no event of its own."""
-        watched = self.watcher.events if self.watcher else []
-        end = self.ended.time if self.ended else float("inf")
-        kept = [e for e in watched if not (e.kind is EventKind.NOT_LISTENING and e.time >= end)]
-        found = [replace(e, time=round(e.time - zero, 6)) for e in (*kept, *self.events)]
-        found += self.watcher.end_events(zero, self.ended) if self.watcher else []
-        notices = self.instance.notices if self.instance is not None else ()
-        found += [Event(round(told.time - zero, 6), EventKind.ENGINE, told.what) for told in notices]
-        found += [Event(round(t - zero, 6), EventKind.OUTPUT_ENDED, stream) for stream, t in self._book.ended.items()]
-        if self.ended is not None:
-            moment = round(self.ended.time - zero, 6)
-            detail = self.clean(self.ended.error)
-            found.append(Event(moment, EventKind.EXITED, str(self.ended.code), detail))
-            if self.ended.oom_kills:
-                found.append(Event(moment, EventKind.OOM, str(self.ended.oom_kills)))
-        return tuple(sorted([Event(0.0, EventKind.STARTED), *found], key=lambda event: event.time))
-
-
-def _since(moment: float | None, zero: float) -> float | None:
-    return None if moment is None else round(moment - zero, 6)
-
-
-def moved(exchange: Exchange, zero: float) -> Exchange:
-    """An exchange with its times counted from `zero`."""
-    return replace(
-        exchange,
-        begun=round(exchange.begun - zero, 6),
-        sent=_since(exchange.sent, zero),
-        first_byte=_since(exchange.first_byte, zero),
-        ended=_since(exchange.ended, zero),
-    )
-
-
-def relative(connection: Connection, zero: float) -> Connection:
-    """A connection with its times counted from `zero`."""
-    return replace(
-        connection,
-        begun=round(connection.begun - zero, 6),
-        opened=_since(connection.opened, zero),
-        closed=_since(connection.closed, zero),
-        announced=_since(connection.announced, zero),
-        exchanges=tuple(moved(one, zero) for one in connection.exchanges),
-    )

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from seatrial.drill.dependencies import Dependency
+from seatrial.drill.programs import StandIn
 from seatrial.model.recording import Scenario
+from seatrial.model.service import Service
 
 READY_TIMEOUT = 60.0
 
@@ -65,8 +66,10 @@ class DrillOptions:
     job: str = ""
     """A shell line that gives a queue worker a job, and `job_state` one that prints what became of it."""
     job_state: str = ""
-    dependencies: tuple[Dependency, ...] = ()
+    dependencies: tuple[StandIn, ...] = ()
     """What stands around each instance."""
+    others: tuple[Service, ...] = ()
+    """The project's other services, on which it may depend."""
     tool: str = "seatrial"
 
     def names_targets(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from seatrial.engine.interface import Instance
 from seatrial.load.client import host_of
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
-from seatrial.model.recording import Outside, Seen, Target
+from seatrial.model.traffic import Outside, Seen, Target
 
 TRAFFIC_LIMIT = 10.0
 """Seconds within which its first connection has to come."""
@@ -27,6 +28,7 @@ GOES_ON = 0.5
 ENDING = 3.0
 KEPT = 16_384
 VARIABLE = "SEATRIAL_URL"
+WHERE = "--load-from needs root, and an engine that runs on this Linux machine"
 
 
 class OutsideError(LoadError):
@@ -46,9 +48,13 @@ class OutsideLoad:
         self._seen = Seen()
 
     async def begin(self, target: Target) -> None:
-        """Start it, and return when its connections have been there for a while. OutsideError where none come."""
+        """Start it, and return when its connections have been there for a while, and how they stand was looked at:
+        the signal has to come at once. OutsideError where none come."""
         if not target.port:
             raise OutsideError("the load command needs a TCP port, and the service listens on a Unix socket")
+        if not self._instance.shares_network:
+            what = "a load command can't be started in the service's own network here, and through a published port"
+            raise OutsideError(f"{what} the kernel shows the connections of what publishes it", hint=WHERE)
         try:
             await self._load.witness(target.port)
         except LoadError as error:
@@ -71,6 +77,7 @@ class OutsideLoad:
                 what = f"the load command opened no connection to {url} within {TRAFFIC_LIMIT:g} s"
                 raise OutsideError(what, hint="write {url} where it takes the address")
         await self._pause(begun, LEAD)
+        await self._load.ready()
 
     async def _pause(self, begun: float, seconds: float) -> None:
         assert self._process is not None
@@ -84,7 +91,8 @@ class OutsideLoad:
             raise OutsideError(f"the load command {how}, before the stop signal{said}", hint=hint)
 
     async def end(self) -> None:
-        """Let it go on for a moment, end it as Ctrl-C does, and take down what it printed and what was seen."""
+        """Let it go on for a moment, end it and all that it started as Ctrl-C does, and take down what it printed and
+        what was seen."""
         process = self._process
         if process is None:
             return
@@ -92,10 +100,9 @@ class OutsideLoad:
         with contextlib.suppress(TimeoutError):
             self._code = await asyncio.wait_for(process.wait(), GOES_ON)
         for number in (signal.SIGINT, signal.SIGKILL):
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError, TimeoutError):
-                    process.send_signal(number)
-                    await asyncio.wait_for(process.wait(), ENDING)
+            with contextlib.suppress(ProcessLookupError, TimeoutError):
+                os.killpg(process.pid, number)  # all of `sh -c 'echo GET {url} | vegeta attack'`
+                await asyncio.wait_for(process.wait(), ENDING)
         await self._all_read()
         with contextlib.suppress(LoadError):
             self._seen = await self._load.testify()

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field, replace
 from seatrial.drill.options import Candidate, DrillOptions
 from seatrial.load.remote import Load
 from seatrial.model.errors import SeatrialError
-from seatrial.model.recording import Exchange, Outcome, Population, Target
+from seatrial.model.traffic import Exchange, Outcome, Population, Target
 
 SLOW = 0.3
 """A request that takes this long can be held in flight while a signal is sent."""
 LOOK = 0.35
+LATE = 0.05
+"""A look that ends so much later than it should is one on a busy machine, and has seen nothing."""
 QUICK_LIMIT = 2.0
 LARGE = 65_536
 """A body of so many bytes does not fit between a server and a client that reads next to nothing."""
@@ -177,7 +179,7 @@ async def find(load: Load, target: Target, options: DrillOptions, probe: Sequenc
     http2 = try_one(quick[0].candidate, QUICK_LIMIT, Population.HTTP2)
     trials = quick + slow + streams + alive + ready
     others = [*websockets, http2]
-    await asyncio.wait({trial.task for trial in (*trials, *others)}, timeout=LOOK)
+    await _look([*trials, *others], quick)
     _raise_failure([*trials, *others])
     best, chosen = _quick(quick), _slow(slow, begun)
     stream = options.stream_path or next((trial.candidate.path for trial in streams if trial.is_stream()), "")
@@ -197,6 +199,19 @@ async def find(load: Load, target: Target, options: DrillOptions, probe: Sequenc
         await asyncio.wait(asked, timeout=QUICK_LIMIT)  # on a busy machine a quick answer is not always quick
     liveness, readiness = _first_good(alive), _first_good(ready)
     return Found(target, trials, chosen, liveness if liveness != readiness else "", readiness, others)
+
+
+async def _look(trials: list[Trial], quick: list[Trial]) -> None:
+    """Wait for all, for about `LOOK` seconds. Again where this machine is busy: our own wait was late, or no quick
+    answer is there. What has not answered by then would be taken for slow."""
+    deadline = time.monotonic() + QUICK_LIMIT
+    while True:
+        begun = time.monotonic()
+        _, left = await asyncio.wait({trial.task for trial in trials}, timeout=LOOK)
+        now = time.monotonic()
+        is_calm = now - begun < LOOK + LATE and any(trial.task.done() for trial in quick)
+        if not left or is_calm or now > deadline:
+            return
 
 
 def _first_good(trials: list[Trial]) -> str:

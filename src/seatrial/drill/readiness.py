@@ -16,8 +16,9 @@ from seatrial.drill.options import Candidates, DrillOptions
 from seatrial.drill.watch import Watcher, where
 from seatrial.engine.interface import ExecResult, Instance, Listener
 from seatrial.load.remote import Load
-from seatrial.model.recording import Event, EventKind, Exchange, Outcome, Readiness, Target
+from seatrial.model.recording import Event, EventKind, Readiness
 from seatrial.model.service import Healthcheck, Service
+from seatrial.model.traffic import Exchange, Outcome, Target
 
 PAUSE = 0.02
 FIRST_PROBE = 0.5
@@ -42,7 +43,8 @@ _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the wait needs. `is_over` says that PID 1 ended; `limit` is in seconds from the instance's start."""
+    """What the wait needs. `is_over` says that PID 1 ended; `begun` is when its command began, from
+    which `limit` counts, in seconds."""
 
     service: Service
     instance: Instance
@@ -51,6 +53,7 @@ class Waiting:
     limit: float
     options: DrillOptions
     is_over: Callable[[], bool]
+    begun: float
 
 
 def probe_argv(check: Healthcheck | None, shell: Sequence[str]) -> tuple[str, ...]:
@@ -95,15 +98,15 @@ def _is_loopback(address: str) -> bool:
 async def wait_ready(waiting: Waiting) -> tuple[Readiness, Target | None]:
     """Wait until the service is ready, has ended, or the limit is over; the target is None where nothing listens."""
     argv = probe_argv(waiting.service.healthcheck, waiting.service.shell)
-    deadline = waiting.instance.started + waiting.limit
+    deadline = waiting.begun + waiting.limit
     if argv:
         return await _by_probe(waiting, argv, deadline)
     return await _by_port(waiting, deadline)
 
 
 def _ready(waiting: Waiting, by: str, detail: str = "") -> Readiness:
-    now = round(time.monotonic() - waiting.instance.started, 6)
-    waiting.watcher.events.append(Event(now + waiting.instance.started, EventKind.READY, by, detail))
+    now = round(time.monotonic() - waiting.begun, 6)
+    waiting.watcher.events.append(Event(now + waiting.begun, EventKind.READY, by, detail))
     return Readiness(True, now, by, waiting.limit, detail)
 
 
@@ -115,7 +118,7 @@ async def _by_probe(waiting: Waiting, argv: tuple[str, ...], deadline: float) ->
     check = waiting.service.healthcheck
     own = check.timeout.value if check is not None else 0.0
     said = "the health check did not run"
-    next_probe = waiting.instance.started + FIRST_PROBE
+    next_probe = waiting.begun + FIRST_PROBE
     while time.monotonic() < deadline and not waiting.is_over():
         waiting.watcher.look()
         if not waiting.watcher.listening and time.monotonic() < next_probe:
@@ -191,8 +194,8 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
     mute: set[Listener] = set()
     while time.monotonic() < deadline and not waiting.is_over():
         waiting.watcher.look()
-        if not waiting.watcher.listening and time.monotonic() - waiting.instance.started >= patience - CALM:
-            now, age = time.monotonic(), time.monotonic() - waiting.instance.started
+        if not waiting.watcher.listening and time.monotonic() - waiting.begun >= patience - CALM:
+            now, age = time.monotonic(), time.monotonic() - waiting.begun
             busy = now if _is_busy(waiting.instance) else busy
             if age >= max(WORKER_LATEST, patience) or (age >= patience and now - busy >= CALM):
                 return _ready(waiting, "worker", f"it declares no port, and nothing listened for {age:.0f} s"), None

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from seatrial.load.interface import Plan
-from seatrial.model.recording import Scenario, Target
+from seatrial.model.recording import Scenario
+from seatrial.model.traffic import Target
 
 ONE_BY_ONE = 500.0
 """So many new connections a second are recorded one by one; what is asked for beyond is counted."""
@@ -80,13 +81,18 @@ PROVED_BY: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
         "grace-period-fits": (Scenario.OVERTIME,),
         "rollout-drops-nothing": (Scenario.ROLLOUT,),
         "work-finished-or-returned": (Scenario.WORK,),
-        "memory-limit": (Scenario.LOAD,),
+        "memory-limit": (Scenario.LOAD, Scenario.MEMORY, Scenario.MORE_MEMORY),
         "survives-memory-limit": (Scenario.LOAD,),
         "non-root-user": (Scenario.NON_ROOT, Scenario.LOAD),
         "read-only-root": (Scenario.READ_ONLY, Scenario.LOAD),
     }
 )
 """The runs that prove a requirement, where it is not the stop."""
+
+MEASURED_AT_WORK = frozenset(
+    {"logs-to-stdout", "logs-structured", "memory-limit", "survives-memory-limit", "nofile-limit", "pids-limit"}
+)
+"""What the work run measures besides: a worker takes no requests, and has a job in hand instead."""
 
 
 def plan(recipe: Recipe, target: Target, rate: float, timeout: float, crowd: int = 0) -> Plan:

@@ -1,7 +1,8 @@
 """What stands around an instance: the things that it depends on, as far as this machine can stand in for them.
 
-Each is a program beside the instance, in its network alone. Where they are to be cut off, a relay stands in front. The
-command begins when all of them listen, because an engine would have started them before it.
+Each is a program beside the instance, in its network alone. Where they are to be cut off, a relay stands in front; so
+it does where one listens before it answers. The command begins when all of them are ready, because an engine would have
+started them before it. One that does not start is stood in for by what accepts and never answers, and that is said.
 """
 
 from __future__ import annotations
@@ -10,88 +11,171 @@ import asyncio
 import contextlib
 import json
 import shutil
+import socket
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from seatrial.drill import in_front
 from seatrial.drill.dependencies import Dependency
+from seatrial.drill.programs import Program, StandIn, lowered
+from seatrial.drill.standing import copied, last_line
 from seatrial.engine.interface import Instance
 from seatrial.model.service import Service
 
 RELAY = (sys.executable, "-P", "-m", "seatrial.load.relay")
 LIMIT = 10.0
 """Seconds in which a relay has to answer."""
-_AWAITED = 'until /bin/grep -qE ":{port:04X} [0-9A-F]+:0000 0A" /proc/net/tcp; do /bin/sleep 0.02; done; '
+STARTS_WITHIN = 30.0
+ENDS_WITHIN = 3.0
+LOOK = 0.02
+KEPT = 4096
+"""Bytes that are kept of what a program says."""
+_AWAITED = 'until /bin/grep -q " {at}:{port:04X} 00000000:0000 0A" /proc/net/tcp; do /bin/sleep 0.02; done; '
+ANY = "0.0.0.0"
 
 
-def behind(service: Service, ports: Iterable[int]) -> Service:
-    """The same command, behind a shell that waits until something listens on each port, and becomes the command."""
-    script = "".join(_AWAITED.format(port=port) for port in dict.fromkeys(ports))
+def behind(service: Service, awaited: Iterable[tuple[str, int]]) -> Service:
+    """The same command, behind a shell that waits until something listens on each address and port, and becomes the
+    command."""
+    script = "".join(_AWAITED.format(at=_as_listed(at), port=port) for at, port in dict.fromkeys(awaited))
     return in_front.behind(service, script + 'exec "$@"') if script else service
 
 
-def is_real(dependency: Dependency) -> bool:
-    """Whether a program that speaks its protocol is installed here."""
-    program = dependency.program()
-    return bool(program) and shutil.which(program[0]) is not None
+def _as_listed(address: str) -> str:
+    """An address as /proc/net/tcp has it: four bytes as a number of this machine."""
+    return f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
 
 
-def described(dependency: Dependency) -> str:
-    """A dependency, and what stands in for it, for a report."""
-    if is_real(dependency):
-        return f"{dependency.name} ({dependency.by}): this machine's {dependency.program()[0]}, empty"
-    return f"{dependency.name} ({dependency.by}): not there, but for what accepts and never answers when it is cut off"
+class _Running:
+    """A program beside an instance, and its folder. What it says is read, so that it never waits for a reader."""
+
+    def __init__(self, program: Program, process: asyncio.subprocess.Process, folder: str) -> None:
+        self.program = program
+        self.process = process
+        self._folder = folder
+        self._said = bytearray()
+        assert process.stdout is not None and process.stderr is not None
+        self._reading = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while data := await stream.read(KEPT):
+            self._said += data
+            del self._said[:-KEPT]
+
+    async def why_not_ready(self, instance: Instance, at: Dependency) -> str:
+        """Wait until it is ready: "" then, else why it is not."""
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not self._is_ready(instance, at):
+            if self.process.returncode is not None:
+                await asyncio.wait(self._reading, timeout=LIMIT)
+                return f"{self.program.name} ended at once: {last_line(self._said)}"
+            if time.monotonic() > deadline:
+                return f"{self.program.name} did not start in {STARTS_WITHIN:.0f} s: {last_line(self._said)}"
+            await asyncio.sleep(LOOK)
+        return ""
+
+    def _is_ready(self, instance: Instance, at: Dependency) -> bool:
+        if self.program.tells is None:
+            return any(each.port == at.port and each.address == at.address for each in instance.listeners())
+        name, word = self.program.tells
+        try:
+            return word in (Path(self._folder) / name).read_text(encoding="utf-8").split()
+        except OSError:
+            return False
+
+    async def close(self) -> None:
+        """End it, and remove its folder."""
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            self.process.send_signal(self.program.ends_by)
+            await asyncio.wait_for(self.process.wait(), ENDS_WITHIN)
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+        await asyncio.wait(self._reading, timeout=ENDS_WITHIN)
+        for task in self._reading:
+            task.cancel()
+        if self._folder:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
 
 class Surroundings:
-    """The dependencies of one instance. With `relayed` all can be cut; else only those are there that are real. Where
-    they are `absent` their names lead to where nothing listens."""
+    """The dependencies of one instance. With `relayed` all can be cut; else only those are there that are started for
+    each instance. Where they are `absent` their names lead to where nothing listens."""
 
-    def __init__(self, found: Sequence[Dependency], *, relayed: bool = False, absent: bool = False) -> None:
-        real = () if absent else tuple(one for one in found if is_real(one))
+    def __init__(self, found: Sequence[StandIn], *, relayed: bool = False, absent: bool = False) -> None:
+        started = () if absent else tuple(one for one in found if one.is_started)
         self._named = tuple(found) if absent else ()
-        self.found = tuple(found) if relayed else real
-        self._relayed = relayed and bool(self.found)
-        self._programs: list[asyncio.subprocess.Process] = []
+        self.found = tuple(found) if relayed else started
+        self._is_relayed = bool(self.found) and (relayed or any(one.program and one.program.tells for one in started))
+        self.problems: dict[str, str] = {}
+        """What did not start, by name, with the reason."""
+        self._folders: list[str] = []
+        self._running: list[_Running] = []
         self._relay: asyncio.subprocess.Process | None = None
 
     @property
     def hosts(self) -> dict[str, str]:
         """Names with their addresses."""
-        named = self._named or self.found
+        named = [one.dependency for one in self._named or self.found]
         return {one.host: one.address for one in named if one.host not in ("localhost", one.address)}
 
     @property
     def ports(self) -> frozenset[tuple[str, int]]:
         """What listens in the instance's network and is not its own."""
-        own = {(one.address, one.port) for one in self.found}
-        return frozenset(own | {(self._hidden(number).address, one.port) for number, one in enumerate(self.found)})
+        own = {(one.dependency.address, one.dependency.port) for one in self.found}
+        return frozenset(own | {(self._hidden(n).address, one.dependency.port) for n, one in enumerate(self.found)})
 
     def awaited(self, service: Service) -> Service:
         """The service, with a command that begins when all are there."""
-        return behind(service, [one.port for one in self.found])
+        return behind(service, [(one.dependency.address, one.dependency.port) for one in self.found])
+
+    async def prepare(self) -> None:
+        """Copy the folders that they begin with, before the instance is there to wait for it."""
+        for one in self.found:
+            self._folders.append(await copied(one.template) if one.template else "")
 
     async def start(self, instance: Instance) -> None:
         """Start them all beside the instance."""
         with contextlib.suppress(ProcessLookupError):  # it has ended: nobody needs them
-            for number, one in enumerate(self.found):
-                if is_real(one):
-                    shown = self._hidden(number) if self._relayed else one
-                    self._programs.append(await instance.spawn_beside(shown.program()))
-            if self._relayed:
-                self._relay = await instance.spawn_beside((*RELAY, json.dumps(self._routes())))
+            await asyncio.gather(*(self._start(instance, number) for number in range(len(self.found))))
+            routes = self._routes()
+            if routes:
+                self._relay = await instance.spawn_beside((*RELAY, json.dumps(routes)))
                 await self._answer()
+
+    async def _start(self, instance: Instance, number: int) -> None:
+        one, folder = self.found[number], self._folders[number]
+        if one.program is None:
+            return
+        at = self._hidden(number) if self._is_relayed else one.dependency
+        words = lowered(one.program, one.program.filled(one.program.words, at, folder), beside=True)
+        running = _Running(one.program, await instance.spawn_beside(words), folder)
+        self._running.append(running)
+        if why := await running.why_not_ready(instance, at):
+            self.problems[one.dependency.name] = f"{one.dependency.name} ({one.dependency.by}): not there: {why}"
 
     def _hidden(self, number: int) -> Dependency:
         """A dependency where only the relay finds it."""
-        return replace(self.found[number], address=f"127.77.1.{number + 2}")
+        return replace(self.found[number].dependency, address=f"127.77.1.{number + 2}")
 
     def _routes(self) -> list[list[object]]:
+        """From where each is looked for to where it is, for all or for those alone that did not start."""
         return [
-            [[one.address, one.port], [self._hidden(number).address, one.port] if is_real(one) else None]
+            [[one.dependency.address, one.dependency.port], self._leads_to(number)]
             for number, one in enumerate(self.found)
+            if self._is_relayed or one.dependency.name in self.problems
         ]
+
+    def _leads_to(self, number: int) -> list[object] | None:
+        one = self.found[number]
+        if one.elsewhere is not None:
+            return [*one.elsewhere]
+        if one.program is None or one.dependency.name in self.problems:
+            return None
+        return [self._hidden(number).address, one.dependency.port]
 
     async def tell(self, word: str, number: int) -> bool:
         """Cut, slow or restore one of them; false if that was not done."""
@@ -110,10 +194,10 @@ class Surroundings:
 
     async def close(self) -> None:
         """End them. Idempotent."""
-        ended = [*self._programs, *([self._relay] if self._relay is not None else [])]
-        self._programs, self._relay = [], None
-        for process in ended:
+        relay, self._relay = self._relay, None
+        if relay is not None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        for process in ended:
-            await process.wait()
+                relay.kill()
+            await relay.wait()
+        running, self._running = self._running, []
+        await asyncio.gather(*(one.close() for one in running))

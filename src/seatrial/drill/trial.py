@@ -14,40 +14,29 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from seatrial.drill.acts.health import check_of
 from seatrial.drill.acts.interface import Known
 from seatrial.drill.acts.rollout import sweep
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.dependencies import dependencies_of
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.in_front import why_failed
-from seatrial.drill.judge.signal_judges import second_signal_safe
-from seatrial.drill.judge.traffic_judges import in_flight_finish
 from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.paths import Found, find
 from seatrial.drill.readiness import probe_argv
+from seatrial.drill.record import record, record_orphan
 from seatrial.drill.scenarios import RECIPES
-from seatrial.drill.surroundings import described
+from seatrial.drill.spoiled import spoiled_runs
+from seatrial.drill.standing import standing
+from seatrial.drill.subject import subject_of
 from seatrial.engine.cleaning import to_the_end
 from seatrial.engine.interface import Engine
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
 from seatrial.model.errors import InputError
-from seatrial.model.recording import (
-    Health,
-    Machine,
-    Outcome,
-    Population,
-    Recording,
-    Run,
-    Scenario,
-    Skipped,
-    Subject,
-    Target,
-)
+from seatrial.model.recording import Machine, Recording, Run, Scenario, Skipped
 from seatrial.model.redaction import Redactor, secrets_of
-from seatrial.model.service import Service, signal_name, signal_number
-from seatrial.model.verdict import Ruling
+from seatrial.model.service import Service, signal_number
+from seatrial.model.traffic import Outcome, Population, Target
 
 RETRIES = 2
 """How often a run is repeated whose load generator was too late."""
@@ -55,8 +44,6 @@ LEAST_PLACES = 3
 """Acts that run at once at least: most of the time an instance waits."""
 CALM_LOOK = 0.05
 TRIAL_LIMIT = 10.0
-BUSY = ("load generator", "was busy", "in time", "did not listen", "could not be frozen", "could not be killed")
-"""What an act says that a busy machine may have brought about: such a run is repeated."""
 STATUS_LIMIT = 5.0
 """Seconds for which the slow path's answer is waited for before its instance is told to stop."""
 _ANSWERED = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
@@ -112,17 +99,15 @@ class _Trial:
         self._service = service
         self._engine = engine
         self._machine = engine.machine()
-        found, self._unknown = dependencies_of(service, options.environment)
-        if self._machine.engine == "docker":
-            self._unknown = tuple(f"{one.name} ({one.by}): as its files say, and not cut off" for one in found)
-            found = ()
-        self._options = replace(options, dependencies=found)
-        self._machine = _joined(self._machine, (), [*map(described, found), *self._unknown])
+        self._options = options
+        self._unknown: tuple[str, ...] = ()
+        self._problems: dict[str, str] = {}
         self._progress = progress
         self._paths: Found | None = None
         self._scout: Exercise | None = None
         self._slow_status = 0
         self._init = ""
+        self._has_learned = False
         self._runs: dict[Scenario, Run] = {}
         self._skipped: list[Skipped] = []
         self._now: Sequence[Exercise] = ()
@@ -131,6 +116,23 @@ class _Trial:
     async def run(self) -> Recording:
         recorded_at = datetime.now(UTC).isoformat(timespec="seconds")
         await asyncio.to_thread(sweep)
+        service, options = self._service, self._options
+        found, self._unknown = dependencies_of(service, options.environment, options.others)
+        if not self._engine.enters:
+            self._unknown = tuple(f"{one.name} ({one.by}): as its files say, and not cut off" for one in found)
+            found = ()
+        async with standing(found, self._engine.neighbours) as stand_ins:
+            self._options = replace(options, dependencies=stand_ins)
+            await self._run()
+            self._machine = _joined(self._machine, (), self._dependencies())
+            return _without_secrets(self._recording(recorded_at))
+
+    def _dependencies(self) -> tuple[str, ...]:
+        """What stood in for each, for a report."""
+        known = self._options.dependencies
+        return (*(self._problems.get(one.dependency.name, one.described) for one in known), *self._unknown)
+
+    async def _run(self) -> None:
         scenarios = self._options.scenarios()
         stops = [scenario for scenario in scenarios if scenario in RECIPES or scenario is Scenario.ORPHAN]
         acts = [scenario for scenario in scenarios if scenario in ACTS]
@@ -143,7 +145,6 @@ class _Trial:
         await together([self._run_group(last, orphan=Scenario.ORPHAN in scenarios), self._act(acts)])
         await self._repeat()
         self._fill_in(stops)
-        return _without_secrets(self._recording(recorded_at))
 
     def _failed(self) -> bool:
         """Whether some instance of the service as it is never got ready."""
@@ -156,37 +157,59 @@ class _Trial:
         if self._failed() or not all(exercise.readiness.ready for exercise in self._now):
             self._skipped += [Skipped(scenario, "the service was never ready") for scenario in scenarios]
             return
-        known = self._known()
-        reasons = {scenario: ACTS[scenario].why_not(self._service, known) for scenario in scenarios}
-        for scenario in scenarios:
-            self._skip(scenario, reasons[scenario], known)
-        left = [scenario for scenario in ACTS if scenario in scenarios and not reasons[scenario]]
+        later = {scenario for each in scenarios for scenario in self._then(each)}
+        applying = {scenario for scenario in scenarios if scenario not in later and self._applies(scenario)}
+        left = [scenario for scenario in ACTS if scenario in applying]
         places = asyncio.Semaphore(self._options.parallel or max(LEAST_PLACES, self._machine.cores))
         if self._paths is None and left:  # the first one finds the paths for the others, as no stop has
-            await self._act_alone(left.pop(0), places)
-        await together([self._act_alone(scenario, places) for scenario in left])
+            await self._act_in_turn(left.pop(0))
+        await together([self._act_at_a_place(scenario, places) for scenario in left])
+
+    async def _act_at_a_place(self, scenario: Scenario, places: asyncio.Semaphore) -> None:
+        async with places if not ACTS[scenario].idles else contextlib.nullcontext():
+            await self._act_in_turn(scenario)
+
+    async def _act_in_turn(self, scenario: Scenario) -> None:
+        """An act, and after it those that build on what it found."""
+        await self._act_alone(scenario)
+        for later in self._then(scenario):
+            if scenario in self._runs and self._applies(later):
+                await self._act_in_turn(later)
+
+    def _then(self, scenario: Scenario) -> tuple[Scenario, ...]:
+        chosen = self._options.scenarios()
+        return tuple(later for later in ACTS[scenario].then if later in chosen)
+
+    def _applies(self, scenario: Scenario) -> bool:
+        """Whether an act can be done, by what is known now; else it is skipped."""
+        known = self._known()
+        why = ACTS[scenario].why_not(self._service, known)
+        self._skip(scenario, why, known)
+        return not why
 
     def _skip(self, scenario: Scenario, why: str, known: Known) -> None:
+        """Skip an act, and with it what would have come after it."""
         if why:
             self._skipped.append(Skipped(scenario, why, ACTS[scenario].wanted(self._service, known)))
+            for later in self._then(scenario):
+                self._skip(later, why, known)
 
-    async def _act_alone(self, scenario: Scenario, places: asyncio.Semaphore) -> None:
+    async def _act_alone(self, scenario: Scenario) -> None:
         act = ACTS[scenario]
-        async with places if not act.idles else contextlib.nullcontext():
-            exercise = self._actor(scenario, self._known())
-            try:
-                await self._prepare([exercise], None)
-                if act.waits and exercise.readiness.ready:
-                    self._learn([exercise])
-                if exercise.readiness.ready:
-                    await act.perform(exercise, self._known())
-                exercise.disturbed = why_failed(self._service, exercise.service, exercise.ended) or exercise.disturbed
-                exercise.done()
-            finally:
-                await to_the_end(self._close([exercise]))
-            self._skip(scenario, exercise.why_not, self._known())
-            if not exercise.why_not:
-                self._runs[scenario] = exercise.record()
+        exercise = self._actor(scenario, self._known())
+        try:
+            await self._prepare([exercise], None)
+            if act.waits and exercise.readiness.ready:
+                self._learn([exercise])
+            if exercise.readiness.ready:
+                await act.perform(exercise, self._known())
+            exercise.disturbed = why_failed(self._service, exercise.service, exercise.ended) or exercise.disturbed
+            exercise.done()
+        finally:
+            await to_the_end(self._close([exercise]))
+        self._skip(scenario, exercise.why_not, self._known())
+        if not exercise.why_not:
+            self._runs[scenario] = record(exercise)
 
     def _actor(self, scenario: Scenario, known: Known) -> Exercise:
         act = ACTS[scenario]
@@ -213,6 +236,8 @@ class _Trial:
             job=self._options.job,
             job_state=self._options.job_state,
             restarts=self._engine.restarts,
+            enters=self._engine.enters,
+            runs=dict(self._runs),
         )
         found = self._paths
         if found is None:
@@ -247,9 +272,9 @@ class _Trial:
         finally:
             await to_the_end(self._close(exercises))
         for exercise in exercises:
-            self._runs.setdefault(exercise.scenario, exercise.record())
+            self._runs.setdefault(exercise.scenario, record(exercise))
             if exercise is host and (exercise.orphan is not None or exercise.readiness.ready):
-                self._runs[Scenario.ORPHAN] = exercise.orphan_run()
+                self._runs[Scenario.ORPHAN] = record_orphan(exercise)
 
     async def _watch_for_calm(self, exercises: Sequence[Exercise]) -> None:
         """Tell when all have had their signals and the time in which most is decided."""
@@ -313,9 +338,12 @@ class _Trial:
                 raise result
 
     def _learn(self, exercises: Sequence[Exercise]) -> None:
-        """Take over what only a running instance knows: its init, what is enforced, what differs from the image."""
+        """Take over what only a running instance knows: its init, what is enforced, what differs from the image. One
+        that was changed for its act tells it only where no other has."""
         for exercise in exercises:
-            if exercise.instance is not None:
+            self._problems |= exercise.around.problems
+            if exercise.instance is not None and (exercise.service is self._service or not self._has_learned):
+                self._has_learned = True
                 self._init = exercise.instance.init
                 self._machine = _joined(self._machine, exercise.instance.enforcement, exercise.instance.approximations)
 
@@ -327,7 +355,7 @@ class _Trial:
                 self._progress(Progress(time.monotonic(), scenario, Stage.REPEATED, why))
                 before = self._runs.pop(scenario)
                 if scenario in ACTS:
-                    await self._act_alone(scenario, asyncio.Semaphore(1))
+                    await self._act_alone(scenario)
                 else:
                     await self._run_group([scenario], orphan=False)
                 again = self._runs.setdefault(scenario, before)
@@ -340,43 +368,11 @@ class _Trial:
     def _recording(self, recorded_at: str) -> Recording:
         runs = tuple(_with_slow(self._runs[s], self._paths, self._slow_status) for s in Scenario if s in self._runs)
         skipped = tuple(self._skipped)
-        return Recording(self._options.tool, recorded_at, self._subject(), self._machine, runs, skipped=skipped)
-
-    def _subject(self) -> Subject:
-        service, options = self._service, self._options
-        assert service.argv is not None
-        clean = Exercise(service, options, Scenario.STOP, self._progress).clean
-        last = service.hops[-1] if service.hops else None
-        check = service.healthcheck
-        return Subject(
-            name=service.name,
-            argv=tuple(map(clean, service.argv.value)),
-            argv_place=str(service.argv.place or ""),
-            final_argv=tuple(map(clean, last.argv)) if last else (),
-            final_place=str(last.by.place or "") if last else "",
-            shell_form=service.shell_form,
-            init=self._init,
-            stop_signal=signal_name(signal_number(service.effective_stop_signal)),
-            grace=service.effective_grace if options.grace is None else options.grace,
-            user=service.user.value if service.user else "",
-            healthcheck=tuple(map(clean, check.test.value)) if check else (),
-            start_period=check.start_period.value if check else 0.0,
-            lag=options.lag,
-            accepted_codes=options.accepted_codes,
-            made=service.made,
-            health=_health(service),
-            restart=service.restart.value if service.restart else "",
-            memory=service.limits.memory.value if service.limits.memory else 0,
-            read_only=bool(service.read_only and service.read_only.value),
-            kept_paths=tuple(mount.value.target for mount in service.mounts),
-            composed=service.compose_file is not None,
-            image=service.measured,
-            pids=service.limits.pids.value if service.limits.pids else 0,
-            nofile=next((each.value.soft for each in service.limits.ulimits if each.value.name == "nofile"), 0),
-            dependencies=(*map(described, options.dependencies), *self._unknown),
-            liveness=self._paths.liveness if self._paths is not None else "",
-            readiness=self._paths.readiness if self._paths is not None else "",
+        clean = Exercise(self._service, self._options, Scenario.STOP, self._progress).clean
+        subject = subject_of(
+            self._service, self._options, clean, self._paths, init=self._init, dependencies=self._dependencies()
         )
+        return Recording(self._options.tool, recorded_at, subject, self._machine, runs, skipped=skipped)
 
 
 def _policy(service: Service) -> str:
@@ -385,41 +381,10 @@ def _policy(service: Service) -> str:
     return said if said.partition(":")[0] in ("always", "unless-stopped", "on-failure") else ""
 
 
-def _health(service: Service) -> Health | None:
-    check = check_of(service)
-    return Health(check.interval, check.timeout, check.retries, check.start_period) if check is not None else None
-
-
 def _without_secrets(recording: Recording) -> Recording:
     """What is recorded may be kept and sent around: it holds nothing that looks like a secret, as reports don't.
     Before it is judged, so that a saved recording gives the same verdicts."""
     return Redactor(secrets_of(recording)).value(recording)
-
-
-def spoiled_runs(recording: Recording) -> list[tuple[Scenario, str]]:
-    """The runs that a busy machine kept from proving anything, each with the reason: the load generator was late, or a
-    request of a known slow path was over before its signal came."""
-    acts = [run for run in recording.runs if run.scenario in ACTS and run.readiness.ready and run.disturbed]
-    late = [(run.scenario, run.disturbed) for run in acts if any(words in run.disturbed for words in BUSY)]
-    return [*_spoiled_stops(recording), *late]
-
-
-def _spoiled_stops(recording: Recording) -> list[tuple[Scenario, str]]:
-    found = []
-    stop = recording.run(Scenario.STOP)
-    if stop is None or not stop.readiness.ready or stop.target is None or stop.outside is not None:
-        return []
-    held_up = bool(stop.target.slow_path)
-    finish = in_flight_finish(recording)
-    if stop.disturbed:
-        found.append((Scenario.STOP, stop.disturbed))
-    elif held_up and finish.ruling is Ruling.NOT_PROVED:
-        found.append((Scenario.STOP, finish.summary))
-    if recording.run(Scenario.SECOND_SIGNAL) is not None and held_up and finish.ruling is Ruling.PASS:
-        verdict = second_signal_safe(recording)
-        if verdict.ruling is Ruling.NOT_PROVED and not verdict.cause:
-            found.append((Scenario.SECOND_SIGNAL, verdict.summary))
-    return found
 
 
 def _groups(scenarios: Sequence[Scenario], parallel: int) -> list[list[Scenario]]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from seatrial.model.recording import Machine, Replica
 from seatrial.model.service import DEFAULT_GRACE
@@ -73,6 +73,8 @@ class Distributed(Protocol):
 def since(replica: Replica, zero: float) -> Replica:
     """A replica with its times counted from `zero`; what was before it is not told."""
     names = ("created", "started", "ready", "told", "removed", "signalled", "closed", "ended")
-    times: dict[str, float | None] = {name: getattr(replica, name) for name in names}
-    moved = {name: round(time - zero, 6) for name, time in times.items() if time is not None and time >= zero}
-    return replace(replica, **{name: moved.get(name) for name in names})  # type: ignore[arg-type]
+    times = ((name, getattr(replica, name)) for name in names)
+    moved: dict[str, Any] = {
+        name: round(time - zero, 6) if time is not None and time >= zero else None for name, time in times
+    }
+    return replace(replica, **moved)

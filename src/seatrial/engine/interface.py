@@ -200,8 +200,13 @@ class Instance(Protocol):
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> asyncio.subprocess.Process:
         """Run a program of the host in the instance's network (and user) namespace only: the load generator.
 
-        It has pipes on its stdin, stdout and stderr, and is killed when seatrial dies.
+        It has pipes on its stdin, stdout and stderr, leads a process group of its own, and is killed when seatrial
+        dies.
         """
+
+    async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:
+        """The same where what the instance depends on is on 127.0.0.1, also after its end: in its own network, or in
+        that of the first of them which has one to itself. ProcessLookupError if that has ended."""
 
     async def close(self) -> None:
         """Kill whatever is left and remove every trace: processes, mounts, cgroup, directories. Idempotent."""
@@ -215,6 +220,14 @@ class Instance(Protocol):
 
 class Engine(Protocol):
     """Something that runs services."""
+
+    @property
+    def enters(self) -> bool:
+        """Whether a program of the host can be run in an instance's own network (`Instance.spawn_beside`)."""
+
+    @property
+    def neighbours(self) -> Mapping[str, str] | None:
+        """The addresses, by name, of what it has started for the service to depend on; None where it starts nothing."""
 
     @property
     def restarts(self) -> bool:

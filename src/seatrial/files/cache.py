@@ -16,10 +16,11 @@ import stat
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from seatrial.files.disk import Notes, digest, is_consistent
 from seatrial.files.reading import answer
+from seatrial.model.values import dataclass
 
 MAX_ENTRIES = 256
 MAX_BYTES = 64 * 1024 * 1024
@@ -30,7 +31,8 @@ _Grouped = dict[str, dict[str, list[str]]]
 """Paths by what is asked of them, and by the answer: there are few of both."""
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """What a run printed, and its exit code. `talk` are lines for stderr."""
 
     code: int

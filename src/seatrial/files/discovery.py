@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from seatrial.files import disk
 from seatrial.files.gitignore import Ignores, ignores_above
 from seatrial.files.join.locate import COMPOSE_NAMES, DOCKERFILE_NAMES, OVERRIDE_NAMES
 from seatrial.files.kubernetes import is_manifest_name
 from seatrial.files.pipelines import repository
+from seatrial.model.values import dataclass
 
 MAX_DIRECTORIES = 100_000
 _NOT_ENTERED = frozenset(
@@ -84,7 +84,8 @@ _OTHER_KINDS = frozenset(
 """Endings behind `Dockerfile.` that say what else the file is: a program about Dockerfiles, a page, a template."""
 
 
-class Candidates(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Candidates:
     """What to read, in this order: directories with a compose file, then the Dockerfiles that no compose file uses, and
     what may be a manifest. `left_out` says in words what was not looked at for want of bounds."""
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from seatrial.model.values import dataclass
+
 Question = tuple[str, str]
 """What is asked (a name in `QUESTIONS`), and of which path."""
 Notes = dict[Question, str]
@@ -21,8 +23,19 @@ Entries = tuple[tuple[str, bool], ...]
 
 _CHANGED = "changed", ""
 _listening: list[Notes] = []
-_known: dict[str, tuple[Entries, str]] = {}
-"""What directories held when they were first asked for, while somebody listens, and how notes say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What a directory held, how notes say it, and the names alone; those are None where it can't be read."""
+
+    entries: Entries
+    said: str
+    names: frozenset[str] | None
+
+
+_known: dict[str, _Listing] = {}
+"""What directories held when they were first asked for, while somebody listens."""
 MAX_KNOWN = 2000
 _contents: dict[tuple[str, str], bytes] = {}
 """What the small files held that were read last, while somebody listens: several readers look at one file."""
@@ -120,11 +133,11 @@ def entries(directory: str | Path) -> Entries:
     known = _known.get(path)
     if known is None:
         found = _scan(path)
-        known = found or (), _listed(found)
+        known = _Listing(found or (), _listed(found), None if found is None else frozenset(name for name, _ in found))
         if len(_known) < MAX_KNOWN:
             _known[path] = known
-    note("entries", path, known[1])
-    return known[0]
+    _note(("entries", path), known.said)
+    return known.entries
 
 
 def remembered(kind: str, path: str) -> bytes | None:
@@ -161,11 +174,28 @@ def _ask(kind: str, given: str | Path) -> str:
     question = kind, path
     answer = _listening[0].get(question)
     if answer is None:
+        if kind in _OF_NOTHING and _is_not_listed(path):
+            return _OF_NOTHING[kind]
         answer = QUESTIONS[kind](path)
     elif len(_listening) == 1:
         return answer
     _note(question, answer)
     return answer
+
+
+_OF_NOTHING = {"exists": "no", "kind": ""}
+"""The answers where there is nothing."""
+
+
+def _is_not_listed(path: str) -> bool:
+    """Whether a listing that is known lacks this name: most of what is asked for isn't there. It stands on the listing
+    then, which is noted for that."""
+    directory, _, name = path.rpartition("/")
+    known = _known.get(directory)
+    if known is None or known.names is None or name in known.names or name in ("", ".", ".."):
+        return False
+    _note(("entries", directory), known.said)
+    return True
 
 
 def _exists(path: str) -> str:

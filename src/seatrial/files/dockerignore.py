@@ -18,6 +18,8 @@ from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
 from seatrial.model.values import dataclass
 
+_QUIRKS = frozenset("|{}^\\")
+"""What moby's matcher takes in ways of its own."""
 _GO_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What Go's strings.TrimSpace takes away; Python's str.strip() takes more."""
 
@@ -44,6 +46,14 @@ class Pattern:
     def matches(self) -> Callable[[str], bool]:
         """Whether a path is what this pattern names. Raises BadPatternError when first asked for."""
         return compile_pattern(self.text)
+
+    @cached_property
+    def needle(self) -> str:
+        """What stands in every path that matches, and in every path below one: cheaper to look for than to match."""
+        if not _QUIRKS.isdisjoint(self.text):
+            return ""
+        runs = self.text.partition("[")[0].replace("?", "*").split("*")
+        return max((run.strip("/") for run in runs), key=len)
 
     def can_match_below(self, directory: str) -> bool:
         """Whether anything inside this directory could match: false only if that is certain."""
@@ -76,7 +86,9 @@ class Dockerignore:
         decided: Pattern | None = None
         parents = _parents(path)
         for pattern in self.patterns:
-            if pattern.brings_back is (decided is not None) and _matches_any(pattern, path, parents):
+            if pattern.brings_back is not (decided is not None) or pattern.needle not in path:
+                continue
+            if _matches_any(pattern, path, parents):
                 decided = None if pattern.brings_back else pattern
         return decided
 
@@ -86,7 +98,7 @@ class Dockerignore:
         for pattern in reversed(self.patterns):
             if pattern.brings_back and pattern.can_match_below(directory):
                 return False
-            if not pattern.brings_back and _matches_any(pattern, directory, parents):
+            if not pattern.brings_back and pattern.needle in directory and _matches_any(pattern, directory, parents):
                 return True
         return False
 

@@ -80,11 +80,12 @@ _FIXTURES = frozenset(
 )
 """Directories of tests, whose files may be wrong by intention, and of other people's code."""
 _UNSET = pattern(r"the (?:required )?variable \w+ (?:is not set|has no value)")
-_INTERPRETERS = pattern(
-    r"(?:^|/)(?:node|nodejs|bun|deno|tsx|ts-node|ts-node-dev|tsnd|nodemon|pm2-runtime|nest|fastapi|flask|gunicorn|uvicorn"
-    r"|hypercorn|granian|daphne|waitress-serve|(?:python|pypy)[0-9.]*)$|\.(?:[cm]?[jt]sx?|py)$"
+_INTERPRETERS = frozenset(
+    {"node", "nodejs", "bun", "deno", "tsx", "ts-node", "ts-node-dev", "tsnd", "nodemon", "pm2-runtime", "nest"}
+    | {"fastapi", "flask", "gunicorn", "uvicorn", "hypercorn", "granian", "daphne", "waitress-serve", "python", "pypy"}
 )
-"""Programs that run, or load, source in a language that is read."""
+"""Programs that run, or load, source in a language that is read; Python's may have a version behind the name."""
+_SOURCES = (".py", *(f".{kind}{language}s{x}" for kind in ("", "c", "m") for language in "jt" for x in ("", "x")))
 MAX_SCRIPT_BYTES = 256 * 1024
 _BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
@@ -178,8 +179,10 @@ def _entry(said: ComposeService, compose: ComposeProject) -> ComposeEntry:
         said.environment,
         tuple(said.build.args) if said.build else (),
         said.rollout,
+        said.rollback,
         said.open_keys,
         compose.is_stack,
+        compose.stack_minor,
     )
 
 
@@ -364,12 +367,17 @@ class _Reader:
 def _source_start(service: Service, tree: Tree) -> Start | None:
     """Where the source of a service begins, if its program is in a language that is read."""
     argv = service.hops[-1].argv if service.hops else service.argv.value if service.argv else ()
-    if not argv or not _INTERPRETERS.search(argv[0]):
+    if not argv or not _is_interpreted(argv[0].rpartition("/")[2]):
         return None
     # Imported where there may be any: the commands of most services are no interpreters.
     from seatrial.files.source.start import find_start
 
     return find_start(service, tree)
+
+
+def _is_interpreted(program: str) -> bool:
+    name = program.rstrip("0123456789.") if program.startswith("py") else program
+    return name in _INTERPRETERS or program.endswith(_SOURCES)
 
 
 def _names_in(directory: Path) -> frozenset[str]:

@@ -7,31 +7,25 @@ Pure; it must never raise.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 
-from seatrial.files.dockerfile import Dockerfile, Instruction, Stage
+from seatrial.files.dockerfile import Dockerfile, Heredoc, Instruction, Stage
 from seatrial.files.dockerfile.expansion import ExpansionError, Options, expand
 from seatrial.files.json_positions import Lines
 from seatrial.files.shell_commands import shell_commands
 from seatrial.model import documents
 from seatrial.model.once import once
 from seatrial.model.patterns import pattern
-from seatrial.model.place import Place, Sourced
+from seatrial.model.place import Sourced
 
 _SHELL_KEYWORDS = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
 _REFERENCE = pattern(r"\$(?:\{(\w+)(:?-)?|(\w+))", re.ASCII)
-_GAPS = {
-    escape: pattern(rf"{re.escape(escape)}(?<!{re.escape(escape * 2)})[ \t]*\r*\n(?:[ \t]*(?:#[^\n]*)?\r*\n)*")
-    for escape in "\\`"
-}
-"""A continuation, and the comments and empty lines after it: what reading takes out of an instruction."""
 
 
 def neutral(dockerfile: Dockerfile, context: documents.BuildContext) -> documents.Dockerfile:
     """The same file as rules see it."""
     lines = Lines(dockerfile.text, dockerfile.file)
     escape = dockerfile.directives.escape_character
-    converted = {id(each): _instruction(each, lines, escape) for each in dockerfile.instructions}
+    converted = {id(each): _instruction(each, lines) for each in dockerfile.instructions}
     names: dict[str, int] = {}
     values = _argument_defaults(dockerfile, escape)
     stages = []
@@ -78,7 +72,7 @@ def _stage(
     )
 
 
-def _instruction(read: Instruction, lines: Lines, escape: str) -> documents.Instruction:
+def _instruction(read: Instruction, lines: Lines) -> documents.Instruction:
     has_shell = read.keyword in _SHELL_KEYWORDS and not read.json
     return documents.Instruction(
         read.keyword,
@@ -94,48 +88,22 @@ def _instruction(read: Instruction, lines: Lines, escape: str) -> documents.Inst
         ),
         tuple(Sourced(heredoc.content, heredoc.place) for heredoc in read.heredocs),
         read.broken,
-        once(lambda: _shell(read, lines, escape)) if has_shell else tuple,
+        once(lambda: _shell(read, lines)) if has_shell else tuple,
         tuple(flag.value for flag in read.flags if flag.name == "mount" and flag.value),
     )
 
 
-def _shell(read: Instruction, lines: Lines, escape: str) -> tuple[documents.ShellCommand, ...]:
+def _shell(read: Instruction, lines: Lines) -> tuple[documents.ShellCommand, ...]:
     found: tuple[documents.ShellCommand, ...] = ()
-    word = read.words[-1] if read.words else None
-    if word is not None and read.arguments_place is not None:
-        found = shell_commands(word.text, Aligned(word.text, word.place, lines, escape))
+    if read.words:
+        line = read.words[-1].text
+        before = len(read.arguments) - len(line)
+        found = shell_commands(line, lambda start, end: read.place_of(before + start, before + end))
     for heredoc in read.heredocs if read.keyword == "RUN" else ():
-        found += shell_commands(heredoc.content, Aligned(heredoc.content, heredoc.place, lines, ""))
+        found += _in_heredoc(heredoc, lines)
     return found
 
 
-class Aligned:
-    """Turns spans of an instruction's joined text into places of the file, by walking over what was taken out."""
-
-    def __init__(self, text: str, place: Place, lines: Lines, escape: str) -> None:
-        self._place = place
-        self._lines = lines
-        self._logical = [0]
-        self._physical = [lines.offset(place.line, place.column)]
-        if escape:
-            self._walk(lines.offset(place.end_line, place.end_column), len(text), _GAPS[escape])
-
-    def _walk(self, stop: int, length: int, gaps: re.Pattern[str]) -> None:
-        at, logical = self._physical[0], 0
-        for gap in gaps.finditer(self._lines.text, at, stop):
-            logical += gap.start() - at
-            at = gap.end()
-            self._logical.append(logical)
-            self._physical.append(at)
-        if logical + stop - at != length:
-            # Something was taken out that isn't known here: the start is still right.
-            self._logical, self._physical = [], []
-
-    def __call__(self, start: int, end: int) -> Place:
-        if not self._logical:
-            return self._place
-        return self._lines.place(self._offset(start), self._offset(end - 1) + 1 if end > start else None)
-
-    def _offset(self, position: int) -> int:
-        piece = max(bisect_right(self._logical, position) - 1, 0)
-        return self._physical[piece] + position - self._logical[piece]
+def _in_heredoc(heredoc: Heredoc, lines: Lines) -> tuple[documents.ShellCommand, ...]:
+    before = lines.offset(heredoc.place.line, heredoc.place.column)
+    return shell_commands(heredoc.content, lambda start, end: lines.place(before + start, before + end))

@@ -6,6 +6,7 @@ Built on `scripts.shell_line`, which understands words, quotes and operators and
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from seatrial.files.scripts.shell_line import Command, commands
 from seatrial.model.documents import ShellCommand
@@ -23,6 +24,16 @@ _EMPTY: dict[str, str] = {}
 
 def shell_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
     """The simple commands of `text`, in order. An unfinished quote ends the reading."""
+    return tuple(
+        ShellCommand(read.words, to_place(read.column - 1, end), read.before, after, read.execs)
+        for read, end, after in _read(text)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> tuple[tuple[Command, int, str], ...]:
+    """The commands, each with the end of its first word and the operator behind it. Remembered, because of the lines of
+    many Dockerfiles half are the same."""
     # Same length, so that offsets stay: a continued line is one line, and a heredoc's body is no command.
     plain = text
     if "\\" in text:
@@ -30,14 +41,13 @@ def shell_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
     plain = _without_heredocs(plain)
     found = commands(plain, _EMPTY)
     after = [*(command.before for command in found[1:]), ""]
-    return tuple(_placed(plain, command, follows, to_place) for command, follows in zip(found, after, strict=False))
+    return tuple((command, _end(plain, command), follows) for command, follows in zip(found, after, strict=False))
 
 
-def _placed(text: str, command: Command, after: str, to_place: ToPlace) -> ShellCommand:
-    start = command.column - 1
-    more = _MORE_OF_A_WORD.match(text, start + 1)
-    end = more.end() if more else start + 1
-    return ShellCommand(command.words, to_place(start, end), command.before, after, command.execs)
+def _end(text: str, command: Command) -> int:
+    """Where the first word ends."""
+    more = _MORE_OF_A_WORD.match(text, command.column)
+    return more.end() if more else command.column
 
 
 def _without_heredocs(text: str) -> str:

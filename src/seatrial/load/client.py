@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from seatrial.load.protocols import reader_of
 from seatrial.load.wire import Wire
-from seatrial.model.recording import Exchange, Outcome, Population, Target
+from seatrial.model.traffic import Exchange, Outcome, Population, Target
 
 BODY_BEGUN = b"Content-Type: application/json\r\nContent-Length: 64\r\n\r\n{"
 """The end of a head, and less of a body than it says."""
@@ -221,6 +221,10 @@ class Client:
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
             await waiter
+
+    async def until_over(self, attempt: Attempt) -> None:
+        """Wait until one request has come to its end, whichever that is."""
+        await self.until(lambda: attempt.outcome is not None)
 
     # --- what the wire tells ---
 

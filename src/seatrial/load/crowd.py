@@ -22,7 +22,7 @@ from seatrial.load.record import classify
 from seatrial.load.response import ResponseReader
 from seatrial.load.tally import Tally
 from seatrial.load.wire import FAMILIES, REFUSALS, is_self_connected, name_of, socket_address
-from seatrial.model.recording import Bulk, Connection, Exchange, Outcome, Population, Target
+from seatrial.model.traffic import Bulk, Connection, Exchange, Outcome, Population, Target
 
 MAX_KEPT = 4096
 PIECE = 65536

@@ -18,11 +18,11 @@ DONE, ERROR = 3, 2
 INET_DIAG_INFO = 2
 ESTABLISHED = 1
 _HEADER = struct.Struct("=IHHII")
-_REQUEST = struct.Struct("=BBBBI48x")
+_REQUEST = struct.Struct("=BBBBIH46x")
 _IDENTITY = struct.Struct(">HH16s16s")
 _ATTRIBUTE = struct.Struct("=HH")
 _MESSAGE = 72
-_AGES, _RECEIVED, _SENT = 44, 128, 200
+_AGES, _RECEIVED, _SENT, _SENT_AGAIN = 44, 128, 200, 208
 """Offsets in struct tcp_info: the ages in milliseconds, and 64-bit counts of bytes."""
 
 Peer = tuple[bytes, int]
@@ -43,10 +43,10 @@ def standing(port: int) -> dict[Peer, Standing]:
     """All established connections of the server on a port, by their client."""
     found: dict[Peer, Standing] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
-        for message in _dump(family):
+        for message in _dump(family, port):
             here, there, _, address = _IDENTITY.unpack_from(message, 4)
             info = _info(message)
-            if here == port and len(info) >= _SENT + 8:
+            if here == port and len(info) >= _SENT_AGAIN + 8:
                 found[(plain(address if message[0] == socket.AF_INET6 else address[:4]), there)] = _standing(info)
     return found
 
@@ -56,9 +56,12 @@ def plain(address: bytes) -> bytes:
     return address[12:] if address[:12] == bytes(10) + b"\xff\xff" else address
 
 
-def _dump(family: int) -> Iterator[bytes]:
+def _dump(family: int, port: int) -> Iterator[bytes]:
+    """What is told of each connection whose own port this is; an older kernel may tell of others, too."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as netlink:
-        asked = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0, 1 << ESTABLISHED)
+        asked = _REQUEST.pack(
+            family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0, 1 << ESTABLISHED, socket.htons(port)
+        )
         header = _HEADER.pack(_HEADER.size + len(asked), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 1, 0)
         netlink.send(header + asked)
         while True:
@@ -86,10 +89,11 @@ def _standing(info: bytes) -> Standing:
     sent_ago, _, received_ago = struct.unpack_from("=III", info, _AGES)
     (received,) = struct.unpack_from("=Q", info, _RECEIVED)
     (sent,) = struct.unpack_from("=Q", info, _SENT)
+    (again,) = struct.unpack_from("=Q", info, _SENT_AGAIN)
     if not received:
         busy: bool | None = False
     elif not sent:
         busy = True
     else:
         busy = None if sent_ago == received_ago else received_ago < sent_ago
-    return Standing(sent, received, busy)
+    return Standing(sent - again, received, busy)

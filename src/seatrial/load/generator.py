@@ -30,7 +30,7 @@ from seatrial.load.populations import (
     size,
 )
 from seatrial.load.record import record
-from seatrial.model.recording import Exchange, Outcome, Population, Target
+from seatrial.model.traffic import Exchange, Outcome, Population, Target
 
 MAX_OPEN = 4096
 MAX_RECORDED = 200_000
@@ -54,7 +54,7 @@ async def request_once(
     attempt = client.request(path)
     await client.until(lambda: attempt.outcome is not None or is_in_position(client))
     client.leave()
-    await client.until(lambda: attempt.outcome is not None)
+    await client.until_over(attempt)
     client.finish_politely()
     return attempt.exchange()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seatrial.model.errors import SeatrialError
-from seatrial.model.recording import Bulk, Connection, Exchange, Target
+from seatrial.model.traffic import Bulk, Connection, Exchange, Target
 
 MARK = "X-Request-ID"
 """The header by which each request is marked with an id of its own."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seatrial.load.interface import Plan
-from seatrial.model.recording import Bulk, Connection, Exchange, Outcome, Population, Seen, Target
+from seatrial.model.traffic import Bulk, Connection, Exchange, Outcome, Population, Seen, Target
 
 PART = 200
 """Connections in one line of a result: short enough that neither end stands still over it."""

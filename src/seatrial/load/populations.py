@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from seatrial.load.client import SLOW_PACE, WITHHELD, Client
 from seatrial.load.interface import Plan
-from seatrial.model.recording import Population
+from seatrial.model.traffic import Population
 
 RECONNECT_PAUSE = 0.1
 """How long a busy keep-alive client waits before it connects again after a connection that served nothing."""
@@ -159,7 +159,7 @@ async def one_request(scene: Scene, population: Population) -> None:
     if client is None:
         return
     attempt = client.request(path_of(scene.plan, population))
-    await client.until(lambda: attempt.outcome is not None)
+    await client.until_over(attempt)
     client.finish_politely()
 
 
@@ -178,7 +178,7 @@ async def keep_busy(scene: Scene, opened: Callable[[Client], None]) -> None:
 async def _use(scene: Scene, client: Client) -> None:
     while scene.phase.sending:
         attempt = client.request(path_of(scene.plan, Population.KEEP_ALIVE))
-        await client.until(lambda attempt=attempt: attempt.outcome is not None)  # type: ignore[misc]
+        await client.until_over(attempt)
         await asyncio.sleep(scene.plan.keep_alive_pause)
         if len(client.attempts) >= MAX_REQUESTS:
             await client.until(lambda: client.is_over)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.load.reader import Reader
-from seatrial.model.recording import Population, Target
+from seatrial.model.traffic import Population, Target
 
 
 def reader_of(population: Population, target: Target) -> Reader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seatrial.load.client import Client, rounded
-from seatrial.model.recording import Connection, Outcome
+from seatrial.model.traffic import Connection, Outcome
 
 _LOST = frozenset({Outcome.FIN, Outcome.RST, Outcome.TIMED_OUT, Outcome.ABANDONED})
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from seatrial.load import messages
 from seatrial.load.interface import LoadError, Plan, Result
-from seatrial.model.recording import Connection, Exchange, Population, Seen, Target
+from seatrial.model.traffic import Connection, Exchange, Population, Seen, Target
 
 WORKER = (sys.executable, "-P", "-m", "seatrial.load.worker")
 """The argv of a generator. `-P`: modules of the directory that it is started in must not take the place of ours."""
@@ -71,6 +71,10 @@ class Load:
     async def witnessed(self) -> int:
         """How many connections stand under the watch."""
         return int(await self._ask("witnessed"))
+
+    async def ready(self) -> None:
+        """Have the watch look how all connections stand: the stop signal comes next."""
+        await self._ask("ready")
 
     async def testify(self) -> Seen:
         """End the watch; what was seen."""

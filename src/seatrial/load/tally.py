@@ -6,7 +6,7 @@ of their octave, so that a value read from it is at most 3.2 % off.
 
 from __future__ import annotations
 
-from seatrial.model.recording import SHARES, Bulk, Outcome, Population
+from seatrial.model.traffic import SHARES, Bulk, Outcome, Population
 
 _LINEAR = 64
 _STEPS = 5

@@ -14,7 +14,7 @@ import socket
 import time
 from typing import Protocol
 
-from seatrial.model.recording import Target
+from seatrial.model.traffic import Target
 
 PIECE = 16384
 """How much is read at once: small, so that one greedy server can't hold up the timers of all other connections."""

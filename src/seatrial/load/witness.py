@@ -1,72 +1,35 @@
-"""Sees what becomes of connections that are not ours: by the packets that open and end them, and a look at the signal.
+"""Sees what becomes of connections that are not ours: by their packets, and a look at the sockets before the signal.
 
 Of each connection the kernel shows its opening and its end (SYN, FIN, RST) with sequence numbers, which tell how many
-bytes either side had sent by then, to the byte; and who pushed data last (PSH, which ends every write). Together with
-how the connections stood at the signal that proves some losses: whoever had asked and was sent not one byte more before
-the server ended it was not answered. It can't prove that an answer was whole: for that one has to read it.
+bytes either side had sent by then, to the byte; and who pushed data last (PSH, which ends every write) with how that
+begins. Just before the signal the sockets are looked at, and from then on packets wait until its moment is known: what
+came earlier says how each connection stood, however fast the server went. Whoever had asked and was sent not one byte
+more before the server ended it was not answered; whether an answer is whole its own head says, where it could be heard.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
-import socket
-import struct
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from seatrial.load.diag import Peer, Standing, standing
 from seatrial.load.interface import LoadError
-from seatrial.model.recording import Seen
+from seatrial.load.lives import Life
+from seatrial.load.packets import FIN, PSH, RST, SYN, TURN, WRAP, Packet, Tap
+from seatrial.model.traffic import Seen
 
-ETH_P_ALL = 3
-SO_ATTACH_FILTER = 26
-SO_TIMESTAMPNS = 35
-PACKET_STATISTICS = 6
-SOL_PACKET = 263
-BUFFER = 16 << 20
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 QUICK = 0.25
 """Who was ended this soon after it came was in the queue of a listener that closed; who waited longer was left to."""
-_WRAP = 1 << 32
-TURN = 1024
-"""Packets that are read at once."""
 CATCHING_UP = 0.05
-_FILTER = (
-    (0x20, 0, 0, 0xFFFFF004),  # the packet's type (SKF_AD_PKTTYPE, socket(7)): on loopback each comes twice,
-    (0x15, 14, 0, 4),  #          as outgoing, which is left out, and as incoming
-    (0x30, 0, 0, 0),  #           the version of IP
-    (0x54, 0, 0, 0xF0),
-    (0x15, 0, 5, 0x40),
-    (0x30, 0, 0, 9),  #           IPv4 that carries TCP
-    (0x15, 0, 9, 6),
-    (0xB1, 0, 0, 0),  #           behind its header, whose length varies,
-    (0x50, 0, 0, 13),  #          the flags
-    (0x45, 5, 6, -1),
-    (0x15, 0, 5, 0x60),
-    (0x30, 0, 0, 6),  #           IPv6 that carries TCP
-    (0x15, 0, 3, 6),
-    (0x30, 0, 0, 53),
-    (0x45, 0, 1, -1),
-    (0x06, 0, 0, 128),  #         as much as the headers need
-    (0x06, 0, 0, 0),
-)
-"""Of all packets only those of TCP with certain flags, which stand for -1 (classic BPF: networking/filter.rst)."""
+HEAVY = 5_000
+"""Pushes a second from which on to hear them all would take more of the machine than it tells."""
+AT_ONCE = 0.1
+"""For how long all are heard before the signal where they are too many to be heard all the time."""
+BEAT = 0.2
+_ENDS = FIN | SYN | RST
 _COUNTERS = ("OutRsts", "ListenOverflows", "ListenDrops")
-
-
-@dataclass(slots=True)
-class Life:
-    """A connection under watch: the first sequence numbers of both sides, and how it stood at the signal."""
-
-    begun: float
-    is_late: bool
-    has_asked: bool = False
-    server: int | None = None
-    client: int = 0
-    stood: Standing | None = None
 
 
 class Witness:
@@ -78,44 +41,59 @@ class Witness:
         self._signal: float | None = None
         self._counts: dict[str, int] = dict.fromkeys(Seen.__slots__, 0)
         self._before = counters()
-        self._offset = time.time() - time.monotonic()
         self._loop = asyncio.get_running_loop()
+        self._hears_all = True
+        self._sound_from = 0.0
+        self._missed = 0
+        self._beat, self._heard = time.monotonic(), 0
         try:
-            self._socket = _packets(FIN | SYN | RST)
-            self._pushes = _packets(PSH)
+            self._tap = Tap(_ENDS | PSH)
         except PermissionError:
             raise LoadError(
                 "the packets of the instance's network can't be watched here",
                 hint="--load-from needs the right to (CAP_NET_RAW): run it as root, or leave it out",
             ) from None
-        self._loop.add_reader(self._socket.fileno(), self._read)
-        self._loop.add_reader(self._pushes.fileno(), self._read_pushes)
+        self._loop.add_reader(self._tap.descriptor, self._read)
 
     @property
     def open(self) -> int:
         """How many connections stand now."""
         return sum(life.server is not None for life in self._lives.values())
 
+    async def ready(self) -> None:
+        """The signal comes next: see how all stand. What they do from now on is looked at when its moment is known."""
+        if not self._hears_all:
+            self._hear_all(True)
+            await asyncio.sleep(AT_ONCE)
+        until = time.monotonic() + CATCHING_UP
+        while self._read() == TURN and time.monotonic() < until:
+            pass
+        self._look(standing(self._port))
+        self._loop.remove_reader(self._tap.descriptor)
+
     def signalled(self, when: float) -> None:
-        """The stop signal was sent: see how all stand."""
-        stand = standing(self._port)
-        self._read()
+        """The stop signal was sent: how all stood then, and what has become of them."""
+        rest = self._until(when)
         self._signal = when
-        exact = self._caught_up() and not _missed(self._pushes)
-        self._end(self._pushes)
-        for peer, how in stand.items():
-            if (life := self._lives.get(peer)) is not None:
-                life.stood = replace(how, is_busy=life.has_asked) if exact else how
+        for life in self._lives.values():
+            if life.server is not None:
+                life.stood = life.standing()
         known = [life.stood for life in self._lives.values() if life.stood is not None]
         self._count("open", len(known))
         self._count("busy", sum(stood.is_busy is True for stood in known))
         self._count("unclear", sum(stood.is_busy is None for stood in known))
+        self._beat, self._heard = time.monotonic(), 0
+        self._take(rest)
+        self._loop.add_reader(self._tap.descriptor, self._read)
 
     def testify(self) -> Seen:
         """What was seen. The watch is over."""
-        self._read()
+        while self._read() == TURN:
+            pass
+        for life in self._lives.values():
+            if life.stood is not None and life.stood.is_busy and (life.was_whole or life.is_whole()):
+                self._answered("answered", life, life.sent)
         self._count("left", self.open)
-        self._count("missed", _missed(self._socket))
         now = counters()
         self._count("resets", now["OutRsts"] - self._before["OutRsts"])
         self._count("overflows", now["ListenOverflows"] - self._before["ListenOverflows"])
@@ -125,120 +103,159 @@ class Witness:
 
     def close(self) -> None:
         """Watch no more. Idempotent."""
-        self._end(self._socket)
-        self._end(self._pushes)
+        if self._tap.descriptor >= 0:
+            self._loop.remove_reader(self._tap.descriptor)
+            self._tap.close()
 
-    def _end(self, packets: socket.socket) -> None:
-        if packets.fileno() >= 0:
-            self._loop.remove_reader(packets.fileno())
-            packets.close()
+    def _look(self, stand: Mapping[Peer, Standing]) -> None:
+        """Compare what was heard with the kernel's own word, which counts where something was missed."""
+        for peer, how in stand.items():
+            if (life := self._lives.get(peer)) is not None:
+                life.look(how)
+        if self._counts["missed"]:
+            self._lives = {peer: life for peer, life in self._lives.items() if peer in stand}
+            self._counts["missed"] = len(stand.keys() - self._lives.keys())
 
     # --- packets ---
 
     def _count(self, name: str, number: int = 1) -> None:
         self._counts[name] += number
 
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(TURN):
-                data, extra, *_ = self._socket.recvmsg(256, 64)
-                seconds, nanoseconds = struct.unpack_from("=qq", extra[0][2])
-                self._packet(data, seconds + nanoseconds / 1e9 - self._offset)
+    def _read(self) -> int:
+        """Take in what came; how many packets that were."""
+        packets = self._tap.read()
+        self._take(packets)
+        now = time.monotonic()
+        if now - self._beat > BEAT:
+            if self._hears_all and self._heard > HEAVY * (now - self._beat):
+                self._hear_all(False)
+            self._beat, self._heard = now, 0
+        return len(packets)
 
-    def _caught_up(self) -> bool:
-        """Read what has been pushed by now; False if there is no end of it: then who spoke last is not known."""
-        until = time.monotonic() + CATCHING_UP
-        while not (is_empty := self._read_pushes()) and time.monotonic() < until:
-            pass
-        return is_empty
+    def _until(self, when: float) -> list[Packet]:
+        """Take in what came up to a moment; gives what was read of the rest."""
+        while True:
+            packets = self._tap.read()
+            late = [packet for packet in packets if packet.when > when]
+            self._take([packet for packet in packets if packet.when <= when])
+            if late or len(packets) < TURN:
+                return late
 
-    def _read_pushes(self) -> bool:
-        """Note who spoke last on each connection; whether all was read that had come."""
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(TURN):
-                source, target, start = _ends(data := self._pushes.recv(256))
-                is_answer = int.from_bytes(data[start : start + 2], "big") == self._port
-                if (life := self._lives.get(target if is_answer else source)) is not None:
-                    life.has_asked = not is_answer
-            return False
-        return True
+    def _hear_all(self, hears_all: bool) -> None:
+        """Hear what is said, too, or only who comes and goes."""
+        self._hears_all = hears_all
+        self._beat = float("inf") if hears_all else time.monotonic()  # this time to the end
+        self._tap.choose(_ENDS | PSH if hears_all else _ENDS)
+        self._lose_track()
 
-    def _packet(self, data: bytes, when: float) -> None:
-        source, target, start = _ends(data)
-        number, acknowledged, _, flags = struct.unpack_from(">IIBB", data, start + 4)
-        if target[1] == self._port and source[1] != self._port:
-            self._from_client(source, flags, acknowledged, when)
-        elif source[1] == self._port:
-            self._from_server(target, (flags, number, acknowledged), when)
+    def _lose_track(self) -> None:
+        """Who spoke last on each connection is not known until somebody speaks again."""
+        self._sound_from = time.monotonic()
+        for life in self._lives.values():
+            life.is_known = False
 
-    def _from_client(self, peer: Peer, flags: int, acknowledged: int, when: float) -> None:
-        if flags & SYN:
-            is_late = self._signal is not None and when > self._signal
-            if peer not in self._lives:  # else it is sent again: the queue was full
-                self._lives[peer] = Life(when, is_late)
-                self._count("late" if is_late else "early")
+    def _take(self, packets: list[Packet]) -> None:
+        if missed := self._tap.missed():
+            self._lose_track()
+            self._missed += missed
+        for packet in packets:
+            if packet.target[1] == self._port and packet.source[1] != self._port:
+                self._from_client(packet)
+            elif packet.source[1] == self._port:
+                self._from_server(packet)
+        if self._missed and len(packets) < TURN:  # what had come before those was taken in
+            is_over = self._signal is not None and not any(life.stood for life in self._lives.values())
+            self._count("missed_late" if is_over else "missed", self._missed)
+            self._missed = 0
+
+    def _hears(self, life: Life, packet: Packet) -> bool:
+        is_told = bool(packet.size) and life.server is not None and packet.when >= self._sound_from
+        self._heard += is_told
+        return is_told and self._hears_all
+
+    def _from_client(self, packet: Packet) -> None:
+        life = self._lives.get(packet.source)
+        if packet.flags & SYN:
+            if life is None:  # else it is sent again: the queue was full
+                self._open(packet)
             return
-        life = self._lives.pop(peer, None)
-        if life is not None and life.server is not None:
-            self._ended_by_client(life, (acknowledged - life.server - 1) % _WRAP if flags & ACK else None)
-
-    def _from_server(self, peer: Peer, packet: tuple[int, int, int], when: float) -> None:
-        flags, number, acknowledged = packet
-        life = self._lives.get(peer)
         if life is None:
             return
-        if flags & SYN:
-            life.server, life.client = number, acknowledged - 1
+        if self._hears(life, packet):
+            life.ask(packet)
+        if packet.flags & (FIN | RST):
+            del self._lives[packet.source]
+            if life.server is not None:
+                self._ended_by_client(life, life.taken_by(packet))
+
+    def _open(self, packet: Packet) -> None:
+        is_late = self._signal is not None and packet.when > self._signal
+        is_known = self._hears_all and packet.when >= self._sound_from
+        self._lives[packet.source] = Life(packet.when, is_late, is_known)
+        self._count("late" if is_late else "early")
+
+    def _from_server(self, packet: Packet) -> None:
+        life = self._lives.get(packet.target)
+        if life is None:
             return
-        del self._lives[peer]
-        if life.server is None:
-            self._count("refused" if life.is_late else "refused_early")
+        if packet.flags & SYN:
+            life.server, life.client = packet.number, packet.acknowledged - 1
             return
-        sent = (number - life.server - 1) % _WRAP
-        received = (acknowledged - life.client - 1) % _WRAP if flags & ACK else None
-        if life.is_late:
-            unserved = "late_queued" if when - life.begun < QUICK else "late_unserved"
-            self._count("late_answered" if sent else unserved)
-        elif life.stood is not None:
-            self._ended_by_server(life.stood, sent, received, "reset" if flags & RST else "fin")
+        if self._hears(life, packet):
+            life.answer(packet)
+        if packet.flags & (FIN | RST):
+            del self._lives[packet.target]
+            self._ended_by_server(life, packet)
 
     # --- what it means ---
 
     def _ended_by_client(self, life: Life, taken: int | None) -> None:
         """`taken` is how many bytes the client had got by then."""
-        if life.is_late:
-            self._count("late_answered" if taken else "late_left")
+        if life.is_late and taken:
+            self._answered("late_answered", life, life.sent)
+        elif life.is_late:
+            self._count("late_left")
+        elif life.stood is not None and life.stood.is_busy and taken not in (None, life.stood.sent % WRAP):
+            self._answered("answered", life, life.sent)
         elif life.stood is not None:
-            answered = life.stood.is_busy and taken is not None and taken != life.stood.sent % _WRAP
-            self._count("answered" if answered else "left_by_client")
+            self._count("left_by_client")
 
-    def _ended_by_server(self, stood: Standing, sent: int, received: int | None, how: str) -> None:
-        answered = sent != stood.sent % _WRAP
-        asked_again = received is not None and received != stood.received % _WRAP
+    def _ended_by_server(self, life: Life, packet: Packet) -> None:
+        if life.server is None:
+            self._count("refused" if life.is_late else "refused_early")
+            return
+        sent, stood = life.sent_by(packet), life.stood
+        how = "reset" if packet.flags & RST else "fin"
+        if life.is_late and sent:
+            self._answered("late_answered", life, sent, how)
+        elif life.is_late:
+            self._count("late_queued" if packet.when - life.begun < QUICK else "late_unserved")
+        elif stood is not None and stood.is_busy and sent != stood.sent:
+            self._answered("answered", life, sent, how)
+        elif stood is not None:
+            self._unanswered(stood, sent, life.received_by(packet), how)
+
+    def _answered(self, name: str, life: Life, sent: int, how: str = "") -> None:
+        """Something was sent: was that all of it? What is reset after it was sent may never be read."""
+        self._count(name)
+        whole = life.is_whole(sent)
+        if life.was_whole or (whole and how != "reset"):
+            self._count(f"{name}_whole")
+        elif whole is False and how:
+            self._count(f"{name}_cut")
+
+    def _unanswered(self, stood: Standing, sent: int, received: int | None, how: str) -> None:
+        answered = sent != stood.sent
+        asked_again = received is not None and received != stood.received % WRAP
         if stood.is_busy:
-            self._count("answered" if answered else f"unanswered_{how}")
+            self._count(f"unanswered_{how}")
         elif answered or asked_again:
             self._count("used_again" if answered else "crossed")
         elif stood.is_busy is None:
             self._count("unclear_ends")
+            self._count("unclear_resets", how == "reset")
         else:
             self._count(f"idle_{how}")
-
-
-def _ends(data: bytes) -> tuple[Peer, Peer, int]:
-    """Where a packet comes from, where it goes, and where TCP begins in it."""
-    if data[0] >> 4 == 4:
-        start, source, target = (data[0] & 15) * 4, data[12:16], data[16:20]
-    else:
-        start, source, target = 40, data[8:24], data[24:40]
-    here, there = struct.unpack_from(">HH", data, start)
-    return (source, here), (target, there), start
-
-
-def _missed(packets: socket.socket) -> int:
-    """How many packets found no room to wait in."""
-    _, missed = struct.unpack("=II", packets.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-    return int(missed)
 
 
 def counters() -> dict[str, int]:
@@ -250,17 +267,3 @@ def counters() -> dict[str, int]:
             pairs = zip(names.split(), values.split(), strict=False)
             found |= {name: int(value) for name, value in pairs if name in found}
     return found
-
-
-def _packets(flags: int) -> socket.socket:
-    """A socket that gets the packets of this network namespace's TCP that have one of the flags."""
-    packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-    program = b"".join(struct.pack("=HBBI", *step[:3], flags if step[3] < 0 else step[3]) for step in _FILTER)
-    steps = ctypes.create_string_buffer(program)
-    packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(_FILTER), ctypes.addressof(steps)))
-    packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    with contextlib.suppress(PermissionError):
-        packets.setsockopt(socket.SOL_SOCKET, 33, BUFFER)  # SO_RCVBUFFORCE
-    packets.setblocking(False)
-    packets.bind(("lo", ETH_P_ALL))  # only now: what is not asked for must not come in
-    return packets

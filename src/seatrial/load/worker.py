@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.load import messages
 from seatrial.load.generator import MAX_OPEN, Generator, request_once
 from seatrial.load.interface import LoadError
-from seatrial.model.recording import Population
+from seatrial.model.traffic import Population
 
 if TYPE_CHECKING:
     from seatrial.load.witness import Witness
@@ -50,6 +50,7 @@ class Worker:
             "stop_sending": self._stop_sending,
             "witness": self._witness,
             "witnessed": self._witnessed,
+            "ready": self._ready,
             "testify": self._testify,
             "finish": self._finish,
         }
@@ -139,6 +140,9 @@ class Worker:
 
     async def _witnessed(self, _message: dict[str, Any]) -> int:
         return self._watching().open
+
+    async def _ready(self, _message: dict[str, Any]) -> None:
+        await self._watching().ready()
 
     async def _testify(self, _message: dict[str, Any]) -> list[Any]:
         watch, self._watch = self._watching(), None

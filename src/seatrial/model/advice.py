@@ -10,15 +10,13 @@ from collections.abc import Callable
 from enum import Enum
 from math import ceil
 
+from seatrial.model import memory
 from seatrial.model.measured import Measured, measured
-from seatrial.model.recording import EventKind, Outcome, Population, Recording, Run, Scenario
+from seatrial.model.memory import mib
+from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.model.traffic import Outcome, Population
 from seatrial.model.values import dataclass
 
-MIB = 1 << 20
-MEMORY_ROOM, LEAST_MEMORY_ROOM = 1.5, 1.2
-"""Proposed of the peak, and the least: with less there is no room for more load than the drill's."""
-MEMORY_STEP = 16 * MIB
-LEAST_MEMORY = 32 * MIB
 START_ROOM, LEAST_START_ROOM = 3.0, 1.5
 """A start in production meets a cold disk, a limited processor and neighbours that start, too."""
 STOP_ROOM, LEAST_STOP_ROOM = 1.5, 1.2
@@ -29,8 +27,6 @@ DESCRIPTOR_ROOM = 4
 """Production has more connections at once than the drill."""
 USUAL_NOFILE = 1024
 """The soft limit where nobody says one: systemd's, and containerd's since 2.0."""
-USUAL_LAG = 5.0
-"""For how long a balancer goes on sending where nobody said it."""
 BALANCER = 60.0
 """The idle time-out of balancers where nobody changes it (AWS, nginx): the server has to keep connections longer."""
 BEYOND = 5.0
@@ -74,16 +70,6 @@ class Advice:
         return f"{self.value:.0f}" if self.setting is Setting.NOFILE else f"{self.value:g} s"
 
 
-def mib(value: float) -> str:
-    """Bytes for people: "57 MiB"."""
-    return f"{value / MIB:.0f} MiB"
-
-
-def proposed_memory(used: int) -> int:
-    """The memory limit that fits a peak: half as much again, in whole steps."""
-    return max(LEAST_MEMORY, -(-int(used * MEMORY_ROOM) // MEMORY_STEP) * MEMORY_STEP)
-
-
 def advise(recording: Recording) -> tuple[Advice, ...]:
     """Advice on every setting, in the order of `Setting`; none where a distributed engine ran the service."""
     if any(run.replicas for run in recording.runs):
@@ -110,13 +96,15 @@ def _memory(recording: Recording, found: Measured) -> Advice:
     setting, page = Setting.MEMORY_LIMIT, "memory-limit"
     limit = recording.subject.memory
     said = mib(limit) if limit else "nothing"
-    if any(run.exit is not None and run.exit.oom_kills for run in recording.runs):
+    own = [run for run in recording.runs if run.scenario not in memory.TRIES]
+    if any(run.exit is not None and run.exit.oom_kills for run in own):
         return Advice(setting, page, "it was killed for memory: its peak is not known", said=said)
-    used = found.memory or max((each.memory for run in recording.runs for each in run.samples), default=0)
+    used = found.memory or max((each.memory for run in own for each in run.samples), default=0)
     if not used:
         return Advice(setting, page, "the memory in use was not measured", said=said)
-    figure, least = f"peak of {mib(used)}, times {MEMORY_ROOM:g}", LEAST_MEMORY_ROOM * used
-    return Advice(setting, page, figure, float(proposed_memory(used)), said, limit >= least, least)
+    wanted = memory.proposal(recording, used)
+    figure = "; ".join(filter(None, (f"peak of {mib(used)}, times {memory.ROOM:g}", wanted.words)))
+    return Advice(setting, page, figure, wanted.limit, said, limit >= wanted.least, wanted.least)
 
 
 def _grace(recording: Recording, found: Measured) -> Advice:
@@ -150,15 +138,37 @@ def _nofile(recording: Recording, found: Measured) -> Advice:
 
 
 def _pre_stop(recording: Recording, _found: Measured) -> Advice:
+    """Only what was lost while a balancer would have gone on sending asks for a delay: many services have none."""
     setting, page, lag = Setting.PRE_STOP_DELAY, "pre-stop-delay", recording.subject.lag
     run = recording.run(Scenario.STOP)
     until = _listens_for(run) if run is not None else None
     if run is None or until is None:
         return Advice(setting, page, "it was not seen to stop listening")
-    wanted = lag or USUAL_LAG
-    told = "as --lag says" if lag else "as usual; --lag says another"
-    figure = f"it listens for {_seconds(until)} after {run.signal}; a balancer sends for {wanted:g} s more, {told}"
-    return Advice(setting, page, figure, wanted, f"{_seconds(until)} of its own", until >= wanted, wanted)
+    own, listens = f"{_seconds(until)} of its own", f"it listens for {_seconds(until)} after {run.signal}"
+    if not lag:
+        return Advice(setting, page, f"{listens}; what a balancer's lag would cost, --lag SECONDS measures", said=own)
+    if run.disturbed:
+        return Advice(setting, page, f"{listens}; the run with the lag was disturbed: {run.disturbed}", said=own)
+    came, served = _in_lag(run, lag)
+    if not came:
+        return Advice(setting, page, f"{listens}; no new connection came in the {lag:g} s of --lag", said=own)
+    figure = f"{served} of {came} new connections served in the {lag:g} s after {run.signal}, as --lag says; {listens}"
+    return Advice(setting, page, figure, lag, own, served == came, lag)
+
+
+def _in_lag(run: Run, lag: float) -> tuple[int, int]:
+    """How many new connections came in the time of the lag, and how many were served; what a health endpoint says on
+    purpose counts as served."""
+    begin = run.signalled or 0.0
+    came = [
+        connection.exchanges[0]
+        for connection in run.connections
+        if connection.population is Population.OPEN_LOOP and begin < connection.begun <= begin + lag
+        if connection.exchanges and connection.exchanges[0].outcome is not Outcome.ABANDONED
+    ]
+    fine = 1000 if run.target is not None and run.target.quick_is_health else 500
+    whole = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
+    return len(came), sum(one.outcome in whole and (one.status or 0) < fine for one in came)
 
 
 def _listens_for(run: Run) -> float | None:

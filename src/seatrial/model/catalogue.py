@@ -257,8 +257,10 @@ _DRILLED = (
         "a memory limit that fits the measured peak",
         "There is a memory limit, with swap equal to it, and it leaves room above what the service uses under load.",
         "Under load the memory of all processes is measured: what is their own, and shared pages once. The limit has "
-        "to be a fifth above the highest value; half as much again is proposed. The drill's load is light: a limit "
-        "that fits it may still be too small for yours.",
+        "to be a fifth above the highest value; half as much again is proposed. At that limit it is run once more, "
+        "under the same load: where the kernel kills it, it ends by itself, or it answers much slower because memory "
+        "has to be taken back, the next larger limit is tried, and if that is not enough either, none is proposed. "
+        "The drill's load is light: a limit that fits it may still be too small for yours.",
         "Set `mem_limit` and `memswap_limit` to the same value, above the peak of your own load, and size heaps and "
         "workers by it (`--max-old-space-size`, the number of workers).",
     ),
@@ -268,8 +270,8 @@ _DRILLED = (
         "D",
         "it is not killed for memory under load",
         "At its declared limit the service is not killed for memory under load.",
-        "All runs have the declared limit in force. The kernel's own counter tells its kills from a SIGKILL of anybody "
-        "else: both give exit code 137.",
+        "All runs but those at a proposed limit have the declared one in force. The kernel's own counter tells its "
+        "kills from a SIGKILL of anybody else: both give exit code 137.",
         "Raise the limit above the peak, or bound what the program keeps.",
     ),
     Requirement(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
-from seatrial.model.service import Service
+from seatrial.model.service import LAST_STACK_MINOR, Service
 from seatrial.model.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ class Dockerfile:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How Swarm replaces a service (`deploy.update_config`), as written; `place` is its key's, `is_bound` says that
-    no second one can run beside it: there is one on each node, or a port of the node itself is its own."""
+    """How Swarm replaces a service (`deploy.update_config`, or `rollback_config`), as written; `place` is its key's,
+    `is_bound` says that no second one can run beside it: there is one on each node, or a port of the node is its own.
+    """
 
     place: Place
     order: Sourced[str] | None = None
@@ -169,10 +170,13 @@ class ComposeEntry:
     build_arguments: tuple[str, ...] = ()
     """The names of `build.args`."""
     rollout: Rollout | None = None
+    rollback: Rollout | None = None
     open_keys: frozenset[str] = frozenset()
     """The keys at any depth whose values variables decide that aren't known here: nothing is lacking there."""
     is_stack: bool = False
     """Whether its file is meant for Swarm, which reads nothing of compose's own keys for limits and restart."""
+    stack_minor: int = LAST_STACK_MINOR
+    """The format 3.x by which `docker stack deploy` reads that file: it refuses keys that came later."""
 
 
 @dataclass(frozen=True, slots=True)

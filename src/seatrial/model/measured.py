@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.model.recording import Connection, Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Connection, Outcome, Population
 from seatrial.model.values import dataclass
 
 CHANGED = frozenset(
@@ -20,6 +21,8 @@ CHANGED = frozenset(
         Scenario.NON_ROOT,
         Scenario.READ_ONLY,
         Scenario.OTHER_INIT,
+        Scenario.MEMORY,
+        Scenario.MORE_MEMORY,
     }
 )
 """The runs in which something else than the service as it is was started."""

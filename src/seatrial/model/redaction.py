@@ -84,9 +84,14 @@ _PEM_END = pattern(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
 _PEM_LINES = 120
 """A key block has fewer lines; one that never ends must not swallow the rest of a log."""
 _BASE64 = pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
-_HINTS = (
+_NAME_PARTS = (
     *("pass", "pwd", "secret", "token", "credential", "key", "authorization", "cookie", "sess", "signature", "dsn"),
-    *("connection", "salt", "otp", "sas", "://", "bearer", "basic", *(start.casefold() for start in _FORM_STARTS)),
+    *("connection", "salt", "otp", "sas"),
+)
+"""One of these is in everything that `_KEYWORD` matches, in whatever case."""
+_HINTS = (
+    *_NAME_PARTS,
+    *("://", "bearer", "basic", *(start.casefold() for start in _FORM_STARTS)),
     *("curl", "mysql", "mariadb"),
 )
 """One of these is in everything that is taken out, in whatever case."""
@@ -118,25 +123,30 @@ def text(line: str) -> str:
     if "://" in line and "@" in line:
         line = _URL.sub(rf"\1\2:{REDACTED}@", line)
         line = _URL_TOKEN.sub(rf"\1{REDACTED}@", line)
-    if ":" in line:
+    if ":" in line and _has_any(folded, ("cookie", "authorization", "x-api-key")):
         line = _HEADER.sub(rf"\1\2{REDACTED}", line)
     if _has_any(folded, ("bearer", "basic")):
         line = _BEARER.sub(rf"\1\2{REDACTED}", line)
-    if ":" in line or "=" in line:
-        line = _ASSIGNMENT.sub(_assigned, line)
-    if "value" in folded:
-        line = _PAIR.sub(rf"\1{REDACTED}", line)
-    if _has_option(line):
-        line = _OPTION.sub(rf"\1{REDACTED}", line)
+    if _has_any(folded, _NAME_PARTS):
+        line = _of_names(line)
     line = _of_programs(line)
     return _FORMS.sub(REDACTED, line) if _has_any(line, _FORM_STARTS) else line
+
+
+def _of_names(line: str) -> str:
+    """Without the values of what has the name of a secret."""
+    if ":" in line or "=" in line:
+        line = _ASSIGNMENT.sub(_assigned, line)
+    if "value" in line.casefold():
+        line = _PAIR.sub(rf"\1{REDACTED}", line)
+    return _OPTION.sub(rf"\1{REDACTED}", line) if _has_option(line) else line
 
 
 def _of_programs(line: str) -> str:
     """Without the passwords that some programs take in a way of their own."""
     if "chpasswd" in line:
         line = _ACCOUNT.sub(rf"\1{REDACTED}", line)
-    if "curl" in line:
+    if "curl" in line and "-u" in line:
         line = _CURL.sub(rf"\1{REDACTED}", line)
     if "mysql" in line or "mariadb" in line:
         line = _MYSQL.sub(rf"\1{REDACTED}", line)

@@ -14,6 +14,9 @@ from seatrial.model.values import dataclass, field
 DEFAULT_GRACE = 10.0
 """Seconds from the stop signal to SIGKILL where nothing says otherwise (Docker and compose)."""
 
+LAST_STACK_MINOR = 13
+"""Of the formats 3.x, the one by which `docker stack deploy` reads a file that says no version."""
+
 
 @dataclass(frozen=True, slots=True)
 class Healthcheck:

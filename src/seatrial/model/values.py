@@ -40,7 +40,7 @@ else:
         """The same value with other fields."""
         cls = value.__class__
         names = cls.__match_args__
-        return cls(**dict(zip(names, cls.__values__(value), strict=True)) | changes)
+        return cls(*(dict(zip(names, cls.__values__(value), strict=True)) | changes).values())
 
 
 _FEW = 32

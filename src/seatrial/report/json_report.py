@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from importlib import resources
 from math import isfinite
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 from seatrial.model import catalogue
 from seatrial.model.advice import Advice
 from seatrial.model.finding import Finding
-from seatrial.model.recording import Outcome, Readiness, Recording, Run, Target
+from seatrial.model.recording import Readiness, Recording, Run
+from seatrial.model.traffic import SHARES, Bulk, Outcome, Outside, Target
 from seatrial.model.verdict import Verdict
 from seatrial.report.comparison import Change, Comparison
 from seatrial.report.summary import stop_seconds, tallies, warnings
@@ -159,8 +161,13 @@ def _run(run: Run) -> dict[str, Any]:
         "load_lag_seconds": run.load_lag,
         "disturbed": run.disturbed,
         "populations": _populations(run),
+        "counted": [_counted(bulk) for bulk in run.bulk],
+        "outside_load": _outside(run.outside),
         "log_lines": len(run.log) + run.log_truncated,
         "peak_memory_bytes": max((sample.memory for sample in run.samples), default=None),
+        "memory_limit_bytes": run.memory or None,
+        "charged_memory_bytes": run.charged.peak if run.charged and run.charged.peak >= 0 else None,
+        "times_at_memory_limit": run.charged.refused if run.charged and run.charged.refused >= 0 else None,
         "cpu_seconds": max((sample.cpu for sample in run.samples), default=None),
     }
 
@@ -201,6 +208,34 @@ def _populations(run: Run) -> list[dict[str, Any]]:
         }
         for tally in tallies(run)
     ]
+
+
+def _counted(bulk: Bulk) -> dict[str, Any]:
+    return {
+        "population": bulk.population.value,
+        "after_signal": bulk.after,
+        "seconds": bulk.seconds,
+        "connections": bulk.connections,
+        "requests": bulk.requests,
+        "answered": bulk.answered,
+        "announced": bulk.announced,
+        "errors": bulk.errors,
+        "refused": bulk.refused,
+        "abandoned": bulk.abandoned,
+        "lost": bulk.lost,
+        "latency_seconds": {f"p{100 * share:g}": took for share, took in zip(SHARES, bulk.latencies, strict=False)},
+        "longest_seconds": bulk.longest,
+    }
+
+
+def _outside(outside: Outside | None) -> dict[str, Any] | None:
+    if outside is None:
+        return None
+    return {
+        "argv": list(outside.argv),
+        "exit_code": outside.code,
+        "connections": asdict(outside.seen),
+    }
 
 
 def _exit(run: Run) -> dict[str, Any] | None:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seatrial.model.recording import Connection, Exchange, Outcome, Population, Recording, Run
+from seatrial.model.memory import TRIES, mib
+from seatrial.model.recording import Recording, Run
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population
 from seatrial.report.words import clean, count, exit_code, seconds
 
 
@@ -112,11 +114,14 @@ def _replaced(run: Run) -> list[str]:
 
 
 def _stopped(run: Run) -> list[str]:
-    parts = [_readiness(run)]
+    parts = [f"with {mib(run.memory)} of memory"] if run.scenario in TRIES else []
+    parts.append(_readiness(run))
     if run.signalled is not None:
         parts.append(run.signal + (" twice" if run.second_signalled is not None else ""))
     if run.exit is not None or run.signal:
         parts.append(_ending(run))
+    if run.exit is not None and run.exit.oom_kills:
+        parts.append(count(run.exit.oom_kills, "out-of-memory kill"))
     return parts
 
 

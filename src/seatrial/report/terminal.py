@@ -20,6 +20,7 @@ from seatrial.model.finding import Finding
 from seatrial.model.recording import Run
 from seatrial.model.verdict import Ruling, Verdict
 from seatrial.report.comparison import COUNTED, GOOD, RANK, Change
+from seatrial.report.phases import phases
 from seatrial.report.summary import load_line, outcomes, sentence, tallies, warnings
 from seatrial.report.trial import Entry, Trial
 from seatrial.report.words import clean, clip, command, count
@@ -132,6 +133,7 @@ def _lines(trial: Trial, detail: Detail) -> Iterator[Line]:
     yield from _findings(trial.findings)
     yield from _advice(trial, detail)
     if detail is not Detail.QUIET:
+        yield from _counted(trial)
         yield from _machine(trial, detail)
     yield from _foot(trial)
 
@@ -250,6 +252,16 @@ def _advice(trial: Trial, detail: Detail) -> Iterator[Line]:
         now = f"; now {each.said}{', which is enough' if each.holds else ''}" if each.said else ""
         yield Line(clean(f"{each.proposed}: {each.figure}{now}"), f"  {each.setting.value}  ", first_style="cyan")
     yield Line("seatrial fix --from RECORDING writes it (--save keeps one)", "    → ", first_style="cyan")
+
+
+def _counted(trial: Trial) -> Iterator[Line]:
+    """The load that was counted, by phase."""
+    for run in trial.recording.runs:
+        if told := phases(run):
+            yield Line("")
+            yield Line(f"the load of {run.scenario.value}, counted", style="bold")
+        for phase in told:
+            yield Line(phase.told, f"  {phase.load}, {phase.when}  ", first_style="dim")
 
 
 def _machine(trial: Trial, detail: Detail) -> Iterator[Line]:

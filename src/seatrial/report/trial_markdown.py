@@ -12,6 +12,7 @@ from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling
 from seatrial.report.comparison import COUNTED, GOOD, Change, Comparison
 from seatrial.report.escaping import markdown
+from seatrial.report.phases import phases
 from seatrial.report.summary import sentence
 from seatrial.report.trial import Entry, Trial
 from seatrial.report.words import clip, count, requirement_page
@@ -36,6 +37,7 @@ def render(trial: Trial) -> str:
             lines += ["", f"… and {len(shown) - MOST} more"]
         lines.append("")
     lines += _advice(trial)
+    lines += _counted(trial)
     lines += _folded(trial)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -75,6 +77,21 @@ def _advice(trial: Trial) -> Iterator[str]:
     for each in told:
         now = f"{each.said}{', enough' if each.holds else ''}"
         yield f"| {each.setting.value} | {each.proposed} | {_cell(now)} | {_cell(each.figure)} |"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _counted(trial: Trial) -> Iterator[str]:
+    told = [(run, phase) for run in trial.recording.runs for phase in phases(run)]
+    if not told:
+        return
+    yield "<details><summary>The load, counted by phase</summary>"
+    yield ""
+    yield "| run | load | when | what became of it |"
+    yield "| --- | --- | --- | --- |"
+    for run, phase in told[:MOST]:
+        yield f"| {run.scenario.value} | {_cell(phase.load)} | {phase.when} | {_cell(phase.told)} |"
     yield ""
     yield "</details>"
     yield ""

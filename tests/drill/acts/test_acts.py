@@ -339,7 +339,7 @@ def acted(engine: FakeEngine, scenario: Scenario, of: Service, **options: Any) -
 
 
 PATHS = Candidates(liveness=(Candidate("/live", "tests"),), readiness=(Candidate("/ready", "tests"),))
-DEPENDING = service(environment={"DB_URL": Sourced("mysql://db/x")})
+DEPENDING = service(environment={"DB_URL": Sourced("mongodb://db/x")})
 
 
 def test_each_dependency_is_cut_restored_slowed_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +347,7 @@ def test_each_dependency_is_cut_restored_slowed_and_restored(monkeypatch: pytest
         monkeypatch.setattr(dependency, name, 0.01)
     run = acted(FakeEngine(), Scenario.DEPENDENCY, DEPENDING, candidates=PATHS).runs[0]
     told = [(event.name, event.detail) for event in run.events if event.kind is EventKind.DEPENDENCY]
-    assert told == [("db:3306", word) for word in ("cut", "restored", "slow", "restored")]
+    assert told == [("db:27017", word) for word in ("cut", "restored", "slow", "restored")]
     assert {one.purpose for one in run.asked} == {"liveness", "readiness"}
     assert {one.situation for one in run.asked} >= {"well", "cut", "slow", "restored"}
 
@@ -357,7 +357,9 @@ def test_without_dependencies_or_paths_nothing_is_cut_off() -> None:
     assert "nothing that it depends on" in recording.skipped[0].why
     recording = acted(FakeEngine(), Scenario.DEPENDENCY, DEPENDING)
     assert "no path is known" in recording.runs[0].disturbed
-    recording = acted(FakeEngine(), Scenario.DEPENDENCY, service(environment={"DB_URL": Sourced("mysql://10.0.0.1/x")}))
+    recording = acted(
+        FakeEngine(), Scenario.DEPENDENCY, service(environment={"DB_URL": Sourced("mongodb://10.0.0.1/x")})
+    )
     assert "is an address and no name" in recording.skipped[0].why
 
 
@@ -431,6 +433,7 @@ def test_a_job_is_followed_through_the_stop(
     run = acted(FakeEngine(shell(*states)), Scenario.WORK, service(), job="give", job_state="tell").runs[0]
     assert [event.name for event in run.events if event.kind is EventKind.WORK] == expected
     assert run.exit is not None
+    assert run.usage
 
 
 def test_a_job_that_is_never_taken_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from seatrial.drill.trial import drill
 from seatrial.engine.native import NativeEngine
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
-from seatrial.model.service import Healthcheck, Limits, Port, Service
+from seatrial.model.service import Healthcheck, Limits, Mount, Port, Service
 from seatrial.model.verdict import Ruling, Verdict
 from tests.requirements import missing_program, require
 
@@ -28,7 +28,8 @@ NODE = "require('node:http').createServer((q, s) => s.end('ok')).listen(3000);\n
 URL = "http://127.0.0.1:3000/"
 CRASHES = ("exit-code-honest", "dies-on-fatal-error", "recovers-from-crash", "no-crash-loop")
 RUNS = frozenset(run for name in CRASHES for run in PROVED_BY[name])
-DATABASE = {"environment": {"DB_URL": Sourced("postgres://db/x")}}
+SCRATCH = Sourced(Mount("tmpfs", "", "/tmp"))
+DATABASE = {"environment": {"DB_URL": Sourced("mongodb://db/x")}}
 
 
 def service(folder: Path, files: dict[str, str], *argv: str, port: int = 3000, **changes: Any) -> Service:
@@ -223,3 +224,14 @@ def test_what_needs_root_or_writes_to_its_root_is_told(writer: str, tmp_path: Pa
     if writer == "at its start":
         assert "it ended with 1" in verdicts["non-root-user"].summary
         assert "it writes pid" in verdicts["read-only-root"].summary
+
+
+@pytest.mark.parametrize(
+    ("mounts", "ruling"), [((SCRATCH,), Ruling.PASS), ((), Ruling.FAIL)], ids=["tmpfs", "own layer"]
+)
+def test_what_a_crash_leaves_in_a_tmpfs_is_gone_at_the_next_start(
+    mounts: tuple[Sourced[Mount], ...], ruling: Ruling, tmp_path: Path
+) -> None:
+    source = f"const fs = require('fs'); fs.writeFileSync('/tmp/pid', '', {{ flag: 'wx' }});{NODE}"
+    verdicts = told(node(tmp_path, source, mounts=mounts), PROVED_BY["recovers-from-crash"])
+    assert verdicts["recovers-from-crash"].ruling is ruling, verdicts["recovers-from-crash"]

@@ -73,7 +73,7 @@ def test_health_paths_are_told_by_what_they_ask(kind: str, tmp_path: Path, monke
 def test_what_cannot_be_stood_in_for_is_cut_off_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependency, "NOTICES", 2.0)
     source = HEALTH_PATHS.replace("LIMIT", LIMIT).replace("(DEEP)", "['/ready']").replace("REDIS_URL", "DATABASE_URL")
-    of = node(tmp_path, source, environment={"DATABASE_URL": Sourced("mysql://root@db:3306/app")})
+    of = node(tmp_path, source, environment={"DATABASE_URL": Sourced("mongodb://root@db:27017/app")})
     verdicts = told(of, DrillOptions(only=frozenset({Scenario.DEPENDENCY}), candidates=CANDIDATES))
     assert verdicts["liveness-is-shallow"].ruling is Ruling.PASS, verdicts["liveness-is-shallow"]
     assert verdicts["readiness-is-deep"].ruling is Ruling.NOT_PROVED
@@ -118,10 +118,13 @@ def test_a_worker_is_told_by_what_becomes_of_the_job_in_hand(worker: str, tmp_pa
     files = {"worker.py": WORKER.replace("HANDLER", handler)}
     of = service(tmp_path, files, sys.executable, "worker.py", ports=(), healthcheck=check, environment=variables)
     wanted = frozenset({Scenario.WORK})
-    verdict = told(of, DrillOptions(only=wanted, job="redis-cli LPUSH jobs 7", job_state=STATE))[
-        "work-finished-or-returned"
-    ]
+    verdicts = told(of, DrillOptions(only=wanted, job="redis-cli LPUSH jobs 7", job_state=STATE))
+    verdict = verdicts["work-finished-or-returned"]
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+    # What it takes is measured meanwhile.
+    assert verdicts["nofile-limit"].figures["peak_descriptors"] > 2, verdicts["nofile-limit"]
+    assert "peak under load" in verdicts["memory-limit"].summary, verdicts["memory-limit"]
+    assert verdicts["pids-limit"].evidence == ("counted while a job was worked on; a pids limit counts both",)
 
 
 def test_without_a_job_nothing_is_proved_of_a_worker(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.confined_judges import non_root_user, read_only_root
-from seatrial.model.recording import Exit, FileGrown, Outcome, Readiness, Recording, Run, Scenario, Skipped
+from seatrial.model.recording import Exit, FileGrown, Readiness, Recording, Run, Scenario, Skipped
+from seatrial.model.traffic import Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import PID_ONE, STOP, confined, load, new, recording

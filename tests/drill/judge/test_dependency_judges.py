@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.dependency_judges import liveness_is_shallow, readiness_is_deep
-from seatrial.model.recording import Exit, Outcome, Recording, Run, Scenario, Skipped
+from seatrial.model.recording import Exit, Recording, Run, Scenario, Skipped
+from seatrial.model.traffic import Outcome
 from seatrial.model.verdict import Ruling
 
 from ..recordings import CACHE, asked, dependency, recording
@@ -16,6 +17,12 @@ PATHS = {"liveness": "/health", "readiness": "/ready"}
 HANGS = replace(
     dependency(), asked=(*dependency().asked[:6], asked("readiness", "slow", Outcome.TIMED_OUT, 3.1, CACHE))
 )
+LATE = replace(
+    dependency(),
+    asked=(*dependency().asked[:6], asked("readiness", "slow", 200, 3.2, CACHE, took=0.9)),
+    events=(*dependency().events, replace(dependency().events[-1], detail="restored", time=4.0)),
+)
+"""It says yes, and only when the dependency is back."""
 NOT_BACK = replace(
     dependency(),
     asked=(*dependency().asked[:8], asked("readiness", "restored", 503, 4.1, CACHE), *dependency().asked[9:]),
@@ -50,6 +57,7 @@ def test_liveness_must_not_depend_on_anything(run: Run, ruling: Ruling, words: s
         (dependency(), Ruling.PASS, "/ready said no while cache:6379 was cut off or slow, and yes again afterwards"),
         (dependency(deep=False), Ruling.FAIL, "/ready: goes on saying yes while cache:6379 is cut off"),
         (HANGS, Ruling.FAIL, "hangs instead of saying no while cache:6379 does not answer"),
+        (LATE, Ruling.FAIL, "hangs instead of saying no while cache:6379 does not answer"),
         (NOT_BACK, Ruling.FAIL, "does not say yes again after cache:6379 is back"),
         (NEVER_WELL, Ruling.NOT_PROVED, "/ready never said yes"),
         (dependency(exit=Exit(1.5, 1)), Ruling.NOT_PROVED, "the service ended"),

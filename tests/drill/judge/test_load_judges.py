@@ -8,11 +8,11 @@ import pytest
 
 from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
 from seatrial.drill.judge.memory_judges import memory_limit, survives_memory_limit
-from seatrial.model.advice import proposed_memory
-from seatrial.model.recording import Exit, FileGrown, Recording, Run
+from seatrial.model.memory import proposed_memory
+from seatrial.model.recording import Exit, FileGrown, Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
-from ..recordings import JSON_LINE, MACHINE, MIB, all_good, load, recording
+from ..recordings import JSON_LINE, MACHINE, MIB, all_good, at_limit, load, recording
 
 PASS, FAIL, NOT_PROVED, SKIPPED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED, Ruling.SKIPPED
 PLAIN = [f"GET / {number}" for number in range(20)]
@@ -35,7 +35,7 @@ def check(verdict: Verdict, ruling: Ruling, words: str, cause: str = "") -> None
         (load(files=(DATABASE,)), PASS, "no log file grew"),
         (load(files=(LOG, DATABASE)), FAIL, "1 log file grew inside the container: /var/log/app.log"),
         (load(files=(MARKED,)), FAIL, "/data/requests"),
-        (load([]), NOT_PROVED, "nothing was written for 20 answered requests"),
+        (load([]), NOT_PROVED, "nothing was written while 20 requests were answered"),
         (load([], files=(LOG,)), FAIL, "/var/log/app.log"),
         (load(requests=0), NOT_PROVED, "it answered no request under load"),
         (load(requests=0, disturbed="it speaks no HTTP"), NOT_PROVED, "it speaks no HTTP"),
@@ -134,6 +134,60 @@ def test_half_of_the_peak_again_is_proposed_in_whole_steps(peak: int, limit: int
     ],
 )
 def test_whether_it_lives_at_its_limit(of: Recording, ruling: Ruling, words: str) -> None:
+    check(survives_memory_limit(of), ruling, words)
+
+
+def tried(memory: int, *runs: Run) -> Recording:
+    of = recording(load(memory=50), *runs, memory=memory * MIB, composed=True)
+    return replace(of, machine=replace(MACHINE, enforcement=(f"memory {memory} MiB: cgroup1",)))
+
+
+REFUTED = at_limit(80, exit=Exit(1.5, 137, 9, oom_kills=1))
+HEAPLESS = at_limit(80, exit=Exit(1.5, 134, 6))
+REFUTED_AGAIN = replace(REFUTED, scenario=Scenario.MORE_MEMORY, memory=128 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("of", "ruling", "evidence", "remedy"),
+    [
+        (tried(0), FAIL, "80 MiB would leave room above the peak of this light load; not run at that limit", "80m"),
+        (tried(0, at_limit(80)), FAIL, "ran under load at that limit: no kill for memory, answers as before", "80m"),
+        (tried(0, REFUTED), FAIL, "128 MiB would leave room", "`mem_limit: 128m`"),
+        (tried(0, REFUTED, REFUTED_AGAIN), FAIL, "no limit is proposed: 80 MiB was not enough", "bound what"),
+        (tried(256, REFUTED, REFUTED_AGAIN), PASS, "no limit is proposed: 80 MiB was not enough", ""),
+        (tried(256, at_limit(80)), PASS, "ran under load at that limit", ""),
+        (tried(64, REFUTED), NOT_PROVED, "128 MiB would leave room", ""),
+    ],
+)
+def test_the_limit_that_is_proposed_is_said_with_what_became_of_it(
+    of: Recording, ruling: Ruling, evidence: str, remedy: str
+) -> None:
+    verdict = memory_limit(of)
+    assert verdict.ruling is ruling
+    assert evidence in verdict.evidence[1]
+    assert remedy in verdict.remedy
+    assert ("proposed_bytes" in verdict.figures) is ("no limit" not in evidence and ruling is not NOT_PROVED)
+
+
+def test_a_declared_limit_below_one_that_was_not_enough_is_not_proved() -> None:
+    killed, ended = memory_limit(tried(64, REFUTED)), memory_limit(tried(64, HEAPLESS))
+    assert "the limit of 64 MiB has room, but 80 MiB was not enough: 1 out-of-memory kill" in killed.summary
+    assert (killed.cause, ended.ruling, ended.cause) == ("survives-memory-limit", NOT_PROVED, "")
+
+
+@pytest.mark.parametrize(
+    ("of", "ruling", "words"),
+    [
+        (tried(256, at_limit(80)), PASS, "no kill for memory in 1 run at the limit of 256 MiB"),
+        (tried(256, REFUTED), PASS, "no kill for memory in 1 run"),
+        (tried(0, REFUTED), SKIPPED, "no memory limit is declared"),
+        (tried(64, REFUTED), FAIL, "1 out-of-memory kill in the memory run at 80 MiB: the kernel's"),
+        (tried(96, REFUTED, REFUTED_AGAIN), FAIL, "in the more-memory run at 128 MiB"),
+    ],
+)
+def test_a_kill_at_a_smaller_limit_than_the_declared_one_tells_nothing_of_that(
+    of: Recording, ruling: Ruling, words: str
+) -> None:
     check(survives_memory_limit(of), ruling, words)
 
 

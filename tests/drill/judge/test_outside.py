@@ -8,7 +8,8 @@ import pytest
 
 from seatrial.drill import archive
 from seatrial.drill.judge import JUDGES
-from seatrial.model.recording import Exit, Outside, Seen
+from seatrial.model.recording import Exit
+from seatrial.model.traffic import Outside, Seen
 from seatrial.model.verdict import Ruling
 
 from ..recordings import KILL, STOP, recording
@@ -27,20 +28,31 @@ def told(exit_: Exit | None = None, **seen: int):  # type: ignore[no-untyped-def
 @pytest.mark.parametrize(
     ("name", "seen", "ruling", "words"),
     [
-        (FLIGHT, {"open": 9, "busy": 4, "answered": 4}, UNKNOWN, "4 of 4 in flight were answered; whether wholly"),
+        (FLIGHT, {"open": 9, "busy": 4, "answered": 4, "answered_whole": 4}, PASS, "4 requests in flight answered"),
+        (FLIGHT, {"open": 9, "busy": 4, "answered": 4, "answered_whole": 3}, UNKNOWN, "3 of 4 in flight were answered"),
+        (FLIGHT, {"busy": 4, "answered": 4, "answered_whole": 3, "answered_cut": 1}, FAIL, "1 of 4 requests in flight"),
+        (FLIGHT, {"busy": 4, "unclear": 1, "answered_whole": 4}, UNKNOWN, "of 1 connection it is not clear"),
         (FLIGHT, {"open": 9, "busy": 4, "unanswered_fin": 1}, FAIL, "1 of 4 requests in flight ended by the server"),
         (FLIGHT, {"open": 9, "busy": 9, "unanswered_reset": 4}, FAIL, "4 of 9 requests in flight"),
         (FLIGHT, {"open": 9, "busy": 3, "unanswered_reset": 3}, UNKNOWN, "0 of 3 in flight were answered"),
-        (FLIGHT, {"open": 9, "unclear": 9}, UNKNOWN, "no request was seen in flight"),
+        (FLIGHT, {"open": 9, "unclear": 9}, UNKNOWN, "of 9 connections it is not clear"),
+        (FLIGHT, {"open": 9}, UNKNOWN, "no request was seen in flight"),
         (FLIGHT, {"open": 9, "busy": 4, "unanswered_fin": 4, "missed": 1}, UNKNOWN, "too heavy to be watched"),
         (IDLE, {"open": 9, "idle_fin": 9}, PASS, "9 idle connections closed with FIN"),
         (IDLE, {"open": 9, "idle_fin": 8, "idle_reset": 1}, FAIL, "1 of 9 idle connections reset"),
+        (IDLE, {"open": 9, "idle_fin": 8, "unclear_ends": 1, "unclear_resets": 1}, UNKNOWN, "1 connection reset (RST)"),
         (IDLE, {"open": 9, "used_again": 9}, UNKNOWN, "no idle connection was seen"),
         (LATE, {"late": 90, "refused": 90}, PASS, "0 answered, 90 refused"),
         (LATE, {"late": 90, "refused": 87, "late_unserved": 3}, PASS, "0 answered, 87 refused"),
         (LATE, {"late": 90, "refused": 50, "late_unserved": 40}, FAIL, "40 of 90 new connections"),
         (LATE, {"open": 20, "late": 90, "refused": 71, "late_queued": 19}, PASS, "0 answered, 71 refused"),
         (LATE, {"open": 20, "late": 90, "refused": 50, "late_queued": 40}, FAIL, "20 of 90 new connections"),
+        (LATE, {"late": 9, "late_answered": 9, "late_answered_whole": 9}, PASS, "9 answered, 0 refused"),
+        (LATE, {"late": 9, "late_answered": 9, "late_answered_whole": 8}, UNKNOWN, "of 1 new connection"),
+        (LATE, {"late": 9, "late_answered": 9, "late_answered_cut": 1}, FAIL, "1 of 9 new connections"),
+        (LATE, {"late": 9, "refused": 8, "late_left": 1}, UNKNOWN, "of 1 new connection"),
+        (LATE, {"late": 90, "refused": 90, "missed_late": 1}, UNKNOWN, "too heavy to be watched"),
+        (IDLE, {"open": 9, "idle_fin": 9, "missed_late": 1}, PASS, "9 idle connections"),
         (LATE, {"early": 90}, UNKNOWN, "no new connection came after the signal"),
         ("announces-close", {"open": 9}, UNKNOWN, "the load was that of wrk"),
         ("tolerates-lb-lag", {"open": 9}, UNKNOWN, "the load was that of wrk"),

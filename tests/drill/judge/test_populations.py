@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge import JUDGES
-from seatrial.model.recording import Bulk, Connection, Exit, Outcome, Population, Recording
+from seatrial.model.recording import Exit, Recording
+from seatrial.model.traffic import Bulk, Connection, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import END, SIGNAL, STOP, changed, connection, exchange, idle, new, recording, slow, slow_clients

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.readiness_judges import readiness_flips_first
-from seatrial.model.recording import Asked, EventKind, Outcome, Run
+from seatrial.model.recording import EventKind, Run
+from seatrial.model.traffic import Asked, Outcome
 from seatrial.model.verdict import Ruling
 
 from ..recordings import SIGNAL, STOP, STOPPING, asked, changed, ignored, recording

@@ -12,19 +12,8 @@ from seatrial.drill.judge import judge
 from seatrial.drill.judge.attribution import Moment, owed
 from seatrial.drill.judge.replica_judges import BY_REPLICA, rollout_drops_nothing
 from seatrial.model.advice import advise
-from seatrial.model.recording import (
-    Connection,
-    Event,
-    EventKind,
-    Exchange,
-    Outcome,
-    Population,
-    Readiness,
-    Recording,
-    Replica,
-    Run,
-    Scenario,
-)
+from seatrial.model.recording import Event, EventKind, Readiness, Recording, Replica, Run, Scenario
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 from seatrial.report.summary import sentence
 

@@ -11,7 +11,8 @@ from seatrial.drill.judge.grace_judges import grace_period_fits
 from seatrial.drill.judge.process_judges import init_reaps_orphans
 from seatrial.drill.judge.rollout_judges import rollout_drops_nothing
 from seatrial.drill.judge.work_judges import work_finished_or_returned
-from seatrial.model.recording import Event, EventKind, Exit, Outcome, Run
+from seatrial.model.recording import Event, EventKind, Exit, Run
+from seatrial.model.traffic import Outcome
 from seatrial.model.verdict import Ruling
 
 from ..recordings import (

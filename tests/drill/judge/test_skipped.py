@@ -10,8 +10,9 @@ from seatrial.drill.acts.interface import Known
 from seatrial.drill.acts.table import ACTS
 from seatrial.drill.judge import judge
 from seatrial.model.place import Sourced
-from seatrial.model.recording import Recording, Scenario, Skipped, Target
+from seatrial.model.recording import Recording, Scenario, Skipped
 from seatrial.model.service import Port
+from seatrial.model.traffic import Target
 from seatrial.model.verdict import Ruling
 from tests.drill.fakes import service
 from tests.drill.recordings import all_good
@@ -63,7 +64,8 @@ def test_nothing_that_takes_requests_is_asked_of_what_takes_none(wanted: bool, e
 
 
 def test_a_failure_stays_one_whatever_was_left_out() -> None:
-    of = without(Skipped(Scenario.LOAD, "it speaks no HTTP", wanted=False))
+    no_job = Skipped(Scenario.WORK, "it is no worker", wanted=False)
+    of = without(Skipped(Scenario.LOAD, "it speaks no HTTP", wanted=False), no_job)
     assert "logs-to-stdout" in ruled(of, Ruling.SKIPPED)
     assert ruled(replace(of, subject=replace(of.subject, accepted_codes=())), Ruling.FAIL) == ruled(of, Ruling.FAIL)
 

@@ -8,18 +8,8 @@ import pytest
 
 from seatrial.drill import archive
 from seatrial.drill.judge import JUDGES, judge
-from seatrial.model.recording import (
-    Connection,
-    Event,
-    EventKind,
-    Exit,
-    LogLine,
-    Outcome,
-    Population,
-    ProcessSeen,
-    Readiness,
-    Recording,
-)
+from seatrial.model.recording import Event, EventKind, Exit, LogLine, ProcessSeen, Readiness, Recording
+from seatrial.model.traffic import Connection, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import (

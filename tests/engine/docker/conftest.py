@@ -23,7 +23,8 @@ from tests.requirements import missing_module, require
 HOST_IMAGE = "seatrial-host"
 """An image of links and empty directories, over which this machine's /usr and /etc are bound."""
 _LINKS = ("bin", "lib", "lib32", "lib64", "libx32")
-_FOLDERS = ("usr", "etc", "run", "sbin", "srv/trial", "tmp", "var/lib", "var/log", "var/tmp")
+_FOLDERS = ("usr", "etc", "run", "sbin", "srv", "srv/trial", "tmp", "var", "var/lib", "var/log", "var/tmp")
+"""With the folders above each: those that are not named are made for root alone."""
 
 
 @pytest.fixture

@@ -29,3 +29,11 @@ def test_a_command_that_cannot_be_executed_has_the_code_of_the_contract(text: st
 def test_any_other_refusal_is_the_engines_and_an_error() -> None:
     with pytest.raises(StartError, match="start: unable to find user nobody"):
         start_failure("unable to find user nobody: no matching entries in passwd file")
+
+
+def test_a_limit_above_the_engines_own_is_told_from_other_refusals() -> None:
+    with pytest.raises(StartError) as caught:
+        start_failure(
+            f"{RUNC}error during container init: error setting rlimit type 7: operation not permitted: unknown"
+        )
+    assert "`ulimits`" in caught.value.hint

@@ -193,7 +193,7 @@ def test_variables_of_the_image_can_be_taken_away(new_engine: NewEngine) -> None
 def test_through_published_ports_load_reaches_the_service_and_the_report_says_what_that_hides(
     new_engine: NewEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DockerEngine, "_enters", property(lambda _self: False))
+    monkeypatch.setattr(DockerEngine, "enters", property(lambda _self: False))
 
     async def story(instance: DockerInstance, _output: list[Output]) -> bytes:
         found = await until(instance.listeners)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from seatrial.check import builds
@@ -11,7 +10,8 @@ from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.run_lines import at_the_end, behind_word, command_at, run_over
 from seatrial.check.fixes.yaml_edits import together
 from seatrial.check.interface import Context
-from seatrial.model.documents import Instruction, ShellCommand, Unit
+from seatrial.check.memory import remembered
+from seatrial.model.documents import Dockerfile, Instruction, ShellCommand, Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 from seatrial.model.patterns import pattern
@@ -28,6 +28,7 @@ _CLEANING = {
 }
 _APT_INSTALL = pattern(r"\bapt(?:-get)?\s+(?:-\S+\s+)*(?:install|build-dep|upgrade|dist-upgrade|full-upgrade)\b")
 _APT_UPDATE = pattern(r"\bapt(?:-get)?\s+(?:-\S+\s+)*update\b")
+_MAY_INSTALL = pattern(r"\.sh\b|\bmake\b|playwright|--with-deps|\|\s*(?:bash|sh)\b")
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
@@ -73,16 +74,20 @@ def _change(context: Context, unit: Unit, run: Instruction, command: ShellComman
 
 def _is_needed_later(unit: Unit, run: Instruction) -> bool:
     """Whether a RUN after this one installs by the lists that this one fetched."""
-    later = False
-    for stage in unit.dockerfile.stages if unit.dockerfile else ():
-        for each in stage.instructions:
-            if each is run:
-                later = True
-            elif later and each.keyword == "RUN":
-                text = builds.script(each)
-                asks, fetches = _APT_INSTALL.search(text), _APT_UPDATE.search(text)
-                if asks and not (fetches and fetches.start() < asks.start()):
-                    return True
-                if re.search(r"\.sh\b|\bmake\b|playwright|--with-deps|\|\s*(?:bash|sh)\b", text) and not fetches:
-                    return True
-    return False
+    return unit.dockerfile is not None and any(each is run for each in _before_the_last_use(unit.dockerfile))
+
+
+@remembered
+def _before_the_last_use(dockerfile: Dockerfile) -> tuple[Instruction, ...]:
+    """All RUN that stand before the last one that installs by lists which another one fetched."""
+    runs = [each for stage in dockerfile.stages for each in stage.instructions if each.keyword == "RUN"]
+    while runs and not _takes_lists(builds.script(runs[-1])):
+        runs.pop()
+    return tuple(runs[:-1])
+
+
+def _takes_lists(text: str) -> bool:
+    asks, fetches = _APT_INSTALL.search(text), _APT_UPDATE.search(text)
+    if asks and not (fetches and fetches.start() < asks.start()):
+        return True
+    return not fetches and bool(_MAY_INSTALL.search(text))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seatrial.check import services
 from seatrial.check.fixes.yaml_edits import Spot, Value, What, adding, node
 from seatrial.check.interface import Context
 from seatrial.model.documents import Unit
@@ -46,6 +47,8 @@ def with_limit(context: Context, unit: Unit, finding: Finding, limit: tuple[str,
     if len(path) == 1 or (section is not None and not section.is_null):
         return adding(context, finding, spot, path, value, what)
     needed = [name for name in _NEED_SECTION if (name, finding.service) in context.mended]
+    if not services.is_taken(unit, "pids") and "pids-limit" in needed:
+        needed.remove("pids-limit")
     if needed and needed[0] != finding.requirement:
         return None
     limits = {new: value, **dict(_NEED_SECTION[name] for name in needed[1:])}

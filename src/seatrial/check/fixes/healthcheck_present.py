@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch
+from seatrial.check import launch, services
 from seatrial.check.fixes import health_commands
 from seatrial.check.fixes.commands import exec_form
 from seatrial.check.fixes.compose_block import with_key
@@ -47,6 +47,8 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
         return
     if unit.compose is not None and finding.place.file == unit.compose.file:
         section: dict[str, Value] = {"test": exec_form(("CMD", *command)), **_TIMES}
+        if not services.is_taken(unit, "start_period"):
+            del section["start_period"]
         what = What("add healthcheck", todo=todo)
         yield from made(with_key(context, unit, finding, {"healthcheck": section}, what))
         return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch
+from seatrial.check import launch, services
 from seatrial.check.fixes.compose_block import with_key
+from seatrial.check.fixes.interface import made
 from seatrial.check.fixes.yaml_edits import What
 from seatrial.check.interface import Context
 from seatrial.model.edit import Edit
@@ -18,6 +19,5 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
         # A finding of a Dockerfile is told once, for all services that are built from it.
         if launch.command_place(unit) != finding.place or unit.service.init is not None:
             continue
-        edit = with_key(context, unit, finding, {"init": "true"}, What("add init"))
-        if edit is not None:
-            yield edit
+        if services.is_taken(unit, "init"):
+            yield from made(with_key(context, unit, finding, {"init": "true"}, What("add init")))

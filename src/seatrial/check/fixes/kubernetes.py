@@ -7,26 +7,36 @@ from collections.abc import Iterable, Iterator
 
 from seatrial.check.fixes.yaml_edits import Spot, What, adding, node, setting, spot_at
 from seatrial.check.interface import Context
-from seatrial.check.kubernetes import Seen, seen
+from seatrial.check.kubernetes import Seen
+from seatrial.check.memory import remembered
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
-from seatrial.model.kubernetes import Container
+from seatrial.model.kubernetes import Cluster, Container, Workload
 
 
 def seen_of(context: Context, finding: Finding) -> Seen | None:
     """The workload that the finding speaks of: the one of its name in its file that begins last before its place."""
-    found = [
-        each for each in seen(context) if each.workload.name == finding.service and finding.place.file in _files(each)
-    ]
-    return min(found, key=lambda each: _distance(each, finding), default=None)
+    cluster = context.documents.cluster
+    named = _by_name(cluster).get(finding.service, []) if cluster else []
+    found = [each for each in named if finding.place.file in _files(each)]
+    nearest = min(found, key=lambda each: _distance(each, finding), default=None)
+    return Seen(nearest, cluster, context.documents) if nearest and cluster else None
 
 
-def _files(each: Seen) -> set[str]:
-    return {each.workload.place.file, *(container.place.file for container in each.workload.pod.containers)}
+@remembered
+def _by_name(cluster: Cluster) -> dict[str, list[Workload]]:
+    found: dict[str, list[Workload]] = {}
+    for each in cluster.workloads:
+        found.setdefault(each.name, []).append(each)
+    return found
 
 
-def _distance(each: Seen, finding: Finding) -> int:
-    lines = [each.workload.place.line, *(container.place.line for container in each.workload.pod.containers)]
+def _files(each: Workload) -> set[str]:
+    return {each.place.file, *(container.place.file for container in each.pod.containers)}
+
+
+def _distance(each: Workload, finding: Finding) -> int:
+    lines = [each.place.line, *(container.place.line for container in each.pod.containers)]
     return min(abs(line - finding.place.line) for line in lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seatrial.check import services
 from seatrial.check.fixes.compose_block import USUAL_PIDS, with_limit
 from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.yaml_edits import What
@@ -15,7 +16,7 @@ from seatrial.model.finding import Finding
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     """Add the key: unsafe, for a program with many threads needs more."""
     unit = unit_of(context, finding)
-    if unit is None or unit.service.limits.pids is not None:
+    if unit is None or unit.service.limits.pids is not None or not services.is_taken(unit, "pids"):
         return
     limit = ("pids_limit", "pids", USUAL_PIDS)
     yield from made(with_limit(context, unit, finding, limit, What("add a limit of processes")))

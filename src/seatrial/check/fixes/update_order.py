@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seatrial.check import services
 from seatrial.check.fixes.compose_block import service_spot
 from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.kubernetes import seen_of
@@ -35,17 +36,22 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
 def _of_swarm(context: Context, finding: Finding) -> Edit | None:
     """The order, or what happens when the new tasks fail."""
     unit = unit_of(context, finding)
-    rollout = unit.compose.rollout if unit and unit.compose else None
+    entry = unit.compose if unit else None
     spot = service_spot(unit) if unit else None
-    if rollout is None or spot is None:
+    if unit is None or entry is None or entry.rollout is None or spot is None:
         return None
+    is_back, rollout = "a rollback" in finding.message, entry.rollout
+    if is_back and entry.rollback is not None:
+        rollout = entry.rollback
     said = rollout.failure_action
     if said is not None and said.place == finding.place:
         at = spot_at(context, said.place)
         return setting(context, finding, at, "rollback", What("roll back when the new tasks fail")) if at else None
     if rollout.order is not None:
         return _set(context, finding, rollout.order.place, "start-first")
-    path = ("deploy", "update_config", "order")
+    path = ("deploy", "rollback_config" if is_back else "update_config", "order")
+    if not services.is_taken(unit, "order"):
+        return None
     return adding(context, finding, spot, path, "start-first", What("start the new before the old is stopped"))
 
 

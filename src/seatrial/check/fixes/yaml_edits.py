@@ -8,6 +8,7 @@ nothing for JSON, for what an anchor shares with another place, and where the te
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -272,7 +273,9 @@ def _place(text: str, file: str, start: int, end: int) -> Place:
 
 
 def _position(text: str, offset: int) -> tuple[int, int]:
-    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+    starts = _line_starts(text)
+    line = bisect_right(starts, offset)
+    return line, offset - starts[line - 1] + 1
 
 
 def _offset(text: str, place: Place) -> int | None:

@@ -8,14 +8,16 @@ from seatrial.check import builds, launch, lifetimes
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Finding, Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
 
 NAME = "base-image-supported"
+_ARCHIVE = pattern(r"\b(?:archive\.debian\.org|old-releases\.ubuntu\.com|vault\.centos\.org)\b")
 
 
 def _check(context: Context) -> Iterator[Finding]:
     for unit in context.units:
-        for image, place in () if launch.is_fixture(unit) else _images(unit):
+        for image, place in () if launch.is_fixture(unit) or _is_meant(unit) else _images(unit):
             ended = lifetimes.ended(image, context.today)
             if ended is None:
                 continue
@@ -24,6 +26,11 @@ def _check(context: Context) -> Iterator[Finding]:
             made = finding(NAME, Severity.WARNING, wrong, unit.service.name)
             if made is not None:
                 yield made
+
+
+def _is_meant(unit: Unit) -> bool:
+    """Whether it takes its packages from where distributions lie after their end: who wrote that knows it."""
+    return any(each.keyword == "RUN" and _ARCHIVE.search(builds.script(each)) for each in builds.instructions(unit))
 
 
 def _images(unit: Unit) -> Iterator[tuple[str, Place | None]]:
@@ -59,5 +66,9 @@ RULE = Rule(
         Good({"Dockerfile": "FROM python:3\n" + _END}, "the newest 3.x"),
         Good({"Dockerfile": "FROM example.org/node:14\n" + _END}, "somebody else's image"),
         Good({"Dockerfile": "FROM node:99\n" + _END}, "an unknown version"),
+        Good(
+            {"Dockerfile": "FROM golang:1-buster\nRUN sed -i s/deb/archive.debian.org/ /etc/apt/sources.list\n" + _END},
+            "known to whoever wrote it",
+        ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from seatrial.check import builds, images, services
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding, task
@@ -18,13 +18,13 @@ def _check(context: Context) -> Iterator[Finding]:
     built = {entry.image.value for entry in entries if entry.has_build and entry.image}
     dev_files = builds.files_for_development(context)
     for unit in services.production(context.units):
-        wrong = _look(unit, built, dev_files)
+        wrong = _look(unit, context.documents.texts, built, dev_files)
         made = finding(NAME, Severity.WARNING, wrong, unit.service.name) if wrong else None
         if made is not None:
             yield made
 
 
-def _look(unit: Unit, built: set[str], dev_files: frozenset[str]) -> Wrong | None:
+def _look(unit: Unit, texts: Mapping[str, str], built: set[str], dev_files: frozenset[str]) -> Wrong | None:
     entry = unit.compose
     if entry is None or entry.image is None or "$" in entry.image.value or not entry.image.value:
         return None
@@ -38,8 +38,11 @@ def _look(unit: Unit, built: set[str], dev_files: frozenset[str]) -> Wrong | Non
     if entry.image.value in built and (not entry.has_build or "/" not in reference.repository):
         return None  # the name of what is built on this very machine
     says = "the tag latest" if reference.tag else "no tag, which means latest"
-    message = f"{entry.name}: {reference.repository} has {says}: what runs is decided by the day of the pull"
-    remedy = f"image: {reference.repository}:VERSION, for one's own images the version or the commit"
+    shown = reference.repository
+    if "image" in entry.open_keys and entry.image.place is not None:
+        shown = builds.written(texts, entry.image.place).strip("\"'").removesuffix(":latest") or shown
+    message = f"{entry.name}: {shown} has {says}: what runs is decided by the day of the pull"
+    remedy = f"image: {shown}:VERSION, for one's own images the version or the commit"
     is_minor = entry.has_build or entry.file in dev_files
     return Wrong(message, entry.image.place, remedy, Severity.INFO if is_minor else Severity.WARNING)
 
@@ -62,6 +65,7 @@ RULE = Rule(
     bad=(
         Bad({"compose.yaml": "services:\n  db:\n    image: postgres\n"}, "compose.yaml:3:12", "no tag"),
         Bad({"compose.yaml": "services:\n  db:\n    image: a.org/b/c:latest\n"}, "compose.yaml:3:12", "the tag latest"),
+        Bad({"compose.yaml": "services:\n  a:\n    image: $HUB/b:latest\n"}, "compose.yaml:3:12", "a: $HUB/b has"),
         Bad(
             {"compose.yaml": "services:\n  a:\n    image: redis\n  b:\n    image: postgres\n"},
             "compose.yaml:3:12",

@@ -52,6 +52,9 @@ _NEEDS_ROOT = frozenset(
     | {"nsenter", "kubelet", "fluent-bit", "node_exporter", "ip", "sysctl", "modprobe", "virtualbox", "mtr", "arp-scan"}
     | {"openconnect", "pptpd", "xl2tpd", "ferm", "hostapd", "dhcpd", "keepalived", "nfsd", "wpa_supplicant", "stress"}
     | {"tailscaled", "wireguard-go", "zerotier-one", "n2n", "edge", "vpnc", "openvswitch", "frr", "bird", "kcptun"}
+    | {"pure-ftpd", "in.tftpd", "rsync", "mosquitto", "tinyproxy", "sniproxy", "sockd", "icecast", "h2o", "distccd"}
+    | {"ntopng", "kismet", "snort", "zeek", "bro", "dnsmonster", "passivedns", "sslsplit", "collectd", "cadvisor"}
+    | {"ocserv", "tincd", "shadowvpn", "dsvpn", "hans", "iodined", "pdnsd", "pihole-FTL", "stunnel", "monit"}
     | {"memcached", "asterisk", "freeradius", "radiusd", "tor", "x11vnc", "supercronic", "runsv", "dbus-daemon"}
 )
 """Programs that give up root themselves, or whose work needs it."""
@@ -201,6 +204,7 @@ RULE = Rule(
         Good({"Dockerfile": "FROM node:22-slim\nUSER node\n" + _CMD}),
         Good({"Dockerfile": "FROM nginx:1.27\nCOPY a /a\n", "a": ""}, "its workers are no root"),
         Good({"Dockerfile": 'FROM alpine:3.22\nENTRYPOINT ["openconnect", "--config=/a"]\n'}, "makes interfaces"),
+        Good({"Dockerfile": 'FROM debian:12\nENTRYPOINT ["pure-ftpd"]\nCMD ["/a.conf"]\n'}, "becomes who logs in"),
         Good({"Dockerfile": 'FROM gcr.io/distroless/static:nonroot\nCMD ["/a"]\n'}),
         Good({"Dockerfile": "FROM example.org/base:1\n" + _CMD}, "an unknown base"),
         Good(

@@ -19,7 +19,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         return
     message = f"{unit.service.name} has no limit of processes: a fork loop or a heap of zombies takes the machine's own"
     key = "deploy.resources.limits.pids" if unit.compose.is_stack else "pids_limit"
-    yield Wrong(message, unit.compose.place, f"{key}: 200")
+    yield Wrong(message, unit.compose.place, f"{key}: 200{services.since(unit, 'pids')}")
 
 
 _WEB = "services:\n  web:\n    image: nginx:1.27\n    mem_limit: 128m\n"

@@ -25,22 +25,35 @@ def _check(context: Context) -> Iterator[Finding]:
 
 def _of_swarm(unit: Unit) -> Iterator[Wrong]:
     """Services that Swarm replaces: nothing is said where a second one beside the first may not be."""
-    rollout = unit.compose.rollout if unit.compose else None
-    if unit.compose is None or rollout is None:
+    entry = unit.compose
+    if entry is None or entry.rollout is None:
         return
-    replicas = unit.compose.replicas.value if unit.compose.replicas else 1
+    stopping = _stopping(unit, entry.rollout, "an update stops {tasks}, and starts the new only then")
+    failing = entry.rollout.failure_action
+    if stopping is not None:
+        yield stopping
+    elif failing and failing.value == "continue":
+        message = f"{unit.service.name}: an update goes on while the new tasks fail, until none of the old is left"
+        yield Wrong(message, failing.place, "failure_action: rollback", Severity.INFO)
+    if entry.rollback is not None:
+        back = _stopping(unit, entry.rollback, "a rollback stops {tasks}, and starts the old only then")
+        yield from (back,) if back else ()
+
+
+def _stopping(unit: Unit, rollout: Rollout, what: str) -> Wrong | None:
+    """What is said where all tasks are stopped before another one starts."""
+    replicas = unit.compose.replicas.value if unit.compose and unit.compose.replicas else 1
     at_once = rollout.parallelism.value if rollout.parallelism else 1
     is_all = replicas > 0 and (at_once == 0 or at_once >= replicas)
     # Who writes stop-first for a single task wants no second one beside it.
     stops_first = rollout.order is None or (rollout.order.value == "stop-first" and replicas > 1)
-    if stops_first and is_all and _may_run_twice(unit, rollout):
-        tasks = "the only task" if replicas == 1 else f"all {replicas} tasks at once"
-        message = f"{unit.service.name}: an update stops {tasks}, and starts the new only then"
-        place = (rollout.order.place if rollout.order else None) or rollout.place
-        yield Wrong(message + ("" if rollout.order else " (order is stop-first by default)"), place, _START_FIRST)
-    elif rollout.failure_action and rollout.failure_action.value == "continue":
-        message = f"{unit.service.name}: an update goes on while the new tasks fail, until none of the old is left"
-        yield Wrong(message, rollout.failure_action.place, "failure_action: rollback", Severity.INFO)
+    if not (stops_first and is_all and _may_run_twice(unit, rollout)):
+        return None
+    tasks = "the only task" if replicas == 1 else f"all {replicas} tasks at once"
+    message = f"{unit.service.name}: {what.format(tasks=tasks)}"
+    place = (rollout.order.place if rollout.order else None) or rollout.place
+    remedy = _START_FIRST + services.since(unit, "order")
+    return Wrong(message + ("" if rollout.order else " (order is stop-first by default)"), place, remedy)
 
 
 def _may_run_twice(unit: Unit, rollout: Rollout) -> bool:
@@ -129,8 +142,8 @@ RULE = Rule(
     what="A rollout of a service behind a load balancer keeps enough of it ready: start first, then stop.",
     why="With `Recreate`, a `stop-first` of all tasks at once, or a maxUnavailable as large as the number of pods, "
     "there is a time in every rollout when nobody answers: from the stop of the last old one until the first new one "
-    "is ready. Swarm stops first unless told otherwise, and with `failure_action: continue` it replaces all tasks by "
-    "new ones that fail.",
+    "is ready. Swarm stops first unless told otherwise, also on the way back (`rollback_config`), and with "
+    "`failure_action: continue` it replaces all tasks by new ones that fail.",
     example=_with("{type: Recreate}"),
     instead=_with("{rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}"),
     check=_check,
@@ -153,6 +166,11 @@ RULE = Rule(
         Bad({"compose.yaml": _stack("parallelism: 0, order: stop-first")}, "compose.yaml:7:46", "all 2 tasks at once"),
         Bad({"compose.yaml": _stack("delay: 5s").replace("replicas: 2", "replicas: 1")}, "compose.yaml:7:22", "only"),
         Bad({"compose.yaml": _stack("failure_action: continue")}, "compose.yaml:7:39", "goes on while"),
+        Bad(
+            {"compose.yaml": _stack("order: start-first") + "      rollback_config: {parallelism: 0}\n"},
+            "compose.yaml:8:24",
+            "a rollback stops all 2 tasks",
+        ),
     ),
     good=(
         Good({"web.yaml": _with("{rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}")}),
@@ -161,6 +179,7 @@ RULE = Rule(
         Good({"web.yaml": _with("{type: Recreate}").replace("replicas: 2", "replicas: 1")}, "chosen, with one pod"),
         Good({"compose.yaml": _stack("parallelism: 2, order: start-first, failure_action: rollback")}),
         Good({"compose.yaml": _stack("parallelism: 1, delay: 10s")}, "one after the other"),
+        Good({"compose.yaml": _stack("delay: 10s") + "      rollback_config: {delay: 5s}\n"}, "so is the way back"),
         Good({"compose.yaml": _stack("order: stop-first").replace("replicas: 2", "replicas: 1")}, "somebody's will"),
         Good({"compose.yaml": _stack("parallelism: 2").replace("'80:80'", "{target: 80, mode: host}")}, "its own port"),
         Good({"compose.yaml": _stack("parallelism: 2").replace("a.org/web:1", "redis:8")}, "its data is its own"),

@@ -7,6 +7,7 @@ shell or a package manager in front of it makes of its end is what an engine get
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable
 
@@ -25,8 +26,9 @@ ENDS_WITHIN = 3.0
 BACK_WITHIN = 15.0
 """Seconds, at least, that a service gets to be ready again; one that starts slowly gets three times its start."""
 LOOK = 0.05
-AGAIN = '"$@"; kill -9 -1 2>/dev/null; /bin/sleep 0.1; exec "$@"'
-"""What an engine does after a crash: nothing else is left, the first wait of the contract, the same command again."""
+AGAIN = '"$@"; kill -9 -1 2>/dev/null; /usr/bin/find {scratch} -xdev -mindepth 1 -delete; /bin/sleep 0.1; exec "$@"'
+"""What an engine does after a crash: nothing else is left, what is kept in memory is empty again, the first wait of the
+contract, the same command once more."""
 
 
 async def perform(exercise: Exercise, _known: Known) -> None:
@@ -100,7 +102,10 @@ async def _wait(limit: float, condition: Callable[[], bool]) -> None:
 def started_again(service: Service, known: Known) -> Service:
     """The service below a shell that starts it once more, in the same namespaces and on the same files; as it is where
     the engine does that."""
-    return service if known.restarts else in_front.behind(service, AGAIN)
+    if known.restarts:
+        return service
+    scratch = [mount.value.target for mount in service.mounts if mount.value.kind == "tmpfs"]
+    return in_front.behind(service, AGAIN.format(scratch=shlex.join(["/dev/shm", *scratch])))
 
 
 ACT = Act(perform)

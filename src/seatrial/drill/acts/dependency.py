@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 from seatrial.drill.acts.interface import Act, Known
 from seatrial.drill.asking import Asking
 from seatrial.drill.exercise import Exercise
-from seatrial.model.recording import Asked, Event, EventKind, Outcome
+from seatrial.model.recording import Event, EventKind
 from seatrial.model.service import Service
+from seatrial.model.traffic import Asked, Outcome
 
 PACE = 0.1
 LIMIT = 3.0
@@ -57,7 +59,7 @@ async def perform(exercise: Exercise, known: Known) -> None:
     await asyncio.sleep(WELL)
     for number, dependency in enumerate(exercise.around.found):
         if not exercise.is_over:
-            asking.dependency = dependency.name
+            asking.dependency = dependency.dependency.name
             await _try(exercise, asking, number)
     await asking.stop()
     exercise.asked += asking.asked
@@ -67,24 +69,27 @@ async def perform(exercise: Exercise, known: Known) -> None:
 async def _try(exercise: Exercise, asking: Asking, number: int) -> None:
     steps = (("cut", "cut", _is_no), ("restore", "restored", _is_yes), ("slow", "slow", _is_no))
     for word, situation, wanted in (*steps, ("restore", "restored", _is_yes)):
+        if exercise.is_over:
+            return
         if not await exercise.around.tell(word, number):
             exercise.disturbed = "the stand-in for a dependency did not do as it was told"
             return
         exercise.events.append(Event(time.monotonic(), EventKind.DEPENDENCY, asking.dependency, situation))
         asking.situation = situation
-        begun = len(asking.asked)
-        await _wait(NOTICES, lambda begun=begun, wanted=wanted: _told(asking.asked[begun:], wanted))  # type: ignore[misc]
-        await asyncio.sleep(AFTER)
+        await _wait(exercise, partial(_told, asking, len(asking.asked), wanted))
+        await exercise.ends_within(AFTER)
 
 
-async def _wait(limit: float, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + limit
-    while not condition() and time.monotonic() < deadline:
+async def _wait(exercise: Exercise, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + NOTICES
+    while not condition() and not exercise.is_over and time.monotonic() < deadline:
         await asyncio.sleep(LOOK)
 
 
-def _told(asked: list[Asked], wanted: Callable[[Asked], bool]) -> bool:
-    """Whether the readiness path has said what it should; without one, whether liveness was asked for a while."""
+def _told(asking: Asking, begun: int, wanted: Callable[[Asked], bool]) -> bool:
+    """Whether the readiness path has said what it should, of what was asked since; without one, whether liveness was
+    asked for a while."""
+    asked = asking.asked[begun:]
     deep = [one for one in asked if one.purpose == "readiness"]
     return any(wanted(one) for one in deep) if deep else len(asked) * PACE >= LIMIT
 

@@ -7,13 +7,14 @@ with its reason, which is a value and no exception.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from seatrial.drill.dependencies import Dependency
 from seatrial.drill.exercise import Exercise
-from seatrial.model.recording import Target
+from seatrial.drill.programs import StandIn
+from seatrial.model.recording import Run, Scenario
 from seatrial.model.service import Service
+from seatrial.model.traffic import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,17 @@ class Known:
     argvs: frozenset[tuple[str, ...]] = frozenset()
     liveness: str = ""
     readiness: str = ""
-    dependencies: tuple[Dependency, ...] = ()
+    dependencies: tuple[StandIn, ...] = ()
     job: str = ""
     job_state: str = ""
     restarts: bool = False
     """The engine starts an instance again by its policy."""
+    enters: bool = True
+    """A program of this machine can be run in the network of an instance."""
     why_alone: str = ""
     """Why nothing stands in for its dependencies, where it has some."""
+    runs: Mapping[Scenario, Run] = field(default_factory=dict)
+    """What was recorded by now."""
 
 
 def _as_it_is(service: Service, _known: Known) -> Service:
@@ -81,6 +86,8 @@ class Act:
     wanted: Callable[[Service, Known], bool] = _not_asked
     restart: str = ""
     """The policy by which an engine that restarts is to start it again, where its files say none."""
+    then: tuple[Scenario, ...] = ()
+    """The acts that build on what this one found, and so come after it."""
 
 
 def port_of(service: Service, known: Known) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from seatrial.drill.acts.interface import Act, Known, port_of
 from seatrial.drill.acts.stand_in import take
 from seatrial.drill.exercise import Exercise
-from seatrial.drill.surroundings import behind
+from seatrial.drill.surroundings import ANY, behind
 from seatrial.model.service import Service
 
 BOUND = 10.0
@@ -37,7 +37,7 @@ def _no_port(service: Service, known: Known) -> str:
 
 def _waiting_for_the_thief(service: Service, known: Known) -> Service:
     """The same command, behind a shell that waits until something listens on its port, and becomes the command."""
-    return behind(service, [port_of(service, known)])
+    return behind(service, [(ANY, port_of(service, known))])
 
 
 async def _perform_taken(exercise: Exercise, known: Known) -> None:

@@ -14,21 +14,25 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from seatrial.drill import standing
 from seatrial.drill.acts.interface import Act, Known, takes_requests
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.scenarios import Recipe
 from seatrial.drill.surroundings import RELAY
-from seatrial.model.recording import Event, EventKind, Target
+from seatrial.model.recording import Event, EventKind
 from seatrial.model.service import Service
+from seatrial.model.traffic import Connection, Population, Target
 
 RECIPE = Recipe(part=1.0, idle=2, open_ones=3, keep_alive=3, lead=0.5, after=0.5)
 LISTENS_WITHIN = 10.0
 LATE = 0.1
 """A switch this much later than it should be is our own fault, and not the service's."""
 PREFIX = "seatrial-rollout-"
+PREFIXES = (PREFIX, standing.PREFIX)
 NOTHING = "it speaks no HTTP, so there is nothing to lose that can be counted"
 
 
@@ -72,9 +76,10 @@ class Front:
 
 
 def sweep() -> None:
-    """Remove the directories of those that were killed in the middle: there are sockets in them, and nothing else."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+    """Remove the directories that those left who were killed: of sockets, and of what dependencies begin with."""
+    folders = ((prefix, each) for prefix in PREFIXES for each in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"))
+    for prefix, folder in folders:
+        owner = folder.name.removeprefix(prefix).partition("-")[0]
         if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -130,9 +135,17 @@ async def _replace(old: Exercise, new: Exercise, front: Front, found: Target) ->
     try:
         target = replace(found, family="unix", address=front.address, port=0, loopback_only=False)
         await old.stop(target, RECIPE, before=before)
+        if old.signals and is_over_before(old.result.connections, old.signals[0]):
+            old.disturbed = old.disturbed or "this machine was busy: the requests in flight were over before the signal"
     finally:
         for task in switching:
             task.cancel()
+
+
+def is_over_before(connections: Iterable[Connection], signalled: float) -> bool:
+    """Whether the signal met none of the requests that were to be in flight then: what becomes of them is not seen."""
+    aimed = [each for one in connections if one.population is Population.IN_FLIGHT for each in one.exchanges]
+    return bool(aimed) and all(each.ended is not None and each.ended < signalled for each in aimed)
 
 
 ACT = Act(perform, why_not, idles=True, wanted=takes_requests)

@@ -11,6 +11,7 @@ from seatrial.drill.acts import (
     dependency,
     freeze,
     load,
+    memory,
     misfits,
     other_init,
     overtime,
@@ -26,6 +27,8 @@ ACTS: Mapping[Scenario, Act] = MappingProxyType(
     {
         Scenario.OVERTIME: overtime.ACT,
         Scenario.LOAD: load.ACT,
+        Scenario.MEMORY: memory.MEMORY,
+        Scenario.MORE_MEMORY: memory.MORE_MEMORY,
         Scenario.DEPENDENCY: dependency.ACT,
         Scenario.WORK: work.ACT,
         Scenario.OTHER_INIT: other_init.ACT,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from seatrial.engine.interface import ProcessState
-from seatrial.model.recording import Usage
+from seatrial.engine.native.cgroups import hierarchies
+from seatrial.model.recording import Charged, Usage
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -29,6 +30,42 @@ def usage(states: Iterable[ProcessState], now: float) -> Usage:
             tasks += sum(1 for _ in Path(f"/proc/{state.host_pid}/task").iterdir())
     most = max(descriptors, default=0)
     return Usage(now, own + shared, sum(descriptors), number, tasks, most)
+
+
+def charged(states: Iterable[ProcessState]) -> Charged:
+    """What the kernel charged to the cgroup of an instance that runs under a memory limit."""
+    pid = next((state.host_pid for state in states if state.host_pid > 0), 0)
+    for folder in _memory_cgroups(pid) if pid else ():
+        if (peak := _number(folder / "memory.max_usage_in_bytes")) >= 0:
+            return Charged(peak, _number(folder / "memory.failcnt"))
+        if (peak := _number(folder / "memory.peak")) >= 0:
+            return Charged(peak, _times_at_limit(folder / "memory.events"))
+    return Charged()
+
+
+def _memory_cgroups(pid: int) -> Iterator[Path]:
+    """The directories of a process's cgroups that may account for memory; none if it has ended."""
+    with contextlib.suppress(OSError):
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        own = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
+        for tree in hierarchies(mounts, own):
+            if tree.version == 2 or "memory" in tree.controllers:
+                yield Path(tree.own)
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return -1
+
+
+def _times_at_limit(events: Path) -> int:
+    try:
+        words = dict(line.split() for line in events.read_text(encoding="ascii").splitlines())
+    except (OSError, ValueError):
+        return -1
+    return int(words.get("max", -1))
 
 
 def open_files(pid: int) -> tuple[int, int]:

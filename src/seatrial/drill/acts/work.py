@@ -1,15 +1,17 @@
 """Work: a queue worker has a job in hand when it is asked to stop. Is it finished, given back, or lost?
 
-What a job is and what became of it only its owner can say: two shell lines, run beside the instance, in its network but
-with this machine's programs. `--job` gives a job. `--job-state` prints one word of it: waiting, taken, done, or twice.
+What a job is and what became of it only its owner can say: two shell lines, run where its queue is on 127.0.0.1, with
+this machine's programs. `--job` gives a job. `--job-state` prints one word of it: waiting, taken, done, or twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 from seatrial.drill.acts.interface import Act, Known
+from seatrial.drill.acts.measuring import measured
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.scenarios import Recipe
 from seatrial.model.recording import Event, EventKind
@@ -20,32 +22,38 @@ LIMIT = 10.0
 SETTLES = 3.0
 """Seconds after the end in which a broker gives back what a lost connection held."""
 PACE = 0.1
+OUT_OF_REACH = (
+    "its queue is in a network of the engine's, which can be entered as root on the engine's own machine alone"
+)
 WORDS = ("waiting", "taken", "done", "twice")
 
 
 def why_not(_service: Service, known: Known) -> str:
     """Why there is no job, or ""."""
-    if known.job and known.job_state:
-        return ""
-    return "what a job is, and what became of it, is not known: --job COMMAND gives one, --job-state COMMAND tells"
+    if not (known.job and known.job_state):
+        return "what a job is, and what became of it, is not known: --job COMMAND gives one, --job-state COMMAND tells"
+    return "" if known.enters else OUT_OF_REACH
 
 
 def _is_worker(service: Service, known: Known) -> bool:
-    """Whether it may well be a queue worker: it listens nowhere."""
-    return known.target is None and not service.ports
+    """Whether it may well be a queue worker, which can be given a job here: it listens nowhere."""
+    return known.target is None and not service.ports and known.enters
 
 
 async def perform(exercise: Exercise, known: Known) -> None:
-    """Give it a job, wait until it has it in hand, stop it, and look what became of the job."""
-    code, said = await _run(exercise, known.job)
-    if code != 0:
-        exercise.disturbed = f"--job ended with {code}: {said}"
-        return
-    exercise.events.append(Event(time.monotonic(), EventKind.WORK, "given", exercise.clean(said)[:200]))
-    if not await _wait_for(exercise, known.job_state, ("taken",), LIMIT):
-        exercise.disturbed = exercise.disturbed or _not_taken(exercise)
-        return
-    await exercise.stop(None, Recipe())
+    """Give it a job, wait until it has it in hand, stop it, and look what became of the job; what it takes meanwhile
+    is measured."""
+    async with measured(exercise) as look_again:
+        code, said = await _run(exercise, known.job)
+        if code != 0:
+            exercise.disturbed = f"--job ended with {code}: {said}"
+            return
+        exercise.events.append(Event(time.monotonic(), EventKind.WORK, "given", exercise.clean(said)[:200]))
+        if not await _wait_for(exercise, known.job_state, ("taken",), LIMIT):
+            exercise.disturbed = exercise.disturbed or _not_taken(exercise)
+            await look_again(frozenset())
+            return
+        await exercise.stop(None, Recipe(), before=partial(look_again, frozenset()))
     await _wait_for(exercise, known.job_state, ("done", "twice", "waiting"), SETTLES)
 
 
@@ -75,9 +83,9 @@ async def _run(exercise: Exercise, command: str) -> tuple[int, str]:
     """The exit code and the output of a shell line beside the instance."""
     assert exercise.instance is not None
     try:
-        process = await exercise.instance.spawn_beside(("/bin/sh", "-c", command))
-    except ProcessLookupError:
-        return 1, "the instance has ended"
+        process = await exercise.instance.spawn_near_dependencies(("/bin/sh", "-c", command))
+    except ProcessLookupError as error:
+        return 1, str(error)
     try:
         output, complaint = await asyncio.wait_for(process.communicate(), LIMIT)
     except TimeoutError:

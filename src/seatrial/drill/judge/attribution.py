@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from seatrial.drill.judge.view import Pair
-from seatrial.model.recording import Exchange, Replica, Run
+from seatrial.model.recording import Replica, Run
+from seatrial.model.traffic import Exchange
 
 EARLY = 1.0
 """Seconds after its readiness in which a new one's losses are those of its start: a balancer has found it by then."""

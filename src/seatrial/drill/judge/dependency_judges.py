@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seatrial.drill.judge.readiness_judges import is_no, is_yes
 from seatrial.drill.judge.view import COMPLETE, count, crashed_before, describe_code, ready_run, seconds, unproved
-from seatrial.model.recording import Asked, EventKind, Recording, Run, Scenario
+from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.model.traffic import Asked, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 SHALLOW, DEEP = "liveness-is-shallow", "readiness-is-deep"
@@ -55,9 +58,10 @@ def readiness_is_deep(recording: Recording) -> Verdict:
     if isinstance(run, Verdict):
         return run
     path = recording.subject.readiness
-    asked = [one for one in run.asked if one.purpose == "readiness"]
+    asked = [_in_time(one, run) for one in run.asked if one.purpose == "readiness"]
     if not path or not asked:
-        return unproved(DEEP, "no readiness path is known: none that is named like one was found, or none answered")
+        none = "no readiness path is known: none that is named like one was found, or none answered"
+        return unproved(DEEP, none + _missing(recording))
     if crashed_before(run):
         return unproved(DEEP, "the service ended when a dependency was cut off", cause=SHALLOW, evidence=_steps(run))
     if not any(is_yes(one.exchange) for one in asked if one.situation == "well"):
@@ -73,6 +77,15 @@ def readiness_is_deep(recording: Recording) -> Verdict:
     return Verdict(DEEP, Ruling.PASS, summary, evidence, figures={"dependencies": float(len(names))})
 
 
+def _in_time(asked: Asked, run: Run) -> Asked:
+    """An answer that came when the dependency was back already is none to what was asked while it was away."""
+    steps = [event.time for event in run.events if event.kind is EventKind.DEPENDENCY]
+    over = min((time for time in steps if time > asked.exchange.begun), default=float("inf"))
+    if asked.situation not in WRONG or asked.exchange.ended is None or asked.exchange.ended < over:
+        return asked
+    return replace(asked, exchange=replace(asked.exchange, outcome=Outcome.TIMED_OUT))
+
+
 def _run(recording: Recording, name: str) -> Run | Verdict:
     run = ready_run(recording, Scenario.DEPENDENCY, name)
     if isinstance(run, Verdict):
@@ -81,9 +94,13 @@ def _run(recording: Recording, name: str) -> Run | Verdict:
 
 
 def _not_well(recording: Recording, path: str) -> str:
+    return f"{path} never said yes, so it can't be seen to change its mind{_missing(recording)}"
+
+
+def _missing(recording: Recording) -> str:
+    """What it depends on and did not have."""
     missing = [one for one in recording.subject.dependencies if "not there" in one]
-    why = f": {missing[0]}" if missing else ""
-    return f"{path} never said yes, so it can't be seen to change its mind{why}"
+    return f": {missing[0]}" if missing else ""
 
 
 def _why_not_deep(asked: list[Asked]) -> str:

@@ -25,7 +25,8 @@ from seatrial.drill.judge.view import (
     unproved,
     was_killed,
 )
-from seatrial.model.recording import Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 TIGHT = 0.8

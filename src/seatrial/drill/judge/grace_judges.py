@@ -15,7 +15,8 @@ from seatrial.drill.judge.view import (
     stop_seconds,
     unproved,
 )
-from seatrial.model.recording import Population, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Population
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "grace-period-fits"

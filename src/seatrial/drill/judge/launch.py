@@ -37,6 +37,7 @@ class Program(Enum):
     UVICORN = "uvicorn"
     GUNICORN = "gunicorn"
     HYPERCORN = "hypercorn"
+    GRANIAN = "granian"
     WAITRESS = "waitress"
     FLASK = "flask"
     PYTHON = "python"
@@ -110,14 +111,19 @@ def in_the_way(recording: Recording, run: Run | None = None) -> Launcher:
 
 def program(recording: Recording, run: Run | None = None) -> Program:
     """What finally runs: by the files, else by what was seen."""
+    known = (program_of(words(argv)) for argv in commands(recording, run))
+    return next((found for found in known if found is not Program.OTHER), Program.OTHER)
+
+
+def commands(recording: Recording, run: Run | None = None) -> list[tuple[str, ...]]:
+    """The commands that may be what finally runs, the likeliest first: by the files, else as seen."""
     run = run or recording.run(Scenario.STOP)
     argvs = [recording.subject.final_argv]
     if run is not None:
         main = main_process(run)
         argvs += [main.argv] if main else []
         argvs += [process.argv for process in run.processes if process.parent != 0]
-    argvs.append(without_init(recording.subject.argv))
-    return next((found for argv in argvs if (found := program_of(words(argv))) is not Program.OTHER), Program.OTHER)
+    return [*argvs, without_init(recording.subject.argv)]
 
 
 def program_of(argv: tuple[str, ...]) -> Program:
@@ -125,7 +131,7 @@ def program_of(argv: tuple[str, ...]) -> Program:
     names = [base(part) for part in argv[:4]]
     if not names or launcher_of(argv) is not Launcher.NONE:
         return Program.OTHER
-    for found in (Program.UVICORN, Program.GUNICORN, Program.HYPERCORN, Program.FLASK):
+    for found in (Program.UVICORN, Program.GUNICORN, Program.HYPERCORN, Program.GRANIAN, Program.FLASK):
         if found.value in names or names[0].startswith(f"{found.value}:"):
             return found
     if names[0] == "waitress-serve":

@@ -6,8 +6,9 @@ held open by connections many times over, for threads and processes a few times.
 
 from __future__ import annotations
 
-from seatrial.drill.judge.view import COMPLETE, count, exchanges_of, pairs, ready_run, skipped, unproved
-from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.drill.judge.at_work import at_work, meanwhile, pace
+from seatrial.drill.judge.view import skipped, unproved
+from seatrial.model.recording import Recording, Run
 from seatrial.model.verdict import Ruling, Verdict
 
 FILES, PIDS = "nofile-limit", "pids-limit"
@@ -27,7 +28,7 @@ def _said(run: Run, words: tuple[str, ...]) -> tuple[str, ...]:
 
 def nofile_limit(recording: Recording) -> Verdict:
     """Whether the limit of open files leaves room above what one process held open under load."""
-    run = ready_run(recording, Scenario.LOAD, FILES)
+    run = at_work(recording, FILES)
     if isinstance(run, Verdict):
         return run
     most, soft = max((used.most_descriptors for used in run.usage), default=0), run.nofile[0]
@@ -38,7 +39,7 @@ def nofile_limit(recording: Recording) -> Verdict:
         return unproved(FILES, run.disturbed or "its open files could not be counted")
     figures = {"peak_descriptors": float(most), "soft_limit": float(soft), "hard_limit": float(run.nofile[1])}
     limit = "no limit" if soft < 0 else f"a limit of {soft}"
-    held = f"one process held {most} descriptors at {run.rate:g} requests a second"
+    held = f"one process held {most} descriptors {pace(run)}"
     declared = "" if recording.subject.nofile else "; its files say none, so another engine may give another"
     evidence = (f"the program's limits, soft and hard: {run.nofile[0]} and {run.nofile[1]}{declared}",)
     if 0 < soft < FILES_ROOM * most:
@@ -49,7 +50,7 @@ def nofile_limit(recording: Recording) -> Verdict:
 
 def pids_limit(recording: Recording) -> Verdict:
     """Whether there is a limit of processes and threads, and it leaves room above the peak under load."""
-    run = ready_run(recording, Scenario.LOAD, PIDS)
+    run = at_work(recording, PIDS)
     if isinstance(run, Verdict):
         return run
     most, limit = max((used.tasks for used in run.usage), default=0), recording.subject.pids
@@ -60,9 +61,8 @@ def pids_limit(recording: Recording) -> Verdict:
     if not most:
         return unproved(PIDS, run.disturbed or "its threads could not be counted")
     figures = {"peak_pids": float(most), "limit": float(limit), "proposed": float(wanted)}
-    answered = count(sum(one.outcome in COMPLETE for one in exchanges_of(pairs(run))), "request")
     peak = f"{most} processes and threads at most"
-    evidence = (f"counted while {answered} were answered; a pids limit counts both",)
+    evidence = (f"counted while {meanwhile(run)}; a pids limit counts both",)
     if limit == 0 and not recording.subject.composed:
         return skipped(PIDS, f"no file here could say a limit; {peak}", evidence=evidence)
     if limit <= 0:

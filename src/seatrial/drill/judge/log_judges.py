@@ -6,8 +6,9 @@ import json
 import re
 
 from seatrial.drill.judge import remedy
-from seatrial.drill.judge.view import COMPLETE, count, exchanges_of, pairs, ready_run, unproved
-from seatrial.model.recording import FileGrown, LogLine, Recording, Run, Scenario
+from seatrial.drill.judge.at_work import at_work, has_job, meanwhile
+from seatrial.drill.judge.view import COMPLETE, count, events, exchanges_of, pairs, skipped, unproved
+from seatrial.model.recording import EventKind, FileGrown, LogLine, Recording, Run
 from seatrial.model.verdict import Ruling, Verdict
 
 TO_STDOUT, STRUCTURED, CORRELATED = "logs-to-stdout", "logs-structured", "logs-carry-correlation"
@@ -21,8 +22,8 @@ _MESSAGE = frozenset({"message", "msg", "event", "text", "body", "@message"})
 
 def _loaded(recording: Recording, name: str) -> Run | Verdict:
     """The run under load, or the verdict that it shows nothing."""
-    run = ready_run(recording, Scenario.LOAD, name)
-    if isinstance(run, Verdict):
+    run = at_work(recording, name)
+    if isinstance(run, Verdict) or has_job(run):
         return run
     answered = [exchange for exchange in exchanges_of(pairs(run)) if exchange.outcome in COMPLETE]
     if not answered:
@@ -32,10 +33,6 @@ def _loaded(recording: Recording, name: str) -> Run | Verdict:
 
 def _lines(run: Run) -> list[LogLine]:
     return [line for line in run.log if line.text.strip()]
-
-
-def _answered(run: Run) -> int:
-    return sum(exchange.outcome in COMPLETE for exchange in exchanges_of(pairs(run)))
 
 
 # --- logs-to-stdout ---
@@ -56,15 +53,15 @@ def logs_to_stdout(recording: Recording) -> Verdict:
         *(_grew(file) for file in logs),
         *(f"{_grew(file)}, which does not look like a log" for file in others),
         f"{count(lines, 'line')} by stdout and stderr",
+        *([_per(run, 1)] if has_job(run) else ()),
     )
     if logs:
         paths = ", ".join(file.path for file in logs[:3])
         summary = f"{count(len(logs), 'log file')} grew inside the container: {paths}"
         return Verdict(TO_STDOUT, Ruling.FAIL, summary, evidence[:10], remedy.STDOUT, figures=figures)
     if not lines:
-        summary = f"no log file grew, and nothing was written for {_answered(run)} answered requests"
-        return unproved(TO_STDOUT, summary)
-    summary = f"no log file grew while {count(_answered(run), 'request')} were answered; {evidence[-1]}"
+        return unproved(TO_STDOUT, f"no log file grew, and nothing was written while {meanwhile(run)}")
+    summary = f"no log file grew while {meanwhile(run)}; {count(lines, 'line')} by stdout and stderr"
     return Verdict(TO_STDOUT, Ruling.PASS, summary, evidence[:10], figures=figures)
 
 
@@ -119,6 +116,8 @@ def logs_carry_correlation(recording: Recording) -> Verdict:
     run = _loaded(recording, CORRELATED)
     if isinstance(run, Verdict):
         return run
+    if has_job(run):
+        return skipped(CORRELATED, "it takes jobs and no requests, so no X-Request-ID came with them")
     lines = _lines(run)
     if not lines:
         return unproved(CORRELATED, "the service wrote nothing under load")
@@ -130,18 +129,24 @@ def logs_carry_correlation(recording: Recording) -> Verdict:
         return unproved(CORRELATED, "the log was longer than what is kept of it")
     if not figures["lines_per_request"]:
         return unproved(CORRELATED, f"it wrote nothing while {count(len(marks), 'request')} were answered")
-    per = f"{figures['lines_per_request']:.1f} lines and {figures['bytes_per_request']:.0f} bytes a request"
     first = next((line for line in lines if any(mark in line.text for mark in marks)), lines[-1])
-    evidence = (f"{first.stream}: {first.text[:160]}", per)
+    evidence = (f"{first.stream}: {first.text[:160]}", _per(run, len(marks)))
     told = f"the id of {found} of {count(len(marks), 'answered request')} is in the log"
     if marks and found >= MOST * len(marks):
         return Verdict(CORRELATED, Ruling.PASS, told, evidence, figures=figures)
     return Verdict(CORRELATED, Ruling.FAIL, told, evidence, remedy.CORRELATE, figures=figures)
 
 
+def _per(run: Run, number: int) -> str:
+    """How much is logged for each request, or job, in words."""
+    lines, size = _volume(run, number).values()
+    return f"{lines:.1f} lines and {size:.0f} bytes a {'job' if has_job(run) else 'request'}"
+
+
 def _volume(run: Run, requests: int) -> dict[str, float]:
-    """How much is logged for each request, from the first one on."""
-    begun = min((connection.begun for connection in run.connections), default=0.0)
+    """How much is logged for each request, or job, from the first one on."""
+    given = [event.time for event in events(run, EventKind.WORK)]
+    begun = min((*given, *(connection.begun for connection in run.connections)), default=0.0)
     later = [line for line in _lines(run) if line.time >= begun]
     size = sum(len(line.text) + 1 for line in later)
     some = max(1, requests)

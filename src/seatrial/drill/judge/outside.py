@@ -1,7 +1,7 @@
 """Verdicts on a stop under somebody else's load: by what the kernel saw of its connections, and not proved beyond that.
 
 The kernel tells exactly who was sent not one byte more before the end, who was refused, and who was closed in which
-manner. It does not read: whether an answer was whole, or what it said, nobody here knows.
+manner. Whether an answer was whole its own head tells, where it has one that was heard; what it said nobody here knows.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.own_limit import cure_of_losses
 from seatrial.drill.judge.reaction import root_cause
 from seatrial.drill.judge.view import RACE_COUNT, count, obstacle, unproved, was_killed
-from seatrial.model.recording import Outside, Recording, Run, Scenario, Seen
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Outside, Seen
 from seatrial.model.verdict import Ruling, Verdict
 
+LATE = "refuses-late-connections"
 SHOWN = 12
 """Lines of the command's own output that are shown."""
 
@@ -32,13 +35,14 @@ def by_whose_load(name: str, judge: Callable[[Recording], Verdict]) -> Callable[
 def _judge(name: str, recording: Recording, run: Run) -> Verdict:
     outside = run.outside
     assert outside is not None
-    if outside.seen.missed:
-        reason = f"the load was too heavy to be watched: {outside.seen.missed} packets were missed"
+    missed = outside.seen.missed + (outside.seen.missed_late if name == LATE else 0)
+    if missed:
+        reason = f"the load was too heavy to be watched: {missed} packets were missed"
         return unproved(name, reason, evidence=(_told(outside),))
     judged = {
         "in-flight-finish": _in_flight,
         "keep-alive-drained": _idle,
-        "refuses-late-connections": _late,
+        LATE: _late,
     }.get(name)
     if judged is None:
         reason = f"the load was that of {outside.argv[0]}, and the kernel does not see what its answers say"
@@ -67,25 +71,34 @@ def _figures(seen: Seen) -> dict[str, float]:
 
 def _in_flight(name: str, recording: Recording, run: Run, outside: Outside) -> Verdict:
     seen = outside.seen
-    lost = seen.unanswered_fin + seen.unanswered_reset
+    lost = seen.unanswered_fin + seen.unanswered_reset + seen.answered_cut
     evidence = (
         f"{seen.open} connections open at the signal: {seen.busy} with a request in flight, {seen.unclear} unclear",
-        f"of those in flight {seen.answered} were sent something after the signal, {seen.unanswered_fin} met FIN and "
-        f"{seen.unanswered_reset} RST without one byte",
+        f"of those in flight {seen.answered} were sent something after the signal ({seen.answered_whole} wholly by its "
+        f"own head, {seen.answered_cut} in part), {seen.unanswered_fin} met FIN and {seen.unanswered_reset} RST "
+        "without one byte more",
         _told(outside),
         *(f"{outside.argv[0]}: {line}" for line in outside.output.strip().splitlines()[-SHOWN:]),
     )
-    if seen.unanswered_fin or lost > RACE_COUNT:
-        summary = f"{lost} of {count(seen.busy, 'request')} in flight ended by the server without one byte of an answer"
-        cure = remedy.for_launcher(recording, run) or remedy.of(
-            remedy.HANDLER if root_cause(recording) else remedy.FINISH, recording, run
-        )
+    requests = count(seen.busy, "request")
+    if seen.unanswered_fin or seen.answered_cut or lost > RACE_COUNT:
+        summary = f"{lost} of {requests} in flight ended by the server before the answer was whole"
+        cure = cure_of_losses(recording, run)
         return Verdict(name, Ruling.FAIL, summary, evidence, cure, _cause(recording, run), _figures(seen))
-    if not seen.busy:
-        reason = "no request was seen in flight at the signal: the load's requests are too quick, or there were none"
-    else:
-        reason = f"{seen.answered} of {seen.busy} in flight were answered; whether wholly, the kernel does not see"
-    return unproved(name, reason, cause=root_cause(recording), evidence=evidence)
+    if seen.busy == seen.answered_whole > 0 and not seen.unclear:
+        summary = f"{requests} in flight answered, each as wholly as its own head says"
+        return Verdict(name, Ruling.PASS, summary, evidence, figures=_figures(seen))
+    return unproved(name, _why_unproved(seen), cause=root_cause(recording), evidence=evidence)
+
+
+def _why_unproved(seen: Seen) -> str:
+    if seen.answered_whole < seen.busy:
+        whole = f"{seen.answered_whole} of {seen.busy} in flight were answered wholly by their own heads"
+        left = f"; {count(seen.left_by_client, 'connection')} ended by the client" if seen.left_by_client else ""
+        return f"{whole}; of the others the kernel does not see it{left}"
+    if seen.unclear:
+        return f"of {count(seen.unclear, 'connection')} it is not clear whether a request was in flight"
+    return "no request was seen in flight at the signal: the load's requests are too quick, or there were none"
 
 
 def _cause(recording: Recording, run: Run) -> str:
@@ -97,7 +110,7 @@ def _idle(name: str, recording: Recording, run: Run, outside: Outside) -> Verdic
     evidence = (
         f"connections without a request in flight at the signal: {seen.idle_fin} ended with FIN, {seen.idle_reset} "
         f"with RST, {seen.used_again} after another answer, {seen.crossed} when they had just asked again, "
-        f"{seen.unclear_ends} unclear",
+        f"{seen.unclear_ends} unclear ({seen.unclear_resets} of them with RST)",
         _told(outside),
     )
     if seen.idle_reset:
@@ -108,6 +121,9 @@ def _idle(name: str, recording: Recording, run: Run, outside: Outside) -> Verdic
     if was_killed(run) or not seen.idle_fin:
         reason = "SIGKILL ended the service" if was_killed(run) else "no idle connection was seen to be closed"
         return unproved(name, reason, cause=_cause(recording, run), evidence=evidence)
+    if seen.unclear_resets:
+        reason = f"{count(seen.unclear_resets, 'connection')} reset (RST), and whether idle or not is not clear"
+        return unproved(name, reason, evidence=evidence)
     summary = f"{count(seen.idle_fin, 'idle connection')} closed with FIN"
     return Verdict(name, Ruling.PASS, summary, evidence, figures=_figures(seen))
 
@@ -115,19 +131,24 @@ def _idle(name: str, recording: Recording, run: Run, outside: Outside) -> Verdic
 def _late(name: str, recording: Recording, run: Run, outside: Outside) -> Verdict:
     seen = outside.seen
     evidence = (
-        f"new connections after the signal: {seen.late_answered} answered, {seen.refused} refused, "
+        f"new connections after the signal: {seen.late_answered} answered ({seen.late_answered_whole} wholly, "
+        f"{seen.late_answered_cut} in part), {seen.refused} refused, "
         f"{seen.late_unserved} ended by the server without one byte and {seen.late_queued} as soon as they came, "
         f"{seen.late_left} by the client",
         _told(outside),
     )
     # Clients that come back at once are all in the queue when the listener closes: as many as were there before.
-    lost = seen.late_unserved + max(0, seen.late_queued - max(RACE_COUNT, seen.open))
-    if lost > RACE_COUNT:
+    unserved = seen.late_unserved + max(0, seen.late_queued - max(RACE_COUNT, seen.open))
+    lost = unserved + seen.late_answered_cut
+    if unserved > RACE_COUNT or seen.late_answered_cut:
         summary = f"{lost} of {count(seen.late, 'new connection')} after the signal neither served nor refused"
         cure = remedy.of(remedy.REFUSE, recording, run)
         return Verdict(name, Ruling.FAIL, summary, evidence, cure, root_cause(recording), _figures(seen))
     if was_killed(run) or not seen.late_answered + seen.refused:
         reason = "SIGKILL ended the service" if was_killed(run) else "no new connection came after the signal"
         return unproved(name, reason, cause=_cause(recording, run), evidence=evidence)
+    if unknown := seen.late_answered - seen.late_answered_whole + seen.late_left:
+        reason = f"of {count(unknown, 'new connection')} after the signal it is not known whether they were served"
+        return unproved(name, reason, evidence=evidence)
     summary = f"{seen.late_answered} answered, {seen.refused} refused"
     return Verdict(name, Ruling.PASS, summary, evidence, figures=_figures(seen))

@@ -20,7 +20,8 @@ from seatrial.drill.judge.view import (
     unproved,
     was_killed,
 )
-from seatrial.model.recording import Event, EventKind, Exchange, ProcessSeen, Recording, Run, Scenario
+from seatrial.model.recording import Event, EventKind, ProcessSeen, Recording, Run, Scenario
+from seatrial.model.traffic import Exchange
 from seatrial.model.verdict import Ruling, Verdict
 
 MOST = 0.9

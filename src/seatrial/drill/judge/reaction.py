@@ -27,7 +27,8 @@ from seatrial.drill.judge.view import (
     stop_seconds,
     was_killed,
 )
-from seatrial.model.recording import Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Outcome, Population
 
 
 class Reaction(Enum):

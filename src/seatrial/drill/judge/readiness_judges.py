@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from seatrial.drill.judge.reaction import root_cause
 from seatrial.drill.judge.view import COMPLETE, REACTION, at, closing, count, last_moment, obstacle, seconds, unproved
-from seatrial.model.recording import Exchange, Outcome, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Exchange, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "readiness-flips-first"

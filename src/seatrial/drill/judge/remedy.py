@@ -37,9 +37,6 @@ FINISH = {
         "on the signal call `server.close()` and exit in its callback; don't call `process.exit()` or "
         "`closeAllConnections()` before it"
     ),
-    Program.UVICORN: "give it time: `--timeout-graceful-shutdown` longer than the slowest request",
-    Program.GUNICORN: "give it time: `--graceful-timeout` above the slowest request, and the grace period above both",
-    Program.HYPERCORN: "give it time: `--graceful-timeout` longer than the slowest request",
     Program.OTHER: "on the signal stop accepting, wait for the requests in flight, and only then exit",
 }
 CLOSE_IN_TIME = {
@@ -49,6 +46,7 @@ CLOSE_IN_TIME = {
     ),
     Program.UVICORN: "set `--timeout-graceful-shutdown` below the grace period: by default uvicorn waits for ever",
     Program.GUNICORN: "set `--graceful-timeout` to less than the grace period",
+    Program.GRANIAN: "set `--workers-kill-timeout` below the grace period: by default granian waits for ever",
     Program.OTHER: "limit the drain: after a time shorter than the grace period close what is left and exit",
 }
 REFUSE = {

@@ -20,7 +20,8 @@ from seatrial.drill.judge.view import (
     seconds,
     unproved,
 )
-from seatrial.model.recording import Event, EventKind, Exchange, Outcome, Recording, Replica, Run, Scenario
+from seatrial.model.recording import Event, EventKind, Recording, Replica, Run, Scenario
+from seatrial.model.traffic import Exchange, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 ROLLOUT, IN_TIME, CODE = "rollout-drops-nothing", "stops-in-time", "exit-code-clean"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seatrial.drill.judge import remedy
+from seatrial.drill.judge.own_limit import cure_of_losses
 from seatrial.drill.judge.reaction import root_cause
 from seatrial.drill.judge.traffic_judges import loss_lines
 from seatrial.drill.judge.view import (
@@ -22,7 +22,8 @@ from seatrial.drill.judge.view import (
     unproved,
     was_killed,
 )
-from seatrial.model.recording import EventKind, Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.model.traffic import Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "rollout-drops-nothing"
@@ -54,7 +55,7 @@ def rollout_drops_nothing(recording: Recording) -> Verdict:
         where = ", ".join(f"{n} {name}" for name, found in phases if (n := sum(pair in lost for pair in found)))
         summary = f"{len(lost)} of {count(len(asked), 'request')} lost during the replacement: {where}"
         cause = root_cause(recording) or ("stops-in-time" if was_killed(run) else "")
-        cure = remedy.for_launcher(recording, run) or remedy.of(remedy.FINISH, recording, run)
+        cure = cure_of_losses(recording, run, lost)
         return Verdict(NAME, Ruling.FAIL, summary, (*evidence, *loss_lines(run, lost)), cure, cause, figures)
     lag = recording.subject.lag
     told = f", with the balancer {lag:g} s late" if lag else ""

@@ -27,7 +27,8 @@ from seatrial.drill.judge.view import (
     unproved,
     was_killed,
 )
-from seatrial.model.recording import Exchange, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Exchange
 from seatrial.model.verdict import Ruling, Verdict
 
 INTERRUPTED = 130

@@ -38,7 +38,7 @@ from seatrial.drill.judge.traffic_judges import (
 )
 from seatrial.drill.judge.view import killed_for_memory, memory_kills, skipped
 from seatrial.drill.judge.work_judges import work_finished_or_returned
-from seatrial.drill.scenarios import PROVED_BY
+from seatrial.drill.scenarios import MEASURED_AT_WORK, PROVED_BY
 from seatrial.model.recording import Recording, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -116,6 +116,7 @@ def _if_asked(verdict: Verdict, recording: Recording) -> Verdict:
     if verdict.ruling is not Ruling.NOT_PROVED or verdict.cause:
         return verdict
     runs = (Scenario.LOAD,) if name in _OF_REQUESTS else PROVED_BY.get(name, (Scenario.STOP,))
+    runs += (Scenario.WORK,) if name in MEASURED_AT_WORK else ()
     if not all(recording.does_not_apply(scenario) for scenario in runs):
         return verdict
     return skipped(name, recording.why_skipped(runs[0]))

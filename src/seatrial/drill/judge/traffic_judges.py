@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.own_limit import cure_of_losses
 from seatrial.drill.judge.reaction import Reaction, reaction, root_cause
 from seatrial.drill.judge.view import (
     AT_EXIT,
@@ -39,7 +40,8 @@ from seatrial.drill.judge.view import (
     unproved,
     was_killed,
 )
-from seatrial.model.recording import Connection, Outcome, Population, Recording, Run, Scenario
+from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.traffic import Connection, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 WHOLE_LAG = 0.9
@@ -132,9 +134,7 @@ def _lost_in_flight(
     errors = sum(e.outcome in COMPLETE for _, e in lost)
     what = f"{outcomes(exchanges_of(lost))}" if not errors else f"{errors} answered with an error that came only then"
     summary = f"{len(lost)} of {count(total, 'request')} in flight lost: {what}"
-    cure = remedy.for_launcher(recording, run) or remedy.of(
-        remedy.HANDLER if root_cause(recording) else remedy.FINISH, recording, run
-    )
+    cure = cure_of_losses(recording, run, lost)
     lines = (*evidence, *loss_lines(run, lost))
     return Verdict(name, Ruling.FAIL, summary, lines, cure, cause, figures)
 

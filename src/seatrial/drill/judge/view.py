@@ -12,22 +12,9 @@ from dataclasses import replace
 from math import ceil
 
 from seatrial.drill.judge.last_words import last_words, what_to_build
-from seatrial.model.recording import (
-    Bulk,
-    Connection,
-    Event,
-    EventKind,
-    Exchange,
-    Exit,
-    Outcome,
-    Population,
-    ProcessSeen,
-    Readiness,
-    Recording,
-    Run,
-    Scenario,
-)
+from seatrial.model.recording import Event, EventKind, Exit, ProcessSeen, Readiness, Recording, Run, Scenario
 from seatrial.model.service import signal_name, signal_number
+from seatrial.model.traffic import Bulk, Connection, Exchange, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 REACTION = 0.25

@@ -14,26 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from seatrial.drill.exercise import LAG_LIMIT, relative
 from seatrial.drill.options import Progress, Stage
+from seatrial.drill.record import LAG_LIMIT, relative
 from seatrial.drill.rollouts.target import HINT, target_of
 from seatrial.drill.scenarios import ONE_BY_ONE, Recipe, plan
 from seatrial.engine.distributed import Described, Distributed, since
 from seatrial.load.interface import LoadError, Result
 from seatrial.load.remote import Load, start_local
 from seatrial.model.errors import InputError
-from seatrial.model.recording import (
-    Event,
-    EventKind,
-    Outcome,
-    Readiness,
-    Recording,
-    Run,
-    Scenario,
-    Subject,
-    Target,
-)
+from seatrial.model.recording import Event, EventKind, Readiness, Recording, Run, Scenario, Subject
 from seatrial.model.redaction import Redactor, secrets_of
+from seatrial.model.traffic import Outcome, Target
 
 RATE = 50.0
 LIMIT = 600.0

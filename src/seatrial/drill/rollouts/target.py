@@ -8,7 +8,7 @@ import socket
 from urllib.parse import SplitResult, urlsplit
 
 from seatrial.model.errors import InputError, UnsupportedError
-from seatrial.model.recording import Target
+from seatrial.model.traffic import Target
 
 HINT = "--url http://HOST:PORT/PATH, where your clients come in"
 

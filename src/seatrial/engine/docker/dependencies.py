@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seatrial.engine.docker.client import said
@@ -47,9 +48,9 @@ def order(service: Service, others: Iterable[Service]) -> tuple[Service, ...]:
 
 async def start(
     services: Sequence[Service], wanted: Sequence[Service], calls: Calls, create: Callable[[Service], Awaitable[str]]
-) -> None:
+) -> Mapping[str, str]:
     """Start them one after the other; each waits for the conditions of its own dependencies, and at the end those of
-    `wanted` are waited for."""
+    `wanted` are waited for. Gives their containers by name."""
     from docker.errors import DockerException
 
     running: dict[str, str] = {}
@@ -57,12 +58,13 @@ async def start(
         await _wait(service, running, calls)
         container = await create(service)
         try:
-            await calls(lambda container=container: calls.api.start(container))  # type: ignore[misc]
+            await calls(partial(calls.api.start, container))
         except DockerException as error:
             raise UnsupportedError(f"dependency {service.name} could not be started: {said(error)}") from error
         running[service.name] = container
     for service in wanted:
         await _wait(service, running, calls)
+    return running
 
 
 async def _wait(service: Service, running: Mapping[str, str], calls: Calls) -> None:

@@ -11,6 +11,7 @@ import secrets
 import tarfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -61,6 +62,8 @@ class _Trial:
     network: str = "none"
     images: dict[str, image.Facts] = field(default_factory=dict)
     environment: frozenset[str] = frozenset()
+    neighbours: dict[str, str] = field(default_factory=dict)
+    running: Mapping[str, str] = field(default_factory=dict)
 
 
 class DockerEngine:
@@ -84,9 +87,14 @@ class DockerEngine:
         return local and self._info.get("KernelVersion") == platform.release()
 
     @property
-    def _enters(self) -> bool:
-        """Whether load can be made from inside of a container's network namespace."""
+    def enters(self) -> bool:
+        """Whether a program of the host can be run in a container's network namespace: the load is made there."""
         return self._is_here and os.geteuid() == 0
+
+    @property
+    def neighbours(self) -> Mapping[str, str]:
+        """The addresses, by name, of what the service depends on."""
+        return dict(self._trial.neighbours) if self._trial is not None else {}
 
     def machine(self) -> Machine:
         """Where this is, and what it can enforce."""
@@ -178,11 +186,16 @@ class DockerEngine:
     async def _start_dependencies(self, service: Service) -> None:
         assert self._trial is not None
         needed = dependencies.order(service, self._project.others)
-        self._trial.network = await self._network(needs_one=bool(needed) or not self._enters)
+        self._trial.network = await self._network(needs_one=bool(needed) or not self.enters)
         if not needed:
             return
         ready = [await self._with_image(each) for each in needed]
-        await dependencies.start(ready, [service], self._calls, self._create_dependency)
+        self._trial.running = await dependencies.start(ready, [service], self._calls, self._create_dependency)
+        for name, container in self._trial.running.items():
+            told = await self._calls(partial(self._api.inspect_container, container))
+            address = told["NetworkSettings"]["Networks"].get(self._trial.network, {}).get("IPAddress")
+            if address:  # one that has completed has none
+                self._trial.neighbours[name] = address
 
     async def _create_dependency(self, service: Service) -> str:
         around, copied, _ = self._surroundings(service, aliases=(service.name,))
@@ -206,19 +219,21 @@ class DockerEngine:
     async def _start(self, service: Service, options: StartOptions) -> DockerInstance:
         assert self._trial is not None
         around, copied, notes = self._surroundings(service)
-        if not self._enters:
+        if not self.enters:
             numbers = creation.ports(service, self._project.ports)
             around = replace(around, published=numbers, address=self._address())
             notes = (*notes, _hidden(numbers))
         container = await self._create(service, options, around, copied)
+        running = self._trial.running
         wants_init = options.init if options.init is not None else bool(service.init and service.init.value)
         about = About(
             init=INIT if wants_init else "",
             tty=service.tty,
             is_here=self._is_here,
-            published=not self._enters,
+            published=not self.enters,
             host=self._reached_at(),
             comes_back=bool(options.restart),
+            depends_on=next((found for each in service.depends_on if (found := running.get(each.value.service))), ""),
             approximations=notes,
             enforcement=self._enforcement(service.limits),
         )
@@ -289,8 +304,7 @@ class DockerEngine:
         try:
             made = await self._calls(lambda: self._api.create_container_from_config(wanted, name))
             for target, source in copied.items():
-                packed = _packed(source)
-                await self._calls(lambda t=target, p=packed: self._api.put_archive(made["Id"], t, p))  # type: ignore[misc]
+                await self._calls(partial(self._api.put_archive, made["Id"], target, _packed(source)))
         except DockerException as error:
             raise StartError("create", said(error)) from error
         return str(made["Id"])

@@ -40,7 +40,8 @@ _NUMBERED = range(exit_codes.SIGNALLED + 1, exit_codes.SIGNALLED + 65)
 @dataclass(frozen=True, slots=True)
 class About:
     """What has to be known of a container besides its processes. `is_here`: its processes may be looked for on this
-    machine; `published`: its ports are published, and `host` is where; `comes_back`: the engine starts it again."""
+    machine; `published`: its ports are published, and `host` is where; `comes_back`: the engine starts it again;
+    `depends_on`: the first container that it depends on, "" where there is none."""
 
     init: str = ""
     tty: bool = False
@@ -48,6 +49,7 @@ class About:
     published: bool = False
     host: str = "127.0.0.1"
     comes_back: bool = False
+    depends_on: str = ""
     approximations: tuple[str, ...] = ()
     enforcement: tuple[str, ...] = ()
 
@@ -305,6 +307,21 @@ class DockerInstance:
             raise ProcessLookupError("the instance has ended")
         namespaces = {"net": self._first.network} if self._first is not None and self.shares_network else {}
         return await self._helpers.spawn_beside(argv, namespaces, tuple(pass_fds))
+
+    async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:
+        """The same in the network of the first container that it depends on: its own has no way there once it has
+        ended. In its own where it depends on none."""
+        if not self.about.depends_on:
+            return await self.spawn_beside(argv)
+        api, container = self._calls.api, self.about.depends_on
+        told = await self._calls(lambda: api.inspect_container(container))
+        first = seeing.find(container, int(told["State"].get("Pid") or 0))
+        if self._closing or first is None:
+            raise ProcessLookupError("what it depends on has ended")
+        try:
+            return await self._helpers.spawn_beside(argv, {"net": first.network}, ())
+        finally:
+            first.close()
 
     async def close(self) -> None:
         """Kill whatever is left and remove the container with its volumes. Idempotent."""

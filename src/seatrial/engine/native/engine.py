@@ -26,6 +26,10 @@ PROBE_TIMEOUT = 20.0
 class NativeEngine:
     """Runs services in namespaces of this machine. One engine may start many instances at once."""
 
+    enters = True
+    """Whether a program of the host can be run in an instance's own network."""
+    neighbours = None
+    """What it has started for the service to depend on: nothing."""
     restarts = False
     """Whether it starts an instance again by itself: that is a supervisor's work."""
 

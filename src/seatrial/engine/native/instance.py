@@ -345,6 +345,10 @@ class NativeInstance:
             raise ProcessLookupError("the instance has ended")
         return await self._helpers.spawn_beside(argv, self._namespaces, tuple(pass_fds))
 
+    async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:
+        """The same: what it depends on is in its own network."""
+        return await self.spawn_beside(argv)
+
     async def close(self) -> None:
         """Kill whatever is left and remove every trace: processes, mounts, cgroup, directories. Idempotent."""
         if self._closing is None:

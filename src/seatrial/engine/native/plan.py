@@ -199,9 +199,9 @@ def _general(service: Service, host: Host, options: StartOptions, path: str) -> 
     sentences += _version_notes(images, path)
     if service.dockerfile:
         sentences.append("the image is not built: RUN steps were not executed and .dockerignore is not applied")
-    if service.depends_on:
-        names = ", ".join(sourced.value.service for sourced in service.depends_on)
-        sentences.append(f"dependencies are not started: {names}")
+    missing = [sourced.value.service for sourced in service.depends_on if sourced.value.service not in options.hosts]
+    if missing:
+        sentences.append(f"dependencies are not started: {', '.join(missing)}")
     if options.network == "host":
         sentences.append("the network is that of this host: a port that the service listens on is taken on the host")
     elif options.plug is not None:

@@ -10,6 +10,7 @@ from seatrial.files.compose.nodes import Listing, Node, Scalar, Table, is_null
 from seatrial.files.compose.problems import nearest
 from seatrial.files.compose.types import ComposeService
 from seatrial.model.place import Place
+from seatrial.model.service import LAST_STACK_MINOR
 
 _OF_SWARM = frozenset({"placement", "endpoint_mode", "update_config", "rollback_config", "mode"})
 
@@ -51,6 +52,13 @@ def is_for_swarm(project: Fields) -> bool:
         if deploy is not None and not _OF_SWARM.isdisjoint(deploy.entries):
             return True
     return False
+
+
+def stack_minor(project: Fields) -> int:
+    """The x of the format 3.x by which `docker stack deploy` reads the file."""
+    version = project.table.get("version")
+    major, _, minor = str(version.value).partition(".") if isinstance(version, Scalar) else ("", "", "")
+    return int(minor) if major == "3" and minor.isdecimal() and len(minor) < 4 else LAST_STACK_MINOR
 
 
 def _of_the_first_format(project: Fields) -> Place | None:

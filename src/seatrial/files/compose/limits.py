@@ -36,6 +36,7 @@ class Deployment:
     restart: Sourced[str] | None
     restart_policy: Sourced[RestartPolicy] | None
     rollout: Rollout | None = None
+    rollback: Rollout | None = None
 
 
 def read_deployment(service: Fields) -> Deployment:
@@ -59,12 +60,13 @@ def read_deployment(service: Fields) -> Deployment:
         _replicas(service, deploy),
         _restart(service, policy),
         policy,
-        _rollout(service, deploy),
+        _rollout(service, deploy, "update_config"),
+        _rollout(service, deploy, "rollback_config"),
     )
 
 
-def _rollout(service: Fields, deploy: Fields | None) -> Rollout | None:
-    fields = deploy.sub("update_config") if deploy else None
+def _rollout(service: Fields, deploy: Fields | None, key: str) -> Rollout | None:
+    fields = deploy.sub(key) if deploy else None
     if deploy is None or fields is None:
         return None
     mode = deploy.text("mode")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.files.compose.assembling import load
-from seatrial.files.compose.checks import check_service, check_top_level, is_for_swarm
+from seatrial.files.compose.checks import check_service, check_top_level, is_for_swarm, stack_minor
 from seatrial.files.compose.dependencies import check_dependencies
 from seatrial.files.compose.fields import Fields
 from seatrial.files.compose.interpolation import Lookup
@@ -77,6 +77,7 @@ def _project(read: _Merged, profiles: Collection[str], named: Collection[str]) -
         files=tuple(loader.files),
         extensions=project.extensions(),
         is_stack=is_for_swarm(project),
+        stack_minor=stack_minor(project),
     )
 
 

@@ -105,6 +105,7 @@ def _with_surroundings(said: ComposeService, service: Fields) -> ComposeService:
         restart=deployment.restart,
         restart_policy=deployment.restart_policy,
         rollout=deployment.rollout,
+        rollback=deployment.rollback,
         replicas=deployment.replicas,
         limits=deployment.limits,
         reserved_cpus=deployment.reserved_cpus,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from seatrial.model.deployment import Hooks, WatchRule
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
-from seatrial.model.service import Dependency, Limits, Logging, Mount, Port
+from seatrial.model.service import LAST_STACK_MINOR, Dependency, Limits, Logging, Mount, Port
 from seatrial.model.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class ComposeService:
     restart: Sourced[str] | None = None
     restart_policy: Sourced[RestartPolicy] | None = None
     rollout: Rollout | None = None
+    rollback: Rollout | None = None
     replicas: Sourced[int] | None = None
     limits: Limits = field(default_factory=Limits)
     reserved_cpus: Sourced[float] | None = None
@@ -169,7 +170,7 @@ class ComposeService:
 class ComposeProject:
     """What was read. `services` are the enabled ones, in file order, `disabled` those with profiles that are off.
 
-    `is_stack` says that it is meant for `docker stack deploy`.
+    `is_stack` says that it is meant for `docker stack deploy`, which reads it by the format 3.`stack_minor`.
     `directory` is absolute, `files` are the compose files as places call them; a service that can't be read at all is
     missing and explained in `findings`.
     """
@@ -182,3 +183,4 @@ class ComposeProject:
     files: tuple[str, ...] = ()
     extensions: Mapping[str, Sourced[object]] = field(default_factory=dict)
     is_stack: bool = False
+    stack_minor: int = LAST_STACK_MINOR

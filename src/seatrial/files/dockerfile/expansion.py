@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from seatrial.files.dockerfile.globbing import GlobError, replace, trim_prefix, trim_suffix
-from seatrial.files.dockerfile.lines import SPACE
+from seatrial.files.dockerfile.lines import A_SPACE, NO_SPACE, SPACE
 from seatrial.model.patterns import pattern
 from seatrial.model.values import dataclass
 
@@ -26,7 +25,7 @@ _PLAIN = {
     for quotes in (True, False)
 }
 _QUOTED = {escape: pattern('[^$"' + re.escape(escape) + "]+") for escape in "\\`"}
-_RUNS = pattern(f"[{SPACE}]+|[^{SPACE}]+")
+_RUNS = pattern(f"{A_SPACE}+|{NO_SPACE}+")
 _MODIFIERS = frozenset("+-?#%")
 
 
@@ -270,6 +269,8 @@ class _Lexer:
         every = self._peek() == "/"
         if every:
             self._at += 1
+        from seatrial.files.dockerfile.globbing import GlobError, replace  # late: few files have patterns
+
         pattern = self._word("/", True, "syntax error: missing '/' in ${}")
         replacement = self._word("}", True, "syntax error: missing '}'")
         if self._options.skip_unset and value is None:
@@ -314,6 +315,8 @@ def _modified(name: str, value: str | None, modifier: str, word: str) -> str:
         return value or ""
     if kind not in ("#", "%"):
         raise ExpansionError(f"unsupported modifier ({modifier}) in substitution")
+    from seatrial.files.dockerfile.globbing import GlobError, trim_prefix, trim_suffix  # late: few files have patterns
+
     greedy = word.startswith(kind)
     trim = trim_prefix if kind == "#" else trim_suffix
     pattern = word[1:] if greedy else word

@@ -13,7 +13,7 @@ from typing import Any
 from seatrial.files.dockerfile.checks import KEYWORDS, STAGE_NAME, BrokenError, check, suggestion
 from seatrial.files.dockerfile.expansion import ExpansionError
 from seatrial.files.dockerfile.heredocs import heredoc_openings
-from seatrial.files.dockerfile.lines import SPACE, LineReader, LogicalLine, Source
+from seatrial.files.dockerfile.lines import NO_SPACE, LineReader, LogicalLine, Source
 from seatrial.files.dockerfile.syntax import Dockerfile, Heredoc, Instruction, Pair, Stage, Word
 from seatrial.files.dockerfile.words import (
     BLANK,
@@ -33,7 +33,7 @@ from seatrial.model.place import Place
 from seatrial.model.values import replace
 
 _HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
-_KIND = pattern(f"[^{SPACE}]+")
+_KIND = pattern(f"{NO_SPACE}+")
 _TEST = pattern(r"\[\s+\S.*\s(?:=|==|!=|-[a-z]{2})\s.*\s\]|\[\s+!?\s*-[a-z]\s.*\s\]")
 """The shell's own `[ "$a" = b ]`."""
 _MEANT_AS_JSON = pattern(r"\[\s*[\"'“”‘’]")
@@ -100,6 +100,7 @@ class _Reader:
             written,
             line.place(start, end),
             line.place(start, start + len(written)),
+            lambda first, last: line.place(left + first, left + last),
             arguments.text if arguments else "",
             arguments.place if arguments else None,
             tuple(flags),

@@ -6,6 +6,8 @@ keeps its quotes. Columns count characters and not the byte order mark, which is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.values import dataclass
@@ -72,13 +74,14 @@ class Instruction:
     those that take a line (USER, RUN in shell form); for HEALTHCHECK the first is its kind. `json` tells the JSON form,
     whose decoded strings `argv` is (None in shell form). `pairs` belong to ENV, LABEL and ARG, `trigger` to ONBUILD.
     `comments` are the comment lines directly above. `broken` means that Docker refuses the instruction: there is a
-    finding for it, and it has no effect when resolved.
+    finding for it, and it has no effect when resolved. `place_of` gives the place of a span of `arguments`.
     """
 
     keyword: str
     written: str
     place: Place
     keyword_place: Place
+    place_of: Callable[[int, int], Place]
     arguments: str = ""
     arguments_place: Place | None = None
     flags: tuple[Flag, ...] = ()

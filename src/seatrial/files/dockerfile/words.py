@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 
-from seatrial.files.dockerfile.lines import SPACE, LogicalLine
+from seatrial.files.dockerfile.lines import A_SPACE, SPACE, LogicalLine
 from seatrial.files.dockerfile.syntax import Flag, Pair, Word
 from seatrial.model.patterns import pattern
 
 BLANK = pattern(r"[\t\v\f\r ]+")
 """What separates keyword, flags and simple words; no other kind of space does."""
 
-_SPACE_RUN = pattern(f"[{SPACE}]*")
+_SPACE_RUN = pattern(f"{A_SPACE}*")
 _LONE_SURROGATES = pattern("[\ud800-\udfff]")
 _STOPS = {escape: pattern(f"[{SPACE}'\"{re.escape(escape)}]") for escape in "\\`"}
 _QUOTE_STOPS = {(quote, escape): pattern(f"[{quote}{re.escape(escape)}]") for quote in "'\"" for escape in "\\`"}

@@ -40,7 +40,7 @@ def _source_finding(source: str, place: Place | None, context: Path, ignore: Doc
     path = clean("/" + source).lstrip("/")
     if place is None or not path or "\0" in path or set(source) & set("*?[$") or "://" in source:
         return None
-    if not disk.exists(context / path):
+    if not disk.exists(f"{context}/{path}"):
         if _is_made(path):
             return None
         return Finding(
@@ -51,7 +51,7 @@ def _source_finding(source: str, place: Place | None, context: Path, ignore: Doc
             remedy="copy what is there, or build from the directory that holds it",
         )
     pattern = ignore.decides(path)
-    if pattern is None or (disk.is_directory(context / path) and not ignore.can_prune(path)):
+    if pattern is None or (disk.is_directory(f"{context}/{path}") and not ignore.can_prune(path)):
         return None
     line = f"{ignore.file}:{pattern.line}"
     return Finding(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from seatrial.files.reading import is_regular, read_text
 from seatrial.files.scripts import shell_line
@@ -19,7 +19,7 @@ from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Hop
-from seatrial.model.values import replace
+from seatrial.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from seatrial.files.scripts.manifest import Manifest
@@ -29,7 +29,8 @@ MAX_SCRIPT_BYTES = 256 * 1024
 _BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Step:
     """A hop, and the directory (in the container) in which its program runs."""
 
     hop: Hop

@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+from seatrial.model.values import dataclass
 
 Words = tuple[str, ...]
 
 
-class RunProgram(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunProgram:
     """The launcher starts this program as it stands (a wrapper, `npx`, `uv run`)."""
 
     argv: Words
     by: str
 
 
-class RunLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunLine:
     """The launcher gives this line to a shell."""
 
     line: str
     by: str
 
 
-class RunScript(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunScript:
     """The launcher runs the script of this name from a manifest.
 
     `alternative` says what it does where there is no such script: start a program of that name, or nothing.
@@ -45,7 +49,8 @@ class RunScript(NamedTuple):
     """Whether `pre…` and `post…` scripts run around it."""
 
 
-class RunFile(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunFile:
     """A shell runs this script file with these arguments."""
 
     path: str
@@ -56,7 +61,8 @@ class RunFile(NamedTuple):
 Intent = RunProgram | RunLine | RunScript | RunFile
 
 
-class Options(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Options:
     """Options in front of the first operand. `values` take a value (`--x v`, and always also `--x=v`)."""
 
     found: Mapping[str, str]
@@ -83,7 +89,8 @@ def read_options(words: Sequence[str], values: frozenset[str] = frozenset()) -> 
     return Options(found, tuple(words[at:]))
 
 
-class Wrapper(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Wrapper:
     """A program that starts the rest of its own line, after its options and `operands` words."""
 
     values: frozenset[str] = frozenset()

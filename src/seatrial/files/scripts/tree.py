@@ -11,15 +11,16 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from seatrial.files import disk
 from seatrial.model.service import Copy
+from seatrial.model.values import dataclass
 
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
-class Tree(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Tree:
     """The container's files, as far as the context tells. `shown` is put before paths in places ("" or "web/")."""
 
     context: Path

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from seatrial.files.source.scan import Body, Call, Scan
 from seatrial.model.place import Place, Sourced
@@ -23,7 +23,8 @@ _MAX_CALLS = 40
 _MAX_TEXT = 20_000
 
 
-class Words(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Words:
     """How a language says things. The patterns are matched against the whole name of what is called."""
 
     exits: re.Pattern[str]

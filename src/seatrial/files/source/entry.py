@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from seatrial.model.patterns import pattern
+from seatrial.model.values import dataclass
 
 _NODES = frozenset({"node", "nodejs", "bun", "deno", "tsx", "ts-node", "ts-node-dev", "tsnd", "nodemon", "pm2-runtime"})
 _NODE_VALUES = frozenset(
@@ -50,7 +50,8 @@ _SERVER_VALUES = {
 _CHANGES_DIRECTORY = ("--chdir", "--app-dir", "--pythonpath")
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """What a command runs: files by their paths in the container, Python modules by their names, in `directory`.
 
     `runner` is who starts it: "node", "python", or the server that loads the application.

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from seatrial.model.values import dataclass
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Parser, Query
@@ -32,7 +34,8 @@ _MODULES = {
 }
 
 
-class Grammar(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Grammar:
     """A language's parser, and its compiled query."""
 
     language: Language

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from seatrial.files.source.doing import actions_of
 from seatrial.files.source.javascript import WORDS, fold, string
 from seatrial.files.source.scan import Body, Call, Scan
 from seatrial.model.patterns import pattern
 from seatrial.model.source import Actions, Amount, Exit, FatalHandler, Listen, Server, Setting, SignalHandler, Timer
+from seatrial.model.values import dataclass
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -22,7 +23,8 @@ _FATAL = frozenset({"uncaughtException", "unhandledRejection"})
 _SIGNAL = pattern(r"SIG[A-Z0-9+]{2,12}")
 
 
-class Library(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Library:
     """A package that installs handlers: for which signals, and the option and default of its own limit, in ms."""
 
     signals: tuple[str, ...] = BOTH

@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from seatrial.files import disk
 from seatrial.files.reading import read_text
 from seatrial.model.errors import InputError
 from seatrial.model.patterns import pattern
 from seatrial.model.source import Import
+from seatrial.model.values import dataclass
 
 _ENDINGS = (".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", ".mts", ".cts")
 _OTHER_ENDINGS = (
@@ -95,19 +95,22 @@ _GENERATED = pattern(
 _MAX_PACKAGES = 100
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Found:
     """The files (below the context) that a name leads to; more than one for Python's packages."""
 
     files: tuple[str, ...]
 
 
-class External(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class External:
     """A package from outside."""
 
     name: str
 
 
-class Open(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Open:
     """A module of the project's own that wasn't found."""
 
     name: str
@@ -130,7 +133,7 @@ class Modules:
         if path.startswith(("../", "/")) or path == "..":
             return False
         if path not in self._is_file:
-            self._is_file[path] = disk.is_regular(self.context / path)
+            self._is_file[path] = disk.is_regular(f"{self.context}/{path}")
         return self._is_file[path]
 
     def resolve(self, file: str, wanted: Import, language: str) -> Resolved:

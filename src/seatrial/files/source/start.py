@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from seatrial.files.scripts.tree import Tree
 from seatrial.files.source.entry import Entry, read_entry
 from seatrial.files.source.modules import Modules
 from seatrial.model.service import Service
+from seatrial.model.values import dataclass
 
 
-class Start(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Start:
     """Where the source of a service begins: files below the context."""
 
     entry: Entry

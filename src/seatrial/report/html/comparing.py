@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seatrial.model.advice import mib
+from seatrial.model.memory import mib
 from seatrial.model.recording import Recording, Run
 from seatrial.report.html.curves import HEIGHT, LABEL, Scale, line
 from seatrial.report.html.picture import Axis, Curve, Lane, Picture

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seatrial.model.advice import mib
+from seatrial.model.memory import mib
 from seatrial.model.recording import Run, Sample
 from seatrial.report.html.picture import Axis, Curve, Lane
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seatrial.model.recording import Outcome
+from seatrial.model.traffic import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from seatrial.report.html.excerpts import excerpts
 from seatrial.report.html.marks import MARKS
 from seatrial.report.html.picture import Picture
 from seatrial.report.html.timeline import timeline
+from seatrial.report.phases import phases
 from seatrial.report.summary import load_line, outcomes, sentence, tallies, warnings
 from seatrial.report.trial import Trial
 from seatrial.report.words import clean, clip, command, requirement_page
@@ -106,6 +107,7 @@ def _run(run: Run, measure: _Measure, *, is_drawn: bool) -> dict[str, Any]:
         "sentence": sentence(run),
         "pictures": [(size, timeline(run, width)) for size, width in sizes] if is_drawn else [],
         "tallies": tallies(run),
+        "phases": phases(run),
         "excerpts": excerpts(run) if measure.log_lines else (),
         "log": [(f"{line.time - zero:+.3f}", line) for line in lines],
         "log_left": len(run.log) - len(lines) + run.log_truncated,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from seatrial.model.recording import Connection, EventKind, Exchange, Outcome, Population, ProcessSeen, Run
+from seatrial.model.recording import EventKind, ProcessSeen, Run
+from seatrial.model.traffic import Connection, Exchange, Outcome, Population
 from seatrial.report.html.curves import memory, processor
 from seatrial.report.html.marks import ERROR, MARKS, OUT, Mark, mark_of
 from seatrial.report.html.picture import CHARACTER, Axis, Bar, Dot, Lane, Picture, Piece, Stack, axis_of, markers_of

@@ -1,0 +1,148 @@
+"""What stands in for a dependency: which program, with which words and rights, and what is said where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seatrial.drill import programs, standing
+from seatrial.drill.acts.rollout import sweep
+from seatrial.drill.dependencies import Dependency
+from seatrial.drill.programs import PROGRAMS, Program, StandIn, Step, lacking, lowered
+from seatrial.drill.surroundings import Surroundings
+
+DATABASE = Dependency("db", 5432, "postgres", "variable DB", user="me", database='a"b')
+SHELL = Program(
+    "a shell", ("sh",), ("{program}", "-c", "sleep 9"), (Step(("{program}", "-c", "cat >{data}/said"), "hi"),)
+)
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shell is what speaks PostgreSQL, and folders are made in a place of this test's own."""
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(standing, "PROGRAMS", {"postgres": SHELL})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(standing, "lowered", lambda _program, words, beside: words)
+
+
+def stood_in(*dependencies: Dependency, neighbours: dict[str, str] | None = None) -> tuple[StandIn, ...]:
+    async def whole() -> tuple[StandIn, ...]:
+        async with standing.standing(dependencies, neighbours) as ready:
+            for one in ready:
+                if one.template:
+                    copy = await standing.copied(one.template)
+                    assert (Path(copy) / "said").read_text() == "hi"
+            return ready
+
+    return asyncio.run(whole())
+
+
+def test_words_are_filled_in_and_names_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Program, "found", lambda _self: "/opt/postgres/bin/postgres")
+    program = PROGRAMS["postgres"]
+    words = program.filled(program.words, replace(DATABASE, address="127.77.1.2"), "/data")
+    assert words[:6] == ("/opt/postgres/bin/postgres", "-D", "/data", "-F", "-p", "5432")
+    assert "listen_addresses=127.77.1.2" in words
+    initdb, single = program.steps
+    assert program.filled(initdb.words, DATABASE, "/data")[:5] == (
+        "/opt/postgres/bin/initdb",
+        "-D",
+        "/data",
+        "-U",
+        "me",
+    )
+    assert program.text(single, DATABASE).startswith('CREATE DATABASE "a""b"\n')
+    assert program.text(single, replace(DATABASE, database="")).startswith('CREATE DATABASE "me"\n')
+    assert program.text(single, replace(DATABASE, user="", database="")).startswith('CREATE DATABASE "postgres"\n')
+    assert program.text(single, replace(DATABASE, database="x\n\\! rm")).splitlines()[0] == 'CREATE DATABASE "x\\! rm"'
+    other = PROGRAMS["mysql"]
+    assert "CREATE DATABASE `app`;" in other.text(other.steps[0], replace(DATABASE, user="", database=""))
+
+
+def test_the_newest_version_of_a_program_is_taken(tmp_path: Path) -> None:
+    for version in ("9", "16", "15"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "postgres").touch()
+    program = Program("x", ("no-such-program", f"{tmp_path}/*/postgres"), ())
+    assert program.found() == f"{tmp_path}/16/postgres"
+
+
+@pytest.mark.parametrize(
+    ("user", "beside", "expected"),
+    [
+        (0, True, ["unshare", "--ipc", "setpriv", "--reuid", "65534"]),
+        (0, False, ["setpriv", "--reuid", "65534"]),
+        (1000, True, ["unshare", "--ipc", "--user", "--map-user=65534"]),
+        (1000, False, ["postgres", "-D"]),
+    ],
+)
+def test_no_program_has_the_rights_of_root(
+    user: int, beside: bool, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    words = lowered(PROGRAMS["postgres"], ("postgres", "-D"), beside=beside)
+    assert list(words[: len(expected)]) == expected
+    assert words[-2:] == ("postgres", "-D")
+    assert lowered(PROGRAMS["http"], ("python",), beside=beside) == ("python",)
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None if name == "setpriv" else f"/bin/{name}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert lacking(PROGRAMS["redis"]).startswith("setpriv (util-linux)")
+    assert lacking(PROGRAMS["http"]) == ""
+    monkeypatch.setattr(programs.shutil, "which", lambda _name: None)
+    assert lacking(PROGRAMS["redis"]) == "Redis is not installed here"
+
+
+def test_a_folder_is_prepared_copied_and_gone_at_the_end(found: None, tmp_path: Path) -> None:
+    (one,) = stood_in(DATABASE)
+    assert one.is_started
+    assert one.template.startswith(f"{tmp_path}/{standing.PREFIX}{os.getpid()}-")
+    assert "this machine's a shell, empty" in one.described
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_can_not_be_prepared_is_not_there(found: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fails = replace(SHELL, steps=(Step(("{program}", "-c", "echo no room; exit 1")),))
+    monkeypatch.setattr(standing, "PROGRAMS", {"postgres": fails})
+    (one,) = stood_in(DATABASE)
+    assert not one.is_started
+    assert "not there (a shell could not be prepared: no room)" in one.described
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engines_own_is_what_it_is(found: None) -> None:
+    own, strange = stood_in(DATABASE, replace(DATABASE, host="far"), neighbours={"db": "172.17.0.2"})
+    assert (own.elsewhere, own.described) == (("172.17.0.2", 5432), "db:5432 (variable DB): as its files say")
+    assert strange.elsewhere is None
+    assert "not there" in strange.described
+    assert Surroundings((own, strange)).hosts == {}, "where nothing is cut off the engine's own names are used"
+    assert Surroundings((own, strange), relayed=True).hosts == {"db": "127.0.0.1", "far": "127.0.0.1"}
+
+
+def test_what_answers_and_is_nothing_like_it_is_there_only_where_it_is_cut_off() -> None:
+    one = standing.told(Dependency("api", 80, "http", "variable API"))
+    assert not one.is_started
+    assert one.described.endswith(
+        "not there, but for an HTTP server that answers every request with 200 when it is cut off"
+    )
+    assert Surroundings([one]).found == ()
+    assert Surroundings([one], relayed=True).found == (one,)
+
+
+def test_what_a_killed_trial_left_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in (
+        "seatrial-dependencies-999999999-x",
+        "seatrial-rollout-999999999-y",
+        f"seatrial-rollout-{os.getpid()}-z",
+    ):
+        (tmp_path / name).mkdir()
+    sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [f"seatrial-rollout-{os.getpid()}-z"]
