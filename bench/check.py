@@ -8,6 +8,10 @@ below `manifests/`; without one, as many are made of the rules' own examples. `-
 installed; who is missing is named and left out. Each round runs everybody once, so that a noisy minute does not meet
 one of them alone. Seconds are medians of the wall clock; those in brackets are of processor time, which other work on
 the machine changes less.
+
+The peers are hadolint (a release of its repository), dockerfilelint (npm), dockerfile-doctor and checkov (both PyPI, a
+virtual environment each). All but checkov, which searches the directory, are given the files as arguments; each ends
+with 1 where it finds something.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ esac
 if [ "${1:-}" = slow ]; then
     debian cc=gcc make=make catatonit=catatonit dumb-init=dumb-init busybox=busybox-static chromium=chromium unshare=util-linux \
         setpriv=util-linux ip=iproute2 musl-gcc=musl-tools dockerd=docker.io docker-compose=docker-compose redis-server=redis-server nginx=nginx-light haproxy=haproxy wrk=wrk hey=hey \
-        /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server pg_ctlcluster=postgresql mariadbd=mariadb-server-core memcached=memcached nats-server=nats-server qemu-aarch64-static=qemu-user-static \
+        /usr/lib/rabbitmq/bin/rabbitmq-server=rabbitmq-server pg_ctlcluster=postgresql qemu-aarch64-static=qemu-user-static \
+        mariadbd=mariadb-server-core memcached=memcached nats-server=nats-server \
         rsyslogd=rsyslog /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so=rsyslog-gnutls openssl=openssl \
         /lib/systemd/systemd-journald=systemd dbus-daemon=dbus-daemon faketime=faketime
     programs

@@ -27,6 +27,7 @@ def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     monkeypatch.setattr(standing, "PROGRAMS", {"postgres": SHELL})
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(standing, "MEMORY", "/nonexistent")
     monkeypatch.setattr(standing, "lowered", lambda _program, words, beside: words)
 
 
@@ -137,7 +138,8 @@ def test_what_answers_and_is_nothing_like_it_is_there_only_where_it_is_cut_off()
 
 
 def test_what_a_killed_trial_left_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nothing"))
+    monkeypatch.setattr(standing, "MEMORY", str(tmp_path))
     for name in (
         "seatrial-dependencies-999999999-x",
         "seatrial-rollout-999999999-y",

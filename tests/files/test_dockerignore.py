@@ -178,6 +178,15 @@ def test_walking_in_step_agrees_with_the_expression(glob: str, path: str) -> Non
     assert expected is None or stepped == expected, kind
 
 
+@given(GLOBS, PATHS)
+def test_what_is_looked_for_first_stands_in_every_path_that_matches(glob: str, path: str) -> None:
+    try:
+        pattern = read_pattern(glob)
+    except BadPatternError:
+        return
+    assert pattern is None or not pattern.matches(path) or pattern.needle in path
+
+
 @given(st.lists(GLOBS | GLOBS.map("!{}".format), max_size=5), st.lists(PATHS, max_size=6))
 def test_the_pruned_walk_finds_exactly_what_is_not_excluded(lines: list[str], paths: list[str]) -> None:
     import tempfile

@@ -140,7 +140,8 @@ def test_a_program_of_each_kind_stands_in(kind: str) -> None:
     recording, verdicts = drilled(greeting(kind), NativeEngine())
     is_as_expected(verdicts, "", "")
     assert PROGRAMS[kind].name in recording.subject.dependencies[0]
-    assert not list(Path(tempfile.gettempdir()).glob(f"{standing.PREFIX}{os.getpid()}-*"))
+    places = (Path(tempfile.gettempdir()), Path(standing.MEMORY))
+    assert not [each for place in places for each in place.glob(f"{standing.PREFIX}{os.getpid()}-*")]
 
 
 def test_a_program_that_does_not_start_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,8 @@ def final_base(unit: Unit) -> Base | None:
 
 
 def _image(unit: Unit, stage: Stage) -> str:
-    overridden = set(unit.compose.build_arguments) if unit.compose else set()
-    if stage.parent is not None or not overridden & set(_VARIABLE.findall(stage.base.value)):
+    overridden = unit.compose.build_arguments if unit.compose and stage.parent is None else ()
+    if not overridden or set(_VARIABLE.findall(stage.base.value)).isdisjoint(overridden):
         return stage.image
     # compose fills in another value: known for the service's own chain alone
     is_own = bool(unit.stages) and stage is unit.stages[-1] and bool(unit.service.base_images)
@@ -79,6 +79,12 @@ def runs(unit: Unit) -> tuple[tuple[Instruction, ShellCommand], ...]:
     return tuple((each, command) for each in instructions(unit) for command in run_commands(each))
 
 
+@remembered
+def run_texts(unit: Unit) -> tuple[str, ...]:
+    """The whole texts of what RUN runs for the service's image."""
+    return tuple(script(each) for each in instructions(unit) if each.keyword == "RUN")
+
+
 def run_commands(instruction: Instruction) -> tuple[ShellCommand, ...]:
     """The commands of one RUN, none of what isn't one."""
     return _run_commands(instruction) if instruction.keyword == "RUN" else ()
@@ -93,7 +99,7 @@ def _commands(instruction: Instruction) -> Iterator[ShellCommand]:
     if instruction.json and instruction.words:
         words = tuple(word.value for word in instruction.words)
         if words[0].rpartition("/")[2] not in launch.SHELLS:
-            yield ShellCommand(words, instruction.words[0].place or instruction.place)
+            yield ShellCommand(words, lambda: instruction.words[0].place or instruction.place)
         return
     for command in instruction.shell:
         words = command.words
@@ -105,7 +111,7 @@ def _commands(instruction: Instruction) -> Iterator[ShellCommand]:
             while words and ("=" in words[0] or words[0].startswith("-")):
                 words = words[1:]
         if words:
-            yield ShellCommand(words, command.place, command.before, command.after, command.execs)
+            yield ShellCommand(words, command.read_place, command.before, command.after, command.execs)
 
 
 def script(instruction: Instruction) -> str:
@@ -146,7 +152,7 @@ def sources(instruction: Instruction) -> tuple[str, ...]:
 
 def takes_whole_context(instruction: Instruction) -> bool:
     """Whether COPY or ADD takes the build context as a whole."""
-    return instruction.keyword in ("COPY", "ADD") and any(source in _WHOLE for source in sources(instruction))
+    return instruction.keyword in ("COPY", "ADD") and not _WHOLE.isdisjoint(sources(instruction))
 
 
 @remembered
@@ -164,6 +170,7 @@ _DEVELOPMENT = frozenset(
 )
 
 
+@remembered
 def files_for_development(context: Context) -> frozenset[str]:
     """The compose files that are plainly for a developer's machine or a test, by a service of theirs or by the name of
     the directory that they lie in."""

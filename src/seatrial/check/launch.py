@@ -102,6 +102,7 @@ def shell_kind(unit: Unit) -> str | None:
     return images.shell_of(base_image(unit)) if shell == "sh" else None
 
 
+@remembered
 def is_fixture(unit: Unit) -> bool:
     """Whether the file lies among tests: what a test needs is right as it is, however it would do in production."""
     files = (unit.compose.file if unit.compose else "", unit.dockerfile.file if unit.dockerfile else "")

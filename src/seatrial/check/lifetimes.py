@@ -8,6 +8,8 @@ is said about it.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from seatrial.check import images
 from seatrial.model.values import dataclass
 
@@ -212,6 +214,7 @@ _GIVEN_UP = {
 """Official images that were given up as a whole."""
 
 
+@lru_cache(maxsize=256)
 def ended(image: str, today: str) -> Ended | None:
     """What of this image has come to its end by `today`: the image, its version, or the distribution in its tag."""
     reference = images.parse(image)

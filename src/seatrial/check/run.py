@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from seatrial.check import baseline
 from seatrial.check.ignores import read_ignores, unknown_names
@@ -23,6 +24,8 @@ RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 """0 for the worst."""
 _TAIL = 32
 """Characters at the end of a message, behind the names: they tell its kind where there is no remedy."""
+_KNOWN = frozenset({*NAMES, "syntax"})
+"""What an inline comment may ignore."""
 _SAY_MORE = ("syntax", "dependencies-audited")
 _MANY_ALIKE = 4
 """From so many findings of `syntax` with one remedy on, a file has them told as one."""
@@ -89,7 +92,7 @@ def run(documents: Documents, options: Options | None = None) -> Outcome:
         else:
             ignored.append(Ignored(moved(finding, options.prefix, options.here), by.reason))
     if options.wants("syntax"):
-        kept += unknown_names(ignores, {*NAMES, "syntax"})
+        kept += unknown_names(ignores, _KNOWN)
     causes = tuple(moved(finding, options.prefix, options.here) for finding in kept)
     named = {moved_file(file, options.prefix, options.here): file for file in documents.texts if options.known}
     texts = {name: documents.texts[file] for name, file in named.items()}
@@ -117,6 +120,7 @@ def _renamed(message: str, before: Iterable[Sourced[str]], after: Iterable[Sourc
     return message
 
 
+@lru_cache(maxsize=64)
 def moved_file(file: str, prefix: str, here: str = "") -> str:
     """A file's name seen from above its project."""
     if file.startswith("/"):

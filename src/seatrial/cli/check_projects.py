@@ -142,15 +142,16 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
         checked.problems += [] if problem in checked.problems else [problem]
         return
     checked.read.update(os.path.normpath(f"{documents.directory}/{file}") for file in documents.texts)
-    if search and documents.directory != str(search.root):
-        if any(_MISTAKEN.search(finding.message) for finding in documents.findings):
-            return  # a part that is put over another file, or no compose file at all
-        documents = replace(documents, findings=tuple(_of_any_context(documents.findings)))
     if search:
+        found = documents.findings
         below = _below(documents.directory, str(search.root))
         prefix = "" if below == "." else below + "/"
+        if prefix:
+            if any(_MISTAKEN.search(finding.message) for finding in found):
+                return  # a part that is put over another file, or no compose file at all
+            found = tuple(_of_any_context(found))
         checked.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
-        documents = replace(documents, around=search.cluster, prefix=prefix)
+        documents = replace(documents, findings=found, around=search.cluster, prefix=prefix)
     _run(documents, options, checked)
 
 

@@ -107,13 +107,12 @@ def candidates(root: Path, *, limit: int = MAX_DIRECTORIES) -> Candidates:
         if count == limit:
             left_out = (f"{root} holds more than {limit} directories: those after {directory} are not looked at",)
             break
-        here = Path(directory)
         if any(name in COMPOSE_NAMES for name in names):
-            directories.append(here)
+            directories.append(Path(directory))
         else:
-            compose_files += [here / name for name in names if is_compose_name(name)]
-        dockerfiles += [here / name for name in names if is_dockerfile_name(name)]
-        manifests += [here / name for name in names if is_manifest_name(name)]
+            compose_files += [Path(directory, name) for name in names if is_compose_name(name)]
+        dockerfiles += [Path(directory, name) for name in names if is_dockerfile_name(name)]
+        manifests += [Path(directory, name) for name in names if is_manifest_name(name)]
     return Candidates(tuple(directories), tuple(compose_files), tuple(dockerfiles), tuple(manifests), left_out)
 
 

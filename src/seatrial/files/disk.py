@@ -16,6 +16,11 @@ from pathlib import Path
 
 from seatrial.model.values import dataclass
 
+try:
+    from _blake2 import blake2b  # what hashlib gives; importing that loads OpenSSL, a tenth of a short run
+except ImportError:
+    from hashlib import blake2b
+
 Question = tuple[str, str]
 """What is asked (a name in `QUESTIONS`), and of which path."""
 Notes = dict[Question, str]
@@ -158,11 +163,6 @@ def note_content(kind: str, path: str, data: bytes) -> None:
 
 def digest(data: bytes) -> str:
     """What stands for a file's content in notes."""
-    try:
-        from _blake2 import blake2b  # what hashlib gives; importing that loads OpenSSL, a tenth of a short run
-    except ImportError:
-        from hashlib import blake2b
-
     return blake2b(data, digest_size=16).hexdigest()
 
 
@@ -188,11 +188,14 @@ _OF_NOTHING = {"exists": "no", "kind": ""}
 
 
 def _is_not_listed(path: str) -> bool:
-    """Whether a listing that is known lacks this name: most of what is asked for isn't there. It stands on the listing
-    then, which is noted for that."""
+    """Whether a listing that is known lacks this name, or that of a directory above it: most of what is asked for isn't
+    there. The answer stands on the listing then, which is noted for that."""
     directory, _, name = path.rpartition("/")
-    known = _known.get(directory)
-    if known is None or known.names is None or name in known.names or name in ("", ".", ".."):
+    while (known := _known.get(directory)) is None:
+        if not directory:
+            return False
+        directory, _, name = directory.rpartition("/")
+    if known.names is None or name in known.names or name in ("", ".", ".."):
         return False
     _note(("entries", directory), known.said)
     return True

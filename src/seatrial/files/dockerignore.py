@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from seatrial.files import disk
@@ -105,17 +105,25 @@ class Dockerignore:
 
 def read_dockerignore(text: str, file: str = ".dockerignore") -> Dockerignore:
     """Reads a .dockerignore. Broken patterns end up in `problems`."""
+    patterns, broken = _read(text)
+    return Dockerignore(patterns, tuple(_problem(file, *each) for each in broken), file)
+
+
+@lru_cache(maxsize=4)
+def _read(text: str) -> tuple[tuple[Pattern, ...], tuple[tuple[int, str, str], ...]]:
+    """The patterns, and of the broken ones the number of their line, the line and the reason. One file is read by
+    several, and thousands of patterns take a second."""
     patterns: list[Pattern] = []
-    problems: list[Finding] = []
+    broken: list[tuple[int, str, str]] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         try:
             pattern = _read_line(line.removesuffix("\r"), number)
         except BadPatternError as error:
-            problems.append(_problem(file, number, line, str(error)))
+            broken.append((number, line, str(error)))
             continue
         if pattern is not None:
             patterns.append(pattern)
-    return Dockerignore(tuple(patterns), tuple(problems), file)
+    return tuple(patterns), tuple(broken)
 
 
 def dockerignore_file(context: Path, dockerfile: Path | None) -> Path | None:

@@ -391,7 +391,7 @@ def _health(service: Service, stages: tuple[Stage, ...]) -> tuple[ShellCommand, 
         return ()
     place = test.place
     if test.value[:1] == ("CMD",):
-        return (ShellCommand(test.value[1:], place),) if test.value[1:] else ()
+        return (ShellCommand(test.value[1:], lambda: place),) if test.value[1:] else ()
     if test.value[:1] != ("CMD-SHELL",) or len(test.value) < 2:
         return ()
     for instruction in (each for stage in stages for each in stage.instructions if each.keyword == "HEALTHCHECK"):

@@ -79,17 +79,19 @@ def _instruction(read: Instruction, lines: Lines) -> documents.Instruction:
         read.place,
         read.arguments,
         read.arguments_place,
-        tuple(Sourced(word.text, word.place) for word in read.words),
+        tuple([Sourced(word.text, word.place) for word in read.words]),
         read.json,
         {flag.name: Sourced(flag.value, flag.value_place or flag.place) for flag in reversed(read.flags)},
         tuple(
-            documents.Assignment(pair.name.text, pair.value.text if pair.value else None, pair.place)
-            for pair in read.pairs
+            [
+                documents.Assignment(pair.name.text, pair.value.text if pair.value else None, pair.place)
+                for pair in read.pairs
+            ]
         ),
-        tuple(Sourced(heredoc.content, heredoc.place) for heredoc in read.heredocs),
+        tuple([Sourced(heredoc.content, heredoc.place) for heredoc in read.heredocs]),
         read.broken,
         once(lambda: _shell(read, lines)) if has_shell else tuple,
-        tuple(flag.value for flag in read.flags if flag.name == "mount" and flag.value),
+        tuple([flag.value for flag in read.flags if flag.name == "mount" and flag.value]),
     )
 
 
@@ -97,7 +99,7 @@ def _shell(read: Instruction, lines: Lines) -> tuple[documents.ShellCommand, ...
     found: tuple[documents.ShellCommand, ...] = ()
     if read.words:
         line = read.words[-1].text
-        before = len(read.arguments) - len(line)
+        before = read.arguments_start + len(read.arguments) - len(line)
         found = shell_commands(line, lambda start, end: read.place_of(before + start, before + end))
     for heredoc in read.heredocs if read.keyword == "RUN" else ():
         found += _in_heredoc(heredoc, lines)

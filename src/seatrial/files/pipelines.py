@@ -32,6 +32,7 @@ _SINGLE = (
     ".renovaterc.json",
 )
 _FOLDERS = (".github/workflows", ".gitea/workflows", ".forgejo/workflows")
+_FIRST_PARTS = frozenset(name.partition("/")[0] for name in (*_SINGLE, *_FOLDERS))
 MAX_FILES = 60
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 8
@@ -64,7 +65,9 @@ def repository(directory: Path) -> Path:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    there = {name for name, _ in disk.entries(root)}
+    there = _FIRST_PARTS.intersection(name for name, _ in disk.entries(root))
+    if not there:
+        return
     for name in _SINGLE:
         if name.partition("/")[0] in there and disk.is_regular(root / name):
             yield root / name

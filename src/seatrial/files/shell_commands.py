@@ -6,7 +6,7 @@ Built on `scripts.shell_line`, which understands words, quotes and operators and
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from seatrial.files.scripts.shell_line import Command, commands
 from seatrial.model.documents import ShellCommand
@@ -25,7 +25,7 @@ _EMPTY: dict[str, str] = {}
 def shell_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
     """The simple commands of `text`, in order. An unfinished quote ends the reading."""
     return tuple(
-        ShellCommand(read.words, to_place(read.column - 1, end), read.before, after, read.execs)
+        ShellCommand(read.words, partial(to_place, read.column - 1, end), read.before, after, read.execs)
         for read, end, after in _read(text)
     )
 

@@ -28,10 +28,16 @@ class ShellCommand:
     """
 
     words: tuple[str, ...]
-    place: Place
+    read_place: Callable[[], Place]
+    """Gives `place`: of most commands nobody asks for it."""
     before: str = ""
     after: str = ""
     execs: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where its first word stands."""
+        return self.read_place()
 
     @property
     def program(self) -> str:

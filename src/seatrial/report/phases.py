@@ -52,24 +52,27 @@ def _bulk(bulk: Bulk) -> str:
 def _outside(outside: Outside) -> Iterator[Phase]:
     name, seen = clean(PurePosixPath(outside.argv[0]).name if outside.argv else "load"), outside.seen
     missed = f"; {seen.missed:,} packets were not seen: uncertain" if seen.missed else ""
+    missed_late = f"; {seen.missed_late:,} packets were not seen" if seen.missed_late else ""
     early = _some([(seen.refused_early, "refused")])
     yield Phase(name, BEFORE, "; ".join(filter(None, (_count(seen.early, "connection"), early))) + missed)
     yield Phase(name, AT, "; ".join(_open(seen)))
     late = [
         (seen.late_answered, "answered"),
+        (seen.late_answered_whole, "of these known to be whole"),
         (seen.late_answered_cut, "of these cut in the middle"),
         (seen.refused, "refused"),
         (seen.late_unserved, "ended by the server without one byte"),
         (seen.late_queued, "the same at once, as in the queue of a closing listener"),
         (seen.late_left, "left by the client"),
     ]
-    yield Phase(name, AFTER, "; ".join(filter(None, (_count(seen.late, "new connection"), _some(late)))))
+    yield Phase(name, AFTER, "; ".join(filter(None, (_count(seen.late, "new connection"), _some(late)))) + missed_late)
 
 
 def _open(seen: Seen) -> Iterator[str]:
     yield _count(seen.open, "connection")
     busy = [
         (seen.answered, "were sent something first"),
+        (seen.answered_whole, "of these known to be whole"),
         (seen.answered_cut, "of these cut in the middle"),
         (seen.unanswered_fin, "met FIN without one byte"),
         (seen.unanswered_reset, "met RST without one byte"),

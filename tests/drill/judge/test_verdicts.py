@@ -69,6 +69,15 @@ def npm_drops_all(code: int = 1) -> Recording:
     return recording(replace(STOP, exit=Exit(end, code), connections=load, processes=processes), **NPM)
 
 
+def npm_ends_late() -> Recording:
+    """The same, after the requests in flight: nobody asked the program, which served until the kernel ended it."""
+    dropped = npm_drops_all()
+    end = SIGNAL + 0.5
+    stop = replace(dropped.runs[0], connections=tuple(slow(ended=end - 0.05, number=n) for n in range(3)))
+    events = tuple(event for event in stop.events if event.kind is not EventKind.NOT_LISTENING)
+    return replace(dropped, runs=(replace(stop, events=events), *dropped.runs[1:]))
+
+
 def shell_swallows() -> Recording:
     processes = (
         process(1, "/bin/sh", "-c", "node server.js", ended=KILL),
@@ -159,6 +168,7 @@ CASES: list[tuple[str, Recording, str, Ruling, str, str]] = [
         "",
     ),
     ("npm", npm_drops_all(), "handles-sigterm", FAIL, "PID 1 (npm start) did not bring", "package-manager-as-pid1"),
+    ("npm, late", npm_ends_late(), "handles-sigterm", FAIL, "did not bring", "package-manager-as-pid1"),
     (
         "npm 9",
         recording(ignored(processes=(process(1, "npm start"),)), **NPM),

@@ -36,6 +36,6 @@ def _needs_the_other(unit: Unit, *, is_alpine: bool) -> bool:
     """Whether something calls what the slim image hasn't."""
     if any(command.program in ("curl", "wget", "nc") for command in unit.health):
         return True
-    texts = (builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN")
+    texts = builds.run_texts(unit)
     script = unit.entrypoint_script.text if unit.entrypoint_script else ""
     return bool(re.search(r"\b(?:curl|wget)\b", script)) or (is_alpine and any(_ALPINE.search(each) for each in texts))

@@ -56,5 +56,5 @@ def _leaves_development(unit: Unit, install: packages.Install) -> bool:
         return False
     if not any("devDependencies" in manifest.data for manifest in unit.manifests):
         return False
-    texts = [builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN"]
+    texts = builds.run_texts(unit)
     return not any(word in text for text in texts for word in ("npm run", "npx ", "prune", "npm test", "NODE_ENV"))

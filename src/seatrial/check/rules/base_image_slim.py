@@ -78,15 +78,13 @@ def _is_full(base: builds.Base) -> bool:
 
 
 def _uses_tools(unit: Unit) -> bool:
-    texts = (builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN")
     return any(command.program in _NEED_TOOLS for _instruction, command in builds.runs(unit)) or any(
-        _SYSTEM_LIBRARIES.search(text) for text in texts
+        _SYSTEM_LIBRARIES.search(text) for text in builds.run_texts(unit)
     )
 
 
 def _on_musl(unit: Unit, base: builds.Base) -> Iterator[Wrong]:
-    texts = [builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN"]
-    if any(word in text for text in texts for word in _BUILDS):
+    if any(word in text for text in builds.run_texts(unit) for word in _BUILDS):
         return  # somebody knows
     for name, why, place in (*_modules(unit), *_wheels(unit)):
         message = f"{base.image} is musl, and {name} {why}"

@@ -17,9 +17,9 @@ _ARCHIVE = pattern(r"\b(?:archive\.debian\.org|old-releases\.ubuntu\.com|vault\.
 
 def _check(context: Context) -> Iterator[Finding]:
     for unit in context.units:
-        for image, place in () if launch.is_fixture(unit) or _is_meant(unit) else _images(unit):
+        for image, place in () if launch.is_fixture(unit) else _images(unit):
             ended = lifetimes.ended(image, context.today)
-            if ended is None:
+            if ended is None or _is_meant(unit):
                 continue
             when = f"got its last fix by {ended.date}" if ended.date else "was given up and gets no fixes"
             wrong = Wrong(f"{ended.what} {when}: its security holes stay open", place, f"move to {ended.instead}")
@@ -30,7 +30,7 @@ def _check(context: Context) -> Iterator[Finding]:
 
 def _is_meant(unit: Unit) -> bool:
     """Whether it takes its packages from where distributions lie after their end: who wrote that knows it."""
-    return any(each.keyword == "RUN" and _ARCHIVE.search(builds.script(each)) for each in builds.instructions(unit))
+    return any(_ARCHIVE.search(text) for text in builds.run_texts(unit))
 
 
 def _images(unit: Unit) -> Iterator[tuple[str, Place | None]]:

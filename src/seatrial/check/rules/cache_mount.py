@@ -37,15 +37,17 @@ _LEFT = {
     "yarn": "the cache of yarn",
 }
 
+_PROGRAMS = frozenset({"apt-get", "apt", "apk", "dnf", "yum", "microdnf", "pip", "pip3", "npm", "yarn"})
+"""Those that `_kind` knows, besides Python."""
+
 
 def _look(unit: Unit) -> Iterator[Wrong]:
     if not builds.is_service(unit):
         return
     found: dict[str, list[Sourced[str]]] = {}
-    whole = "\n".join(builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN")
     for instruction, command in builds.runs(unit):
         kind = _kind(command)
-        if kind and not _is_clean(kind, instruction, unit) and not _squashes(whole):
+        if kind and not _is_clean(kind, instruction, unit) and not _squashes(unit):
             places = found.setdefault(kind, [])
             if not places or places[-1].place != command.place:
                 places.append(Sourced(kind, command.place))
@@ -63,6 +65,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
 
 def _kind(command: ShellCommand) -> str:
     words, program = command.words, command.program
+    if program not in _PROGRAMS and not program.startswith("python"):
+        return ""
     verbs = set(words[1:])
     if program in ("apt-get", "apt") and "update" in verbs:
         return "apt"
@@ -94,9 +98,9 @@ def _is_clean(kind: str, instruction: Instruction, unit: Unit) -> bool:
     return kind in ("pip", "npm", "yarn") and (base is None or not base.reference.is_official)
 
 
-def _squashes(text: str) -> bool:
+def _squashes(unit: Unit) -> bool:
     """Whether the Dockerfile makes its image from a directory, so that layers don't matter."""
-    return "--installroot" in text or "docker-squash" in text
+    return any("--installroot" in text or "docker-squash" in text for text in builds.run_texts(unit))
 
 
 _END = 'CMD ["a"]\n'

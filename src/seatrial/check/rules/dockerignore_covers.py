@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seatrial.check import builds, launch, packages
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
@@ -115,6 +116,7 @@ def _runs(unit: Unit) -> Iterator[str]:
     yield from (builds.script(each) for stage in stages for each in stage.instructions if each.keyword == "RUN")
 
 
+@remembered
 def _whole_copy(unit: Unit) -> Instruction | None:
     own = next((each for each in builds.instructions(unit) if builds.takes_whole_context(each)), None)
     stages = unit.dockerfile.stages if unit.dockerfile else ()

@@ -28,9 +28,10 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     base = builds.final_base(unit)
     if base is None or not builds.is_service(unit) or launch.chain(unit)[-1].program in _RUNNERS:
         return
-    for _instruction, command in builds.runs(unit):
+    is_toolchain = base.reference.name in _TOOLCHAINS or "dotnet/sdk" in base.image
+    for _instruction, command in builds.runs(unit) if is_toolchain else ():
         what = _compiles(command)
-        if what and (base.reference.name in _TOOLCHAINS or "dotnet/sdk" in base.image):
+        if what:
             message = f"`{' '.join(command.words[:2])}` runs in the stage that is shipped: {what} stays in the image"
             remedy = "FROM … AS build above, and in a last stage on a small image COPY --from=build what was built"
             yield Wrong(message, command.place, remedy)
@@ -51,12 +52,10 @@ def _is_a_tool(command: ShellCommand) -> bool:
 def _node(unit: Unit) -> Iterator[Wrong]:
     """A build by npm in the stage that is shipped, with all that it needed left there."""
     installs = [each for each in packages.of_image(unit) if each.manager in ("npm", "yarn", "pnpm")]
-    texts = " ".join(builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN")
-    if not installs or any(
-        word in texts for word in ("prune", "rm -rf node_modules", "--production", "--omit", "focus")
-    ):
+    if not installs or not any("devDependencies" in manifest.data for manifest in unit.manifests):
         return
-    if not any("devDependencies" in manifest.data for manifest in unit.manifests):
+    texts = " ".join(builds.run_texts(unit))
+    if any(word in texts for word in ("prune", "rm -rf node_modules", "--production", "--omit", "focus")):
         return
     for _instruction, command in builds.runs(unit):
         words = [word for word in command.words[1:] if not word.startswith("-")]

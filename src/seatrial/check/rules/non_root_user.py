@@ -65,22 +65,27 @@ _DROPS = pattern(
     r"|\bsu\s+\S+\s+-c|s6-overlay|\bsu\s+-?c\b|userspec|fixuid"
 )
 
+_CHANGES_USER = pattern(r"\b(?:gosu|su-exec|s6-overlay|fixuid)\b")
+_DAEMON = pattern(r"\b(?:openssh-server|supervisor|nginx|apache2|postfix|dovecot)\b")
+
 
 def _look(unit: Unit, documents: Documents) -> Iterator[Wrong]:
-    if not builds.is_service(unit) or _drops(unit) or (unit.compose and services.is_job(unit, documents.units)):
+    if not builds.is_service(unit):
+        return
+    user, base = unit.service.user, builds.final_base(unit)
+    name = _repository(unit, base)
+    if user is not None and user.value.strip() not in _ROOT:
+        return
+    if user is None and (name not in _BASES_OF_ROOT or (base is not None and "nonroot" in base.image)):
+        return  # whose user isn't known
+    if _drops(unit) or (unit.compose and services.is_job(unit, documents.units)):
         return
     if any(link.program.partition(".")[0] in _ENDS for link in launch.chain(unit)):
         return
-    user = unit.service.user
     remedy = "RUN useradd --system --uid 10001 app, and USER 10001 before the command"
     if user is not None:
-        if user.value.strip() in _ROOT:
-            yield Wrong(f"USER {user.value}: the program runs as root", user.place, remedy)
+        yield Wrong(f"USER {user.value}: the program runs as root", user.place, remedy)
         return
-    base = builds.final_base(unit)
-    name = _repository(unit, base)
-    if name not in _BASES_OF_ROOT or (base is not None and "nonroot" in base.image):
-        return  # whose user isn't known
     if has_user(documents, unit):
         return  # its manifest says it
     if name == "node":
@@ -124,7 +129,7 @@ def _drops(unit: Unit) -> bool:
     if any(_DROPS.search(text) for text in texts):
         return True
     installed = [builds.script(each) for each in builds.instructions(unit) if each.keyword in ("RUN", "COPY", "ADD")]
-    if any(re.search(r"\b(?:gosu|su-exec|s6-overlay|fixuid)\b", text) for text in installed):
+    if any(_CHANGES_USER.search(text) for text in installed):
         return True
     unknown = unit.service.entrypoint is not None and script is None and _is_script(unit)
     return unknown or _installs_a_daemon(installed)
@@ -152,7 +157,7 @@ def _is_script(unit: Unit) -> bool:
 
 
 def _installs_a_daemon(texts: list[str]) -> bool:
-    return any(re.search(r"\b(?:openssh-server|supervisor|nginx|apache2|postfix|dovecot)\b", text) for text in texts)
+    return any(_DAEMON.search(text) for text in texts)
 
 
 _CMD = 'CMD ["node", "a.js"]\n'

@@ -36,7 +36,7 @@ def _brought(unit: Unit) -> Iterator[Wrong]:
     """`COPY --from=build /app/node_modules` of a stage that has installed all, for the sake of its build."""
     if not any(_has(manifest.data, "devDependencies") for manifest in unit.manifests):
         return
-    own = [builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN"]
+    own = builds.run_texts(unit)
     for copy in builds.instructions(unit):
         said = copy.flags.get("from") if copy.keyword == "COPY" else None
         stages = _stage(unit, (said.value if said else None) or "")
@@ -134,7 +134,7 @@ def _node(install: packages.Install, unit: Unit) -> str:
     text = builds.script(install.instruction)
     if "NODE_ENV=production" in text or _env(unit, "NODE_ENV") == "production" or _env(unit, "NPM_CONFIG_OMIT"):
         return ""
-    later = [builds.script(each) for each in builds.instructions(unit) if each.keyword == "RUN"]
+    later = builds.run_texts(unit)
     if any(
         word in each for each in later for word in ("prune", "--production", "--omit", "--prod", "run build", "focus")
     ):

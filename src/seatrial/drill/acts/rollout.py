@@ -77,7 +77,8 @@ class Front:
 
 def sweep() -> None:
     """Remove the directories that those left who were killed: of sockets, and of what dependencies begin with."""
-    folders = ((prefix, each) for prefix in PREFIXES for each in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"))
+    places = (Path(tempfile.gettempdir()), Path(standing.MEMORY))
+    folders = [(prefix, each) for place in places for prefix in PREFIXES for each in place.glob(f"{prefix}*-*")]
     for prefix, folder in folders:
         owner = folder.name.removeprefix(prefix).partition("-")[0]
         if owner.isdecimal() and not Path(f"/proc/{owner}").exists():

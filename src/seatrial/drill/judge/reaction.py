@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from seatrial.drill.judge.launch import Launcher, in_the_way, main_process
+from seatrial.drill.judge.launch import Launcher, in_the_way, launcher_of, main_process
 from seatrial.drill.judge.view import (
     COMPLETE,
     DEFAULT_ACTION,
@@ -29,6 +29,9 @@ from seatrial.drill.judge.view import (
 )
 from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.traffic import Outcome, Population
+
+TEARDOWN = 0.25
+"""Seconds that the kernel may take to end what a PID 1 has left, listeners and all, before its own end is told."""
 
 
 class Reaction(Enum):
@@ -57,7 +60,7 @@ def _of_ended(recording: Recording, run: Run) -> Reaction:
     assert run.exit is not None
     launched = in_the_way(recording, run) is not Launcher.NONE
     cut, finished = _fates(run)
-    if launched and cut and not finished:
+    if launched and ((cut and not finished) or _was_left_running(run)):
         return Reaction.NOT_PASSED_ON
     if run.exit.code != 128 + signal_of(run) or not _died_of_it(recording, run):
         return Reaction.HANDLED
@@ -93,6 +96,16 @@ def is_deaf(recording: Recording, run: Run) -> bool:
     if number in (*main.blocks, *main.handles, *main.once_handled):
         return False
     return main.pid == 1 or number in main.ignores
+
+
+def _was_left_running(run: Run) -> bool:
+    """Whether the program listened on until the kernel ended it together with PID 1, which had not waited for it."""
+    assert run.exit is not None
+    left = [process for process in run.processes if process.pid != 1 and process.killed_with_namespace]
+    if not any(process.argv and launcher_of(process.argv) is Launcher.NONE for process in left):
+        return False
+    moment = closing(run)
+    return run.target is not None and (moment is None or moment > run.exit.time - TEARDOWN)
 
 
 def _died_of_it(recording: Recording, run: Run) -> bool:

@@ -60,6 +60,8 @@ def check(instruction: Instruction) -> None:
         shown = instruction.written[:40]
         raise BrokenError(f"unknown instruction: {shown}", instruction.keyword_place)
     checker(instruction)
+    if not instruction.flags:
+        return
     is_none = instruction.keyword == "HEALTHCHECK" and instruction.words[0].text.upper() == "NONE"
     if instruction.keyword not in _FLAGS_IGNORED and not is_none:
         _check_flags(instruction)

@@ -40,19 +40,17 @@ class Source:
         self.text = text
         self.file = file
         lines = text.split("\n")
-        self.starts = [0, *accumulate(len(line) + 1 for line in lines[:-1])]
+        self.starts = [0, *accumulate([len(line) + 1 for line in lines[:-1]])]
         if not lines[-1]:
             self.starts.pop()
-        self._lines = [line.rstrip("\r") for line in lines] if "\r" in text else lines
+        self.lines = [line.rstrip("\r") for line in lines] if "\r" in text else lines
+        """Without their line ends; as in BuildKit, every carriage return at the end belongs to that."""
+        self.has_long_lines = 4 * max(map(len, lines)) >= MAX_LINE_BYTES
+        """Whether one may be longer than Docker takes."""
 
     def __len__(self) -> int:
         """How many lines there are; a last one without a line end counts."""
         return len(self.starts)
-
-    def line(self, number: int) -> str:
-        """Line `number` (from 0) without its line end; as in BuildKit, every carriage return at the end belongs to
-        that."""
-        return self._lines[number]
 
     def place(self, start: int, end: int) -> Place:
         """The place of `text[start:end]`."""
@@ -68,14 +66,14 @@ class Source:
     def _closers(self) -> dict[str, list[int]]:
         lines: dict[str, list[int]] = {}
         for number in range(len(self)):
-            lines.setdefault(self.line(number), []).append(number)
+            lines.setdefault(self.lines[number], []).append(number)
         return lines
 
     @cached_property
     def _tabbed_closers(self) -> dict[str, list[int]]:
         lines: dict[str, list[int]] = {}
         for number in range(len(self)):
-            lines.setdefault(self.line(number).lstrip("\t"), []).append(number)
+            lines.setdefault(self.lines[number].lstrip("\t"), []).append(number)
         return lines
 
     def find_line(self, content: str, first: int, *, ignore_tabs: bool) -> int | None:
@@ -110,7 +108,7 @@ class LogicalLine:
         """The place of `text[start:end]`; an empty span is a point behind the character before it."""
         if len(self.logical) == 1:
             line, before = self.first + 1, self.indent + 1
-            return Place(self.source.file, line, before + start, line, before + max(start, end))
+            return Place(self.source.file, line, before + start, line, before + (end if end > start else start))
         if end > start:
             line, column = self._position(start)
             end_line, end_column = self._position(end - 1)
@@ -119,7 +117,7 @@ class LogicalLine:
         return self.source.place(at, at)
 
     def _position(self, position: int) -> tuple[int, int]:
-        at = max(bisect_right(self.logical, position) - 1, 0)
+        at = bisect_right(self.logical, position) - 1
         column = position - self.logical[at] + 1
         return self.numbers[at] + 1, column if at else column + self.indent
 
@@ -154,9 +152,9 @@ class LineReader:
         return None
 
     def _take(self) -> str:
-        content = self.source.line(self.number)
+        content = self.source.lines[self.number]
         # Without a line end the scanner needs one byte more before it knows that the file has ended.
-        if 4 * len(content) >= MAX_LINE_BYTES and len(content.encode("utf-8", "replace")) >= MAX_LINE_BYTES:
+        if self.source.has_long_lines and len(content.encode("utf-8", "replace")) >= MAX_LINE_BYTES:
             start = self.source.starts[self.number]
             self._report(
                 Severity.ERROR,
@@ -221,7 +219,7 @@ class LineReader:
             self._looking_for_directives = False
             return False
         value = rest.strip(" \t\f\r") or rest[-1]
-        end = self.source.starts[number] + len(self.source.line(number))
+        end = self.source.starts[number] + len(self.source.lines[number])
         start = end - len(rest.lstrip(" \t\f\r"))
         place = (
             self.source.place(start, start + len(value)) if rest.strip(" \t\f\r") else self.source.place(end - 1, end)

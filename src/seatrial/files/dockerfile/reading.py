@@ -99,8 +99,9 @@ class _Reader:
             keyword,
             written,
             line.place(start, end),
-            line.place(start, start + len(written)),
-            lambda first, last: line.place(left + first, left + last),
+            line.place,
+            start,
+            left,
             arguments.text if arguments else "",
             arguments.place if arguments else None,
             tuple(flags),
@@ -197,7 +198,7 @@ class _Reader:
     def _end_of_unclosed(self, first: int) -> int:
         """Where reading goes on: at the next line that begins with an instruction in upper case."""
         for number in range(first, len(self._source)):
-            head = self._source.line(number).split(maxsplit=1)[:1]
+            head = self._source.lines[number].split(maxsplit=1)[:1]
             if head and head[0] in KEYWORDS:
                 return number
         return len(self._source)

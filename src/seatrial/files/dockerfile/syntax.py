@@ -74,14 +74,16 @@ class Instruction:
     those that take a line (USER, RUN in shell form); for HEALTHCHECK the first is its kind. `json` tells the JSON form,
     whose decoded strings `argv` is (None in shell form). `pairs` belong to ENV, LABEL and ARG, `trigger` to ONBUILD.
     `comments` are the comment lines directly above. `broken` means that Docker refuses the instruction: there is a
-    finding for it, and it has no effect when resolved. `place_of` gives the place of a span of `arguments`.
+    finding for it, and it has no effect when resolved. `place_of` gives the place of a span of its line,
+    from which continuations were taken out: there it begins at `start`, and its arguments at `arguments_start`.
     """
 
     keyword: str
     written: str
     place: Place
-    keyword_place: Place
     place_of: Callable[[int, int], Place]
+    start: int
+    arguments_start: int
     arguments: str = ""
     arguments_place: Place | None = None
     flags: tuple[Flag, ...] = ()
@@ -92,6 +94,11 @@ class Instruction:
     comments: tuple[str, ...] = ()
     trigger: Instruction | None = None
     broken: bool = False
+
+    @property
+    def keyword_place(self) -> Place:
+        """The place of its first word."""
+        return self.place_of(self.start, self.start + len(self.written))
 
     @property
     def argv(self) -> tuple[str, ...] | None:

@@ -38,9 +38,11 @@ class RefusalError(Exception):
 
 def trim(text: str, start: int, end: int) -> Span:
     """The span without the space at both ends."""
-    left = start + len(text[start:end]) - len(text[start:end].lstrip(SPACE))
-    right = left + len(text[left:end].rstrip(SPACE))
-    return left, right
+    while start < end and text[start] in SPACE:
+        start += 1
+    while start < end and text[end - 1] in SPACE:
+        end -= 1
+    return start, end
 
 
 def word_at(line: LogicalLine, span: Span, text: str | None = None) -> Word:
@@ -145,16 +147,16 @@ def _unquote(text: str, at: int, end: int, escape: str) -> tuple[str, int]:
 
 
 def read_json(line: LogicalLine, start: int, end: int) -> list[Word] | None:
-    """The strings of a JSON array, or None where it is no JSON array at all (then it is a shell line).
+    """The strings of a JSON array, or None where it is no JSON array at all (then it is a shell line). The span has no
+    space at its ends.
 
     Raises RefusalError for a valid array with anything but strings in it.
     """
-    text = line.text[start:end]
-    left = len(text) - len(text.lstrip(SPACE))
-    if not text.startswith("[", left):
+    if not line.text.startswith("[", start):
         return None
+    text = line.text[start:end]
     words: list[Word] = []
-    at = _skip_json_space(text, left + 1)
+    at = _skip_json_space(text, 1)
     if text.startswith("]", at):
         return words if _skip_json_space(text, at + 1) == len(text) else None
     while True:

@@ -192,4 +192,4 @@ def _commands(test: Sourced[tuple[str, ...]] | None) -> Iterator[ShellCommand]:
     if test.value[0] == "CMD-SHELL":
         yield from shell_commands(test.value[1], lambda _start, _end: place)
     elif test.value[0] == "CMD":
-        yield ShellCommand(test.value[1:], place)
+        yield ShellCommand(test.value[1:], lambda: place)
