@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 
 from seatrial.model.finding import Finding, Severity
@@ -87,5 +88,11 @@ def line_of(report: FindingsReport, file: str, number: int) -> str | None:
     text = report.texts.get(file)
     if text is None:
         return None
-    lines = text.split("\n")
+    lines = _lines(text)
     return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else None
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> tuple[str, ...]:
+    """Remembered, since the findings of one file come one behind the other."""
+    return tuple(text.split("\n"))
