@@ -8,8 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from importlib.util import find_spec
+from typing import NoReturn
 
 import pytest
+
+BUSY = 1.5
+"""Processes that want to run, for each processor, on a machine that has too much to do."""
 
 
 def require(problem: str) -> None:
@@ -18,6 +22,17 @@ def require(problem: str) -> None:
         pytest.fail(f"needed here, and missing: {problem}", pytrace=False)
     if problem:
         pytest.skip(problem)
+
+
+def is_too_busy() -> bool:
+    """Whether so much waits for the processors that a server under test may itself behave as it does nowhere else."""
+    return os.getloadavg()[0] > BUSY * len(os.sched_getaffinity(0))
+
+
+def too_busy(why: str) -> NoReturn:
+    """Skip what a machine is too busy to measure, however often it is tried; where CI is set that is a failure, too."""
+    require(f"a machine that is less busy: {why}")
+    raise AssertionError("one of both was raised")
 
 
 def missing_program(name: str) -> str:

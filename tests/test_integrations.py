@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from seatrial.cli.arguments import dispatch
 
 from .requirements import missing_module, missing_program, require
 
@@ -81,6 +86,38 @@ def test_the_page_names_all_inputs() -> None:
     page = (ROOT / "docs/ci.md").read_text()
     for name in action()["inputs"]:
         assert f"| {name} |" in page
+
+
+def drill_workflows() -> list[dict[str, Any]]:
+    """The workflows of the page that drill."""
+    page = (ROOT / "docs/ci.md").read_text()
+    examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    return [each for each in examples if isinstance(each, dict) and "drill" in each.get("jobs", {})]
+
+
+def test_the_drill_of_the_page_is_a_workflow_whose_steps_are_whole() -> None:
+    (workflow,) = drill_workflows()
+    assert {True, "permissions", "jobs"} <= workflow.keys(), "YAML 1.1 reads the key `on` as true"
+    (job,) = workflow["jobs"].values()
+    assert job["runs-on"]
+    for step in job["steps"]:
+        assert ("run" in step) != ("uses" in step)
+        assert "uses" not in step or re.search(r"@v\d", step["uses"])
+
+
+def test_what_the_drill_of_the_page_says_the_command_line_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    (workflow,) = drill_workflows()
+    scripts = [step["run"] for step in workflow["jobs"]["drill"]["steps"] if "run" in step]
+    (script,) = [each for each in scripts if "seatrial drill" in each]
+    words = shlex.split(script)
+    taken: list[argparse.Namespace] = []
+    monkeypatch.setattr("seatrial.cli.drill.run", lambda arguments: taken.append(arguments) or 0)
+    assert dispatch(words[words.index("drill") :]) == 0
+    (arguments,) = taken
+    written = {arguments.save, arguments.report, arguments.junit, arguments.markdown}
+    (artifacts,) = [step["with"]["path"] for step in workflow["jobs"]["drill"]["steps"] if "upload" in str(step)]
+    assert all(fnmatch(str(name), artifacts) for name in written), "what is written is what is uploaded"
+    assert any(str(arguments.markdown) in each for each in scripts if each is not script)
 
 
 def environment(directory: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .requirements import missing_module, missing_program, require
+from .requirements import missing_module, missing_program, require, too_busy
 
 
 def test_a_missing_component_skips_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +17,15 @@ def test_a_missing_component_fails_where_ci_is_set(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="missing: no anchor here"):
         require("no anchor here")
+
+
+@pytest.mark.parametrize(("value", "raised"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_a_machine_that_stays_too_busy_is_no_excuse_where_ci_is_set(
+    value: str, raised: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", value)
+    with pytest.raises(raised, match="less busy: late"):
+        too_busy("late")
 
 
 @pytest.mark.parametrize("value", ["", "true"])

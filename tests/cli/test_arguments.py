@@ -42,7 +42,7 @@ from seatrial.model.catalogue import REQUIREMENTS, find
         ("drill --env =x", "--env '=x' has no name"),
         ("drill --env SEATRIAL_NO_SUCH_VARIABLE", "there is no such variable here"),
         ("drill --service x -- true", "--service does not apply to a command after --"),
-        ("drill --replay no-such.json", "no-such.json:1:1: cannot be read: No such file"),
+        ("drill --replay no-such.json", "no-such.json: cannot be read: No such file"),
         ("drill --replay no-such.json --rate 5", "--rate does not apply to --replay"),
         ("drill --replay no-such.json .", "PATH does not apply to --replay"),
         ("drill --replay no-such.json -- true", "a command after -- does not apply to --replay"),

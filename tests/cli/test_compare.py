@@ -115,7 +115,8 @@ def test_a_baseline_of_another_service_is_warned_of(
         (PASS, FAIL, "fail", 1),
         (PASS, FAIL, "never", 0),
         (FAIL, FAIL, "fail", 0),
-        (UNPROVED, FAIL, "fail", 1),
+        (UNPROVED, FAIL, "fail", 0),
+        (UNPROVED, FAIL, "not-proved", 1),
         (PASS, UNPROVED, "fail", 0),
         (PASS, UNPROVED, "not-proved", 1),
         (UNPROVED, UNPROVED, "not-proved", 0),
@@ -128,6 +129,20 @@ def test_the_exit_code_against_a_baseline(before: Ruling, now: Ruling, fail_on: 
     baseline = Baseline("b", "api", "", (Verdict("a", before, ""), anchor))
     trial = prepare(sample.GOOD, [Verdict("a", now, ""), anchor], baseline=baseline)
     assert exit_code(trial, fail_on) == code
+
+
+def test_what_a_baseline_was_not_asked_for_is_not_in_it(good: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.json"
+    part.write_text(archive.dumps(replace(sample.GOOD, only=("logs-flushed",))), encoding="utf-8")
+    assert [each.requirement for each in load_baseline(part).verdicts] == ["logs-flushed"]
+    assert len(load_baseline(good).verdicts) > 1
+
+
+def test_both_kinds_of_baseline_know_how_long_the_stops_took(good: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text(json_report.render(prepare(sample.GOOD, judge(sample.GOOD))), encoding="utf-8")
+    (took,) = load_baseline(good).stops
+    assert load_baseline(report).stops == pytest.approx((took,))
 
 
 def test_a_trial_that_proves_nothing_any_more_fails() -> None:

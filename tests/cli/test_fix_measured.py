@@ -109,7 +109,27 @@ def test_write_changes_the_values_and_no_other_byte(project: Path, capsys: pytes
     said = capsys.readouterr().err
     assert "memory-limit: limit the memory to 96 MiB (peak of 60 MiB, times 1.5; not run at that limit: " in said
     assert dispatch(["fix", "--from", file]) == 0
-    assert "nothing to fix" in capsys.readouterr().err
+    again = capsys.readouterr().err
+    assert "nothing to fix" in again
+    assert [line.split(":")[1] for line in again.splitlines() if line.startswith("by hand")] == [" pre-stop delay"]
+
+
+@pytest.mark.parametrize("said", ["", "    mem_limit: 48m\n"])
+def test_a_limit_comes_without_swap_as_it_was_tried(project: Path, said: str) -> None:
+    bare = COMPOSE.replace("    mem_limit: 48m\n    memswap_limit: 48m\n", said)
+    (project / "compose.yaml").write_text(bare)
+    file = saved(project, measured())
+    assert dispatch(["fix", "--from", file, "--write", "--select=memory-limit"]) == 0
+    text = (project / "compose.yaml").read_text()
+    assert text.count("    mem_limit: 96m\n") == text.count("    memswap_limit: 96m\n") == 1
+    assert dispatch(["fix", "--from", file, "--select=memory-limit"]) == 0, "nothing is left to write"
+
+
+@pytest.mark.parametrize("swap", ["1g", "-1"])
+def test_swap_that_somebody_said_stays(project: Path, swap: str) -> None:
+    (project / "compose.yaml").write_text(COMPOSE.replace("memswap_limit: 48m", f"memswap_limit: {swap}"))
+    assert dispatch(["fix", "--from", saved(project, measured()), "--write", "--select=memory-limit"]) == 0
+    assert f"    mem_limit: 96m\n    memswap_limit: {swap}\n" in (project / "compose.yaml").read_text()
 
 
 def test_what_the_files_say_now_decides_not_what_they_said_then(
@@ -140,7 +160,7 @@ def test_a_health_check_of_compose_gets_its_start_period_there(project: Path) ->
     assert (project / "compose.yaml").read_text() == COMPOSE + check + "      start_period: 10s\n"
 
 
-def test_manifests_get_it_in_their_own_words(project: Path) -> None:
+def test_manifests_get_it_in_their_own_words(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("compose.yaml", "Dockerfile"):
         (project / name).unlink()
     manifest = project / "deployment.yaml"
@@ -151,6 +171,9 @@ def test_manifests_get_it_in_their_own_words(project: Path) -> None:
     assert "limits: {memory: 96Mi}" in text
     assert "failureThreshold: 1, initialDelaySeconds: 10}" in text
     assert "          lifecycle:\n            preStop:\n              sleep:\n                seconds: 5\n" in text
+    capsys.readouterr()
+    assert dispatch(["fix", "--from", saved(project, measured())]) == 0
+    assert [line.split(":")[1] for line in capsys.readouterr().err.splitlines() if "by hand" in line] == [" nofile"]
 
 
 def test_a_recording_of_another_service_is_refused(project: Path) -> None:

@@ -87,9 +87,15 @@ def refused(file: Path) -> str:
 
 
 def test_a_damaged_file_is_refused_and_left_alone(file: Path) -> None:
-    file.write_bytes(b"no database at all" * 100)
+    file.write_bytes(b"SQLite format 3\0" + b"no database at all" * 100)
     assert "is damaged" in refused(file)
     assert "mv " in refused(file)
+
+
+def test_a_file_that_was_never_a_database_is_not_to_be_moved_away(file: Path) -> None:
+    file.write_bytes(b"require('http')" * 100)
+    assert "name another file" in refused(file)
+    assert "mv " not in refused(file)
 
 
 def test_a_truncated_file_is_refused(file: Path) -> None:

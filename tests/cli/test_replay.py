@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -63,6 +64,24 @@ def test_only_and_skip_choose_verdicts(saved: Path, capsys: pytest.CaptureFixtur
     assert "in-flight-finish" not in names
     assert "init-reaps-orphans" not in names
     assert "stops-in-time" in names
+
+
+def replayed(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
+    run(["drill", f"--replay={path}", "--json", *options])
+    return [each["requirement"] for each in json.loads(capsys.readouterr().out)["verdicts"]]
+
+
+def test_only_what_was_asked_for_when_it_was_recorded_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = save(tmp_path / "part.json", replace(sample.TERRIBLE, only=("in-flight-finish", "second-signal")))
+    assert sorted(replayed(part, capsys)) == ["in-flight-finish", "second-signal-safe"]
+    assert replayed(part, capsys, "--skip=second-signal") == ["in-flight-finish"]
+    assert replayed(part, capsys, "--only=stops-in-time") == ["stops-in-time"]
+    rest = save(tmp_path / "rest.json", replace(sample.TERRIBLE, skip=("second-signal",)))
+    told = replayed(rest, capsys, "--skip=in-flight-finish")
+    assert "stops-in-time" in told
+    assert not {"second-signal-safe", "in-flight-finish"} & set(told)
 
 
 def test_what_is_no_recording_is_told_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 
@@ -58,3 +59,12 @@ def test_a_signal_that_our_caller_ignores_stays_ignored() -> None:
         assert run(work()) == "went on"
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_child_that_was_reaped_while_we_stopped_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        logging.getLogger("asyncio").warning("Unknown child process pid %d, will report returncode 255", 7)
+        logging.getLogger("asyncio").warning("Executing took %.3f seconds", 3.0)
+
+    run(work())
+    assert caplog.messages == ["Executing took 3.000 seconds"]

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cli import choice, subject
+from seatrial.cli import choice, codes, drill, subject
 from seatrial.cli.arguments import _parser
+from seatrial.cli.front import run
+from seatrial.drill import archive
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Service
+from seatrial.model.verdict import Ruling, Verdict
+from tests.report import sample
 
 
 def arguments(*words: str, command: tuple[str, ...] = ()) -> argparse.Namespace:
@@ -55,10 +59,11 @@ def test_a_requirement_needs_its_run() -> None:
 
 
 def test_verdicts_are_selected_by_name_or_run() -> None:
-    assert subject.is_selected("stops-in-time", None, None)
-    assert subject.is_selected("stops-in-time", ["stop"], None)
-    assert not subject.is_selected("handles-sigint", ["stop"], None)
-    assert not subject.is_selected("handles-sigint", None, ["interrupt"])
+    both = (Verdict("stops-in-time", Ruling.PASS, ""), Verdict("handles-sigint", Ruling.PASS, ""))
+    assert subject.Choice().among(both) == both
+    assert subject.Choice(only=("stop",)).among(both) == both[:1]
+    assert subject.Choice(only=("handles-sigint",)).among(both) == both[1:]
+    assert subject.Choice(skip=("interrupt",)).among(both) == both[:1]
 
 
 def test_a_command_becomes_a_service_of_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,3 +128,39 @@ def test_a_bad_environment_file_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         subject.subject_of(arguments(str(tmp_path), "--env-file", str(file), command=("true",)))
     assert str(caught.value).startswith(f"{file}:2:")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("drill", "{}/gone"), "name a directory"),
+        (("drill", ".", "-f", "{}/gone"), "name a directory"),
+        (("drill", "--env-file", "{}/gone", "--", "true"), "NAME=VALUE"),
+        (("drill", "{}/gone", "--", "true"), "DIRECTORY -- COMMAND"),
+    ],
+)
+def test_a_file_that_is_not_there_has_no_lines_and_a_hint(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([word.format(tmp_path) for word in words]) == codes.USAGE
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {tmp_path}/gone: ")
+    assert said in hint
+
+
+@pytest.mark.parametrize("words", [("--job", "x"), ("--job-state", "x")])
+def test_a_job_without_what_became_of_it_is_a_mistake_in_the_command(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["drill", *words, "--", "true"]) == codes.USAGE
+    error, hint = capsys.readouterr().err.splitlines()
+    assert words[0] in error
+    assert ({"--job", "--job-state"} - {words[0]}).pop() in hint
+
+
+def test_what_was_asked_for_goes_into_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "_drill_service", lambda arguments: drill.Seen(sample.GOOD))
+    kept = tmp_path / "kept.json"
+    run(["drill", "--only=stops-in-time", "--skip=orphan", f"--save={kept}", "--", "true"])
+    recording = archive.load(kept)
+    assert (recording.only, recording.skip) == (("stops-in-time",), ("orphan",))

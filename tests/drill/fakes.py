@@ -83,6 +83,8 @@ class FakeProcess:
     def kill(self) -> None:
         return
 
+    terminate = kill
+
 
 class FakeInstance:
     """One instance that needs no process."""

@@ -340,10 +340,20 @@ def asked(
 
 STOPPING = (
     *(asked("readiness", "stopping", 200, SIGNAL - 0.2 + 0.05 * n) for n in range(4)),
-    asked("readiness", "stopping", 503, SIGNAL + 0.02),
-    *(asked("readiness", "stopping", O.REFUSED, SIGNAL + 0.1 + 0.05 * n) for n in range(4)),
+    *(asked("readiness", "stopping", 503, SIGNAL + 0.02 + 0.05 * n) for n in range(20)),
 )
 """Readiness at a stop that says so first."""
+LISTENING_ON = replace(
+    STOP,
+    asked=STOPPING,
+    connections=(
+        *(one for one in GOOD_LOAD if one.population is not P.OPEN_LOOP),
+        *news(O.COMPLETE, 1.5, SIGNAL),
+        *news(O.COMPLETE_CLOSE, SIGNAL, SIGNAL + 0.98),
+    ),
+    events=tuple(replace(one, time=SIGNAL + 0.98) if one.kind is K.NOT_LISTENING else one for one in EVENTS),
+)
+"""The same stop, whose listener is open for as long as a balancer needs to notice."""
 CACHE = "cache:6379"
 
 
@@ -397,15 +407,27 @@ def work(*words: str, before: tuple[str, ...] = ("given", "taken"), **changes: A
 
 def all_good(**subject: Any) -> Recording:
     """A trial in which everything is right."""
-    stops = (replace(STOP, asked=STOPPING), second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
+    stops = (LISTENING_ON, second(), slow_clients(), interrupt(), orphan(K.REAPED, "reaped at once"))
     errors = (raised(Scenario.EXCEPTION), raised(Scenario.REJECTION))
-    acts = (freeze(), stand_in(), crash(), recovery(), *errors, taken(), unset(), load(), confined(Scenario.READ_ONLY))
+    asked = (*EVENTS[:2], Event(0.45, K.PROBE, "exit code 0"), *freeze().events[2:])
+    acts = (
+        freeze(events=asked),
+        stand_in(),
+        crash(),
+        recovery(),
+        *errors,
+        taken(),
+        unset(),
+        load(),
+        confined(Scenario.READ_ONLY),
+    )
     acts = (*acts, at_limit())
     healthy = Readiness(True, 0.5, "health check", 60.0, "exit code 0")
     acts = tuple(replace(run, readiness=healthy) if run.scenario is Scenario.LOAD else run for run in acts)
     acts = (*acts, dependency(), overtime(), other_init(), rollout(), work("done"))
     said = {"health": HEALTH, "restart": "always", "composed": True, "memory": 128 * MIB, "pids": 128}
     said |= {"liveness": "/health", "readiness": "/ready"}
+    said |= {"healthcheck": ("CMD", "curl", "-f", "http://127.0.0.1:3000/health")}
     said |= {"image": Image("api:1", 120_000_000, (Layer(80_000_000, "RUN npm ci --omit=dev"),))}
     user = replace(PID_ONE, user=1000)
     stops = (replace(stops[0], processes=(user,)), *stops[1:])

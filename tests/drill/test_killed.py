@@ -2,7 +2,8 @@
 
 The moment is a line of its progress, so that it means the same on a slow machine. All its processes become ours when
 it dies (PR_SET_CHILD_SUBREAPER), so that none can hide; files and mounts have a folder of their own, and cgroups its
-number. Some moments run with the other slow tests, and 2 × 12 over the whole trial with SEATRIAL_ALL_KILLS=1.
+number. Some moments run with the other slow tests; with SEATRIAL_ALL_KILLS=1 2 × 12 over the whole trial, and 2 × 19
+over one with a database and a load command of several processes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ctypes
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from typing import TypeAlias
 
 import pytest
 
+from seatrial.drill.programs import DATA, PROGRAMS, lacking
 from tests.docker_engine import DockerEngine
 from tests.engine.docker.conftest import host_image as host_image
 from tests.engine.docker.conftest import left as left_on_engine
@@ -120,6 +123,16 @@ def drill(project: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "seatrial", "drill", str(project), "--service=api", "--no-color", *more]
 
 
+def left_of(pid: int, number: signal.Signals, folder: Path, before: set[int]) -> list[str]:
+    """What there still is of a trial; after SIGKILL the next one has begun."""
+    found = [f"process {each}" for each in descendants(os.getpid()) - before]
+    if number is signal.SIGKILL and not found:
+        subprocess.run([sys.executable, "-c", NEXT], env={**os.environ, "TMPDIR": str(folder)}, check=True)
+    found += [str(each) for each in (*folder.iterdir(), Path(DATA)) if each.exists()]
+    found += [text for text in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in text]
+    return found + cgroups_of(pid)
+
+
 @pytest.mark.parametrize(("number", "line", "later"), NATIVE)
 def test_nothing_is_left_of_a_killed_trial(number: signal.Signals, line: int, later: float, tmp_path: Path) -> None:
     project, folder = copied(tmp_path, "node"), tmp_path / "temporary"
@@ -127,18 +140,63 @@ def test_nothing_is_left_of_a_killed_trial(number: signal.Signals, line: int, la
     before = descendants(os.getpid())
     pid, said = kill_at(drill(project), folder, number, line, later)
 
-    def left() -> list[str]:
-        found = [f"process {each}" for each in descendants(os.getpid()) - before]
-        if number is signal.SIGKILL and not found:
-            subprocess.run([sys.executable, "-c", NEXT], env={**os.environ, "TMPDIR": str(folder)}, check=True)
-        found += [str(each) for each in folder.iterdir()]
-        found += [text for text in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in text]
-        return found + cgroups_of(pid)
-
     try:
-        wait_nothing(left)
+        wait_nothing(lambda: left_of(pid, number, folder, before))
     except AssertionError as error:
         raise AssertionError(f"killed after {said!r}: {error}") from None
+
+
+LOAD = """
+import pathlib, signal, socket, sys, time, urllib.parse
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+there = urllib.parse.urlsplit(sys.argv[1])
+connection = socket.create_connection((there.hostname, there.port))
+pathlib.Path(sys.argv[2]).touch()
+time.sleep(1000)
+"""
+"""Connects, says so in a file, and takes no notice of Ctrl-C."""
+
+
+def kill_after(argv: list[str], folder: Path, number: signal.Signals, begun: Path | None, later: float) -> int:
+    """Run a trial and send a signal so long after a file is there, or after its own start; its PID."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    trial = subprocess.Popen(argv, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
+    deadline = time.monotonic() + 2 * DEADLINE
+    while begun is not None and not begun.exists() and trial.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(later)
+    trial.send_signal(number)
+    assert trial.wait(DEADLINE) in (0, 1, 130, -number)
+    assert begun is None or begun.exists(), "the load command did not begin"
+    return trial.pid
+
+
+# the stop comes 1 s after the load has begun, and 0.5 s after the end the load is ended, for which it gets 3 s
+BESIDE: list[tuple[signal.Signals, bool, float]] = [(signal.SIGKILL, True, 0.5), (signal.SIGINT, True, 2.5)]
+if ALL:
+    BESIDE += [(number, False, later / 10) for number in BOTH for later in range(2, 20, 2)]
+    BESIDE += [(number, True, later / 2) for number in BOTH for later in range(10)]
+
+
+@pytest.mark.parametrize(("number", "loaded", "later"), BESIDE)
+def test_nothing_is_left_of_what_runs_beside(
+    number: signal.Signals, loaded: bool, later: float, tmp_path: Path
+) -> None:
+    """A database with processes and files of its own, and a load command with children, while it is prepared, starts,
+    works and is ended. The load command is not ours to trust."""
+    require(lacking(PROGRAMS["postgres"]))
+    require("" if os.geteuid() == 0 else "a load command can be watched as root alone")
+    project, folder = copied(tmp_path, "node"), tmp_path / "temporary"
+    folder.mkdir(mode=0o711)
+    begun = tmp_path / "begun"
+    (tmp_path / "load.py").write_text(LOAD, encoding="utf-8")
+    load = f"setsid sleep 1000 & {sys.executable} {tmp_path}/load.py {{url}} {begun} | cat"
+    before = descendants(os.getpid())
+    argv = drill(project, "--only=stop", "--grace=1", "-e", "DATABASE_URL=postgresql://app@db/shop")
+    argv.append(f"--load-from={shlex.join(['sh', '-c', load])}")
+    pid = kill_after(argv, folder, number, begun if loaded else None, later)
+
+    wait_nothing(lambda: left_of(pid, number, folder, before))
 
 
 ON_DOCKER = """

@@ -1,4 +1,5 @@
-"""The good services, made worse in one way at a time: the requirement named for it fails, and no other changes.
+"""The good services, made worse in one way at a time: the requirement named for it fails, and no other one changes of
+those that the same runs prove.
 
 A few of mutants.toml run with the other slow tests, and all with SEATRIAL_ALL_MUTANTS=1 (ten minutes on two cores),
 where nothing wrong is forgiven. Else a busy machine may have disturbed a drill, which is tried again.

@@ -47,3 +47,18 @@ def test_a_quick_answer_is_not_slow_because_nobody_looked(
     monkeypatch.setattr(paths, "SLOW", 0.1)
     monkeypatch.setattr(paths, "LOOK", 0.12)
     assert asyncio.run(found(Answering(root=0.02, slow=slow), blocked=0.2)) == path
+
+
+@pytest.mark.parametrize("probe", [("CMD", "curl", "http://localhost:3000/ready"), ()])
+def test_a_health_check_that_asks_for_readiness_does_not_hide_the_liveness_path(probe: tuple[str, ...]) -> None:
+    """The readiness path answers first, and well; what is named like liveness comes after it."""
+    ready, alive = Candidate("/ready", "server.js:1", health=True), Candidate("/healthz", "server.js:2", health=True)
+    options = DrillOptions(candidates=Candidates(liveness=(ready, alive), readiness=(ready,)))
+
+    async def tried() -> tuple[str, str]:
+        load = cast("Load", Answering(root=0.0, ready=0.0, healthz=0.0))
+        told = await paths.find(load, TARGET, options, probe, 1.0)
+        await told.close()
+        return told.liveness, told.readiness
+
+    assert asyncio.run(tried()) == ("/healthz", "/ready")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seatrial.drill import programs, standing
-from seatrial.drill.acts.rollout import sweep
+from seatrial.drill.acts.rollout import PREFIX, sweep
 from seatrial.drill.dependencies import Dependency
-from seatrial.drill.programs import PROGRAMS, Program, StandIn, Step, lacking, lowered
+from seatrial.drill.programs import DATA, PROGRAMS, Program, StandIn, Step, lacking, lowered
 from seatrial.drill.surroundings import Surroundings
+from seatrial.engine.native import beside, leftovers
+from tests.requirements import require
 
 DATABASE = Dependency("db", 5432, "postgres", "variable DB", user="me", database='a"b')
 SHELL = Program(
@@ -22,22 +25,30 @@ SHELL = Program(
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A shell is what speaks PostgreSQL, and folders are made in a place of this test's own."""
-    tmp_path.chmod(0o755)
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell is what speaks PostgreSQL."""
+    allowed = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True, check=False).returncode == 0
+    require("" if allowed or os.geteuid() == 0 else "user namespaces are forbidden here")
     monkeypatch.setattr(standing, "PROGRAMS", {"postgres": SHELL})
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(standing, "MEMORY", "/nonexistent")
-    monkeypatch.setattr(standing, "lowered", lambda _program, words, beside: words)
+
+
+async def read_beside(one: StandIn) -> str:
+    """What a program reads in its copy of a folder."""
+    words = standing.beginning(one, ("cat", f"{DATA}/said"))
+    reading = await asyncio.create_subprocess_exec(
+        *beside.command({}, [*words]), pass_fds=(one.template,), stdout=asyncio.subprocess.PIPE
+    )
+    return (await reading.communicate())[0].decode()
 
 
 def stood_in(*dependencies: Dependency, neighbours: dict[str, str] | None = None) -> tuple[StandIn, ...]:
+    """What stands in, and whoever has a folder has found in its own copy what was prepared."""
+
     async def whole() -> tuple[StandIn, ...]:
         async with standing.standing(dependencies, neighbours) as ready:
             for one in ready:
-                if one.template:
-                    copy = await standing.copied(one.template)
-                    assert (Path(copy) / "said").read_text() == "hi"
+                if one.template >= 0:
+                    assert await read_beside(one) == "hi"
             return ready
 
     return asyncio.run(whole())
@@ -46,17 +57,11 @@ def stood_in(*dependencies: Dependency, neighbours: dict[str, str] | None = None
 def test_words_are_filled_in_and_names_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Program, "found", lambda _self: "/opt/postgres/bin/postgres")
     program = PROGRAMS["postgres"]
-    words = program.filled(program.words, replace(DATABASE, address="127.77.1.2"), "/data")
-    assert words[:6] == ("/opt/postgres/bin/postgres", "-D", "/data", "-F", "-p", "5432")
+    words = program.filled(program.words, replace(DATABASE, address="127.77.1.2"))
+    assert words[:6] == ("/opt/postgres/bin/postgres", "-D", DATA, "-F", "-p", "5432")
     assert "listen_addresses=127.77.1.2" in words
     initdb, single = program.steps
-    assert program.filled(initdb.words, DATABASE, "/data")[:5] == (
-        "/opt/postgres/bin/initdb",
-        "-D",
-        "/data",
-        "-U",
-        "me",
-    )
+    assert program.filled(initdb.words, DATABASE)[:5] == ("/opt/postgres/bin/initdb", "-D", DATA, "-U", "me")
     assert program.text(single, DATABASE).startswith('CREATE DATABASE "a""b"\n')
     assert program.text(single, replace(DATABASE, database="")).startswith('CREATE DATABASE "me"\n')
     assert program.text(single, replace(DATABASE, user="", database="")).startswith('CREATE DATABASE "postgres"\n')
@@ -101,21 +106,28 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lacking(PROGRAMS["redis"]) == "Redis is not installed here"
 
 
-def test_a_folder_is_prepared_copied_and_gone_at_the_end(found: None, tmp_path: Path) -> None:
+def test_a_folder_is_prepared_and_copied_where_nobody_else_sees_it(found: None) -> None:
     (one,) = stood_in(DATABASE)
     assert one.is_started
-    assert one.template.startswith(f"{tmp_path}/{standing.PREFIX}{os.getpid()}-")
     assert "this machine's a shell, empty" in one.described
-    assert list(tmp_path.iterdir()) == []
+    assert not Path(DATA).exists()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(one.template)
 
 
-def test_what_can_not_be_prepared_is_not_there(found: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_can_not_be_prepared_is_not_there(found: None, monkeypatch: pytest.MonkeyPatch) -> None:
     fails = replace(SHELL, steps=(Step(("{program}", "-c", "echo no room; exit 1")),))
     monkeypatch.setattr(standing, "PROGRAMS", {"postgres": fails})
     (one,) = stood_in(DATABASE)
     assert not one.is_started
     assert "not there (a shell could not be prepared: no room)" in one.described
-    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_into_a_memory_that_others_see(found: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "command", lambda _namespaces, argv: argv)
+    (one,) = stood_in(DATABASE)
+    assert "a shell could not be prepared: it can have no memory of its own here" in one.described
+    assert not Path(DATA).exists()
 
 
 def test_an_engines_own_is_what_it_is(found: None) -> None:
@@ -138,13 +150,15 @@ def test_what_answers_and_is_nothing_like_it_is_there_only_where_it_is_cut_off()
 
 
 def test_what_a_killed_trial_left_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nothing"))
-    monkeypatch.setattr(standing, "MEMORY", str(tmp_path))
-    for name in (
-        "seatrial-dependencies-999999999-x",
-        "seatrial-rollout-999999999-y",
-        f"seatrial-rollout-{os.getpid()}-z",
-    ):
+    """What a live process made stays, and so does what one of another PID namespace did, who can't be seen from here;
+    that its number is another's by now helps nobody."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    living = leftovers.name(1)
+    owner, ticks, number = living.rsplit("-", 3)[1:]
+    namespace = living.removesuffix(f"-{owner}-{ticks}-{number}")
+    stays = {PREFIX + living, f"{PREFIX}seatrial-1-999999999-1-1", "rollout-of-another-program"}
+    for name in (*stays, f"{PREFIX}{namespace}-{owner}-{int(ticks) - 1}-1", f"{PREFIX}{namespace}-999999999-1-1"):
         (tmp_path / name).mkdir()
+        (tmp_path / name / "socket").touch()
     sweep()
-    assert [path.name for path in tmp_path.iterdir()] == [f"seatrial-rollout-{os.getpid()}-z"]
+    assert {path.name for path in tmp_path.iterdir()} == stays

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.paths import quick_candidates
-from seatrial.drill.readiness import _missing_tool, choose, probe_argv, target_of
+from seatrial.drill.readiness import (
+    WORKER_AFTER,
+    WORKER_WITH_ROUTES,
+    Waiting,
+    _gist,
+    _missing_tool,
+    choose,
+    probe_argv,
+    target_of,
+    worker_after,
+)
 from seatrial.engine.interface import ExecResult, Listener
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
@@ -67,7 +79,8 @@ def test_the_health_check_is_run_by_the_contract(test: tuple[str, ...], expected
         (127, "sh: line 1: wget: command not found", "wget"),
         (127, "exec /usr/bin/curl: No such file or directory", "curl"),
         (127, "", ""),
-        (1, "curl: not found", ""),
+        (1, "curl: not found", "curl"),
+        (1, "cat: /run/x: No such file or directory", ""),
     ],
 )
 def test_a_check_whose_program_is_missing_here_gets_a_hint(code: int, output: str, tool: str) -> None:
@@ -79,6 +92,21 @@ def test_a_check_whose_program_is_missing_here_gets_a_hint(code: int, output: st
 def test_in_a_real_image_the_missing_program_is_the_images_lack() -> None:
     hint = _missing_tool(ExecResult(127, "sh: curl: not found", 0.0, 0.1), service(measured=Image("api", 1)))
     assert hint == " (hint: the image has no curl: check with a program that it has)"
+
+
+@pytest.mark.parametrize(
+    ("options", "after"),
+    [
+        (DrillOptions(), WORKER_AFTER),
+        (DrillOptions(has_listened=True), float("inf")),
+        (DrillOptions(port=3000), float("inf")),
+        (DrillOptions(slow_path="/slow"), float("inf")),
+        (DrillOptions(candidates=Candidates(slow=HEALTH_FIRST)), WORKER_WITH_ROUTES),
+    ],
+)
+def test_what_listens_elsewhere_is_no_worker(options: DrillOptions, after: float) -> None:
+    none = cast("Any", None)
+    assert worker_after(Waiting(service(), none, none, none, 60.0, options, lambda: False, 0.0)) == after
 
 
 def test_without_a_health_check_there_is_no_probe() -> None:
@@ -134,3 +162,23 @@ def test_scenarios_are_chosen_by_only_and_skip() -> None:
 )
 def test_a_service_that_listens_on_loopback_alone_is_known_as_such(found: tuple[Listener, ...], alone: bool) -> None:
     assert target_of(found[0], found).loopback_only is alone
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("not yet\n", "not yet"),
+        ("one\ntwo\n", "one | two"),
+        (
+            'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\nOSError: first\n\nDuring …\n\n'
+            '  File "x.py", line 2\nurllib.error.URLError: <urlopen error refused>\n',
+            "urllib.error.URLError: <urlopen error refused>",
+        ),
+        (
+            "node:internal:1\n  throw e\n\nError: connect ECONNREFUSED\n    at f (a.js:1:2)\n",
+            "Error: connect ECONNREFUSED",
+        ),
+    ],
+)
+def test_of_a_checks_traceback_the_error_is_told(output: str, told: str) -> None:
+    assert _gist(output) == told

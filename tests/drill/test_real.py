@@ -106,7 +106,10 @@ RIGHT = {
     "healthcheck": CHECKED,
     "limits": Limits(memory=Sourced(256 << 20), memory_swap=Sourced(256 << 20), pids=Sourced(128)),
     "user": Sourced("1000:1000"),
+    "restart": Sourced("unless-stopped"),
 }
+NOT_ASKED = frozenset({"image-size", "healthcheck-tool-present", "healthcheck-port"})
+"""Of what has no image and no health check."""
 NOT_APPLICABLE = frozenset(
     {
         "grace-period-fits",  # it answers without waiting for a body
@@ -114,6 +117,7 @@ NOT_APPLICABLE = frozenset(
         "liveness-is-shallow",  # nothing that it depends on, and no paths that tell how it is
         "readiness-is-deep",
         "readiness-flips-first",
+        "tolerates-lb-lag",  # no lag to hold it against
         "work-finished-or-returned",  # no worker
     }
 )
@@ -144,7 +148,7 @@ def test_a_server_without_a_handler_is_killed_as_pid_one_and_drops_all_under_an_
 def test_a_service_that_exits_at_once_is_told_with_its_own_words(tmp_path: Path) -> None:
     recording = drilled(server(tmp_path, "console.error('no database'); process.exit(3)"))
     verdicts = judge(recording)
-    assert {verdict.ruling for verdict in verdicts if verdict.requirement != "image-size"} == {Ruling.NOT_PROVED}
+    assert {each.ruling for each in verdicts if each.requirement not in NOT_ASKED} == {Ruling.NOT_PROVED}
     assert "exited with 3" in verdicts[0].summary
     assert "stderr: no database" in verdicts[0].evidence
 
@@ -153,7 +157,7 @@ def test_a_service_that_never_listens_ends_within_the_time_given(tmp_path: Path)
     begun = time.monotonic()
     recording = drilled(server(tmp_path, "setInterval(() => {}, 1000)"), DrillOptions(ready_timeout=2.0))
     assert time.monotonic() - begun < 20
-    told = [verdict for verdict in judge(recording) if verdict.requirement != "image-size"]
+    told = [verdict for verdict in judge(recording) if verdict.requirement not in NOT_ASKED]
     assert {verdict.ruling for verdict in told} == {Ruling.NOT_PROVED}
     assert recording.runs[0].readiness.detail == "nothing listens"
 

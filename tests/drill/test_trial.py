@@ -41,6 +41,10 @@ def _fake_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seatrial.drill.readiness.SETTLED", 0.05)
 
 
+NEEDS_NO_RUN = frozenset({"image-size", "healthcheck-tool-present", "healthcheck-port"})
+"""Of what has no image and no health check these are not asked."""
+
+
 def run(engine: FakeEngine, options: DrillOptions = ONLY_STOP, of: Service | None = None) -> Recording:
     """The recording of a drill; no instance may be left."""
     recording = asyncio.run(drill(of or service(), engine, options))
@@ -123,7 +127,7 @@ def test_all_is_not_proved_for_a_service_that_exits_at_once() -> None:
     engine = FakeEngine(Behaviour(exit_at_start=3, listeners=(), output=b"no such file\n"))
     recording = run(engine, DrillOptions(ready_timeout=5.0))
     verdicts = judge(recording)
-    others = [verdict for verdict in verdicts if verdict.requirement != "image-size"]  # that takes no run
+    others = [verdict for verdict in verdicts if verdict.requirement not in NEEDS_NO_RUN]
     assert {verdict.ruling for verdict in others} == {Ruling.NOT_PROVED}
     stopped = [verdict for verdict in others if verdict.summary != "the service was never ready"]
     assert len(stopped) > 10
@@ -137,7 +141,7 @@ def test_a_service_that_never_listens_ends_within_the_time_given() -> None:
     recording = run(FakeEngine(Behaviour(listeners=())), replace(ONLY_STOP, ready_timeout=0.1))
     assert time.monotonic() - begun < 30.0, "the default is 60 s"
     assert recording.runs[0].readiness.detail == "nothing listens"
-    others = [verdict for verdict in judge(recording) if verdict.requirement != "image-size"]
+    others = [verdict for verdict in judge(recording) if verdict.requirement not in NEEDS_NO_RUN]
     assert {verdict.ruling for verdict in others} == {Ruling.NOT_PROVED}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from seatrial.load import witness
+from seatrial.load import packets, witness
 from seatrial.load.interface import LoadError
 from seatrial.load.packets import SO_TIMESTAMPNS, Tap
 from seatrial.load.witness import Witness, counters
@@ -58,6 +58,26 @@ def test_without_the_right_to_see_packets_it_says_so(monkeypatch: pytest.MonkeyP
     with pytest.raises(LoadError, match="can't be watched here") as failure:
         asyncio.run(watch())
     assert "CAP_NET_RAW" in (failure.value.hint or "")
+
+
+def test_a_tap_that_can_not_be_set_up_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A datagram socket of IP can be had by anybody."""
+
+    def refused(_tap: Tap, _flags: int) -> None:
+        raise ValueError
+
+    made: list[socket.socket] = []
+
+    def plain(*_: object) -> socket.socket:
+        made.append(ordinary(socket.AF_INET, socket.SOCK_DGRAM))
+        return made[0]
+
+    ordinary = socket.socket
+    monkeypatch.setattr(Tap, "choose", refused)
+    monkeypatch.setattr(packets.socket, "socket", plain)
+    with pytest.raises(ValueError, match=r"^$"):
+        Tap(0)
+    assert made[0].fileno() == -1
 
 
 def test_the_kernels_counters_are_read_by_name() -> None:
@@ -177,6 +197,24 @@ def test_what_comes_before_the_news_of_the_signal_counts_as_it_came() -> None:
 
     seen = watched(steps)
     assert (seen.open, seen.busy, seen.unanswered_fin, seen.refused) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("said", [ANSWER, ANSWER[:-1]])
+def test_a_request_on_a_connection_that_was_idle_is_known_to_be_cut(said: bytes) -> None:
+    async def steps(listener: socket.socket, eyes: Witness) -> None:
+        client, server = connect(listener)
+        client.sendall(ASKED)
+        server.recv(99)
+        server.sendall(ANSWER)
+        client.recv(99)
+        await signal(eyes)
+        client.sendall(ASKED)
+        server.recv(99)
+        server.sendall(said)
+        close(server, client)
+
+    seen = watched(steps)
+    assert (seen.busy, seen.used_again, seen.used_again_cut) == (0, 1, int(said != ANSWER))
 
 
 @pytest.mark.parametrize("said", [ANSWER, ANSWER[:-1], b""])

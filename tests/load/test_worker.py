@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 
+from seatrial.load import remote
 from seatrial.load.interface import LoadError, Plan
 from seatrial.load.remote import WORKER, Load, start_local
 from seatrial.model.traffic import Outcome, Population, Target
@@ -147,6 +148,21 @@ def test_a_killed_generator_is_an_error_for_everyone_who_waits() -> None:
         await load.close()
 
     asyncio.run(run())
+
+
+def test_a_generator_that_is_stuck_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed, so that what is asked next is not waited for."""
+    monkeypatch.setattr(remote, "STUCK", 0.2)
+
+    async def work(load: Load) -> None:
+        os.kill(load._process.pid, signal.SIGSTOP)
+        with pytest.raises(LoadError, match=r"did not answer 'witnessed' within 0.2 s"):
+            await load.witnessed()
+        monkeypatch.setattr(remote, "STUCK", WITHIN)
+        with pytest.raises(LoadError, match="was killed by signal 9"):
+            await load.witnessed()
+
+    with_load(work)
 
 
 def test_a_generator_that_speaks_nonsense_is_an_error() -> None:

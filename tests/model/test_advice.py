@@ -23,7 +23,15 @@ STOP = Run(
     5.0,
     Exit(8.0, 0),
 )
-LOAD = replace(STOP, scenario=Scenario.LOAD, signal="", signalled=None, usage=(Usage(1.0, 60 * MIB, 40, 2, 9, 30),))
+ANSWERED = Exchange("/", Outcome.COMPLETE, 2.5, 2.5, 2.6, 2.6, 200)
+LOAD = replace(
+    STOP,
+    scenario=Scenario.LOAD,
+    signal="",
+    signalled=None,
+    connections=(Connection(Population.OPEN_LOOP, 0, 2.5, 2.5, 2.6, Outcome.COMPLETE, (ANSWERED,)),),
+    usage=(Usage(1.0, 60 * MIB, 40, 2, 9, 30),),
+)
 
 
 def recording(*runs: Run, subject: Subject = SUBJECT) -> Recording:
@@ -84,9 +92,38 @@ def test_the_limit_that_is_advised_is_the_one_that_was_proved() -> None:
     assert (said.value, said.proposed) == (None, "no figure")
 
 
-def test_memory_that_was_only_sampled_counts_too() -> None:
-    sampled = replace(STOP, samples=(Sample(0.1, 20 * MIB, 0.0), Sample(0.2, 40 * MIB, 0.1)))
-    assert on(Setting.MEMORY_LIMIT, sampled).value == proposed_memory(40 * MIB) == 64 * MIB
+SAMPLED = {"usage": (), "samples": (Sample(0.1, 20 * MIB, 0.0), Sample(0.2, 40 * MIB, 0.1))}
+
+
+def test_memory_that_was_only_sampled_under_load_counts_too() -> None:
+    assert on(Setting.MEMORY_LIMIT, replace(LOAD, **SAMPLED)).value == proposed_memory(40 * MIB) == 64 * MIB
+
+
+def test_what_it_takes_without_load_or_before_it_is_ready_is_no_peak() -> None:
+    idle = on(Setting.MEMORY_LIMIT, replace(STOP, **SAMPLED))
+    assert (idle.value, idle.figure) == (None, "the memory in use was not measured: no run had it at work")
+    never = replace(STOP, readiness=Readiness(False, None, limit=10.0), **SAMPLED)
+    failed = on(Setting.MEMORY_LIMIT, never, replace(never, scenario=Scenario.LOAD))
+    assert (failed.value, failed.figure) == (None, "it was never ready")
+
+
+def test_memory_that_was_still_growing_has_no_limit_that_is_enough() -> None:
+    usage = tuple(Usage(0.15 * number, (50 + 10 * number) * MIB, 20, 1) for number in range(7))
+    advice = on(Setting.MEMORY_LIMIT, replace(LOAD, usage=usage), subject=replace(SUBJECT, memory=500 * MIB))
+    assert (advice.value, advice.holds) == (None, False)
+    assert "it was still growing when the load ended (50, 80, 110 MiB)" in advice.figure
+
+
+def test_the_least_limit_is_said_to_be_one() -> None:
+    small = on(Setting.MEMORY_LIMIT, replace(LOAD, usage=(Usage(1.0, 2 * MIB, 40, 2, 9, 30),)))
+    assert small.value == 32 * MIB
+    assert small.figure.startswith("peak of 2 MiB, times 1.5, and 32 MiB at least; ")
+    assert "at least" not in on(Setting.MEMORY_LIMIT, LOAD).figure
+
+
+def test_what_was_in_use_while_no_request_was_answered_is_no_peak() -> None:
+    advice = on(Setting.MEMORY_LIMIT, replace(LOAD, connections=()))
+    assert (advice.value, advice.figure) == (None, "it answered no request under load: its peak is not known")
 
 
 def test_a_peak_that_was_cut_off_by_the_kernel_is_no_figure() -> None:
@@ -159,6 +196,25 @@ def test_a_connection_has_to_outlive_the_balancers(kept: float, holds: bool) -> 
 @pytest.mark.parametrize(("limit", "holds"), [(0, True), (100, False), (120, True), (-1, True)])
 def test_open_files_have_room_for_four_times_as_many(limit: int, holds: bool) -> None:
     assert on(Setting.NOFILE, replace(LOAD, nofile=(limit, limit))).holds is holds
+
+
+def started(seconds: float, scenario: Scenario = Scenario.LOAD, disturbed: str = "") -> Run:
+    """A run whose start took so long."""
+    return replace(LOAD, scenario=scenario, readiness=replace(LOAD.readiness, time=seconds), disturbed=disturbed)
+
+
+def test_what_a_busy_machine_made_of_a_start_is_no_figure() -> None:
+    told = on(Setting.START_PERIOD, started(2.7), started(9.8, Scenario.STOP))
+    assert (told.value, told.figure) == (None, "the starts took from 2.70 s to 9.80 s: this machine was busy")
+    late = "the load generator was 0.40 s late"
+    told = on(Setting.START_PERIOD, started(9.8, disturbed=late))
+    assert (told.value, told.figure) == (None, f"no start was undisturbed: {late}")
+    told = on(Setting.START_PERIOD, started(2.7), started(9.8, Scenario.STOP, late))
+    assert (told.value, told.figure) == (10.0, "healthy after 2.70 s at most, times 3")
+
+
+def test_starts_that_are_quick_are_alike() -> None:
+    assert on(Setting.START_PERIOD, started(0.2), started(1.1, Scenario.STOP)).value == 5.0
 
 
 def test_without_a_health_check_the_start_period_has_nowhere_to_go() -> None:

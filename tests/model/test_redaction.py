@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
 
-from seatrial.model.redaction import REDACTED, Redactor, argv, argv_secrets, secrets_of
+from seatrial.model import redaction
+from seatrial.model.redaction import (
+    REDACTED,
+    Redactor,
+    argv,
+    argv_secrets,
+    environment_secrets,
+    is_secret_variable,
+    secrets_of,
+)
+from seatrial.model.traffic import Outside, Seen
 from tests.report import sample
 
 
@@ -16,7 +27,7 @@ from tests.report import sample
         (("app", "--token", "f00dfeed"), {"f00dfeed"}),
         (("app", "--password=s3cr3t-s3cr3t"), {"s3cr3t-s3cr3t"}),
         (("app", "postgres://me:p%40ssword@db/x"), {"p%40ssword", "p@ssword"}),
-        (("curl", "-u", "me:letmein1"), {"letmein1"}),
+        (("curl", "-u", "me:letmein1"), {"letmein1", "bWU6bGV0bWVpbjE="}),
         (("sh", "-c", "exec app --api-key 'f00dfeed' --port 3000"), {"f00dfeed"}),
         (("curl", "-H", "Authorization: Bearer 0123456789abcdef"), {"0123456789abcdef"}),
         (("app", "ghp_0123456789abcdefghij"), {"ghp_0123456789abcdefghij"}),
@@ -42,6 +53,74 @@ def test_what_is_no_secret_or_too_common_is_not_looked_for_elsewhere(words: tupl
     assert list(argv_secrets(words)) == []
 
 
+S = "S3cr3t9"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"hey -z 5s -a user:{S} {{url}}",
+        f"/usr/bin/oha -a user:{S} {{url}}",
+        f"ab -A user:{S} http://api/",
+        f"curl --user me:{S} {{url}}",
+        f"curl -ume:{S} {{url}}",
+        f"any --user=me:{S} {{url}}",
+        f"any -u me:{S} {{url}}",
+        f"./load.sh -a me:{S} {{url}}",
+        f"redis-cli -h cache -a {S} PING",
+        f"redis-cli --pass {S} PING",
+        f"redis-cli -u redis://:{S}@cache PING",
+        f"sshpass -p {S} ssh host",
+        f"mysqladmin ping -uroot -p{S}",
+        f"wrk -H 'Authorization: Bearer {S}' {{url}}",
+        f"wrk -H 'Authorization: {S}' {{url}}",
+        f"wrk -H 'Cookie: a=1; sid={S}' {{url}}",
+        f"wrk -H 'X-Shop-Key: {S}' {{url}}",
+        f"wrk -H X-Shop-Key:{S} {{url}}",
+        f"wrk '-HX-Shop-Key: {S}' {{url}}",
+        f"vegeta attack -header 'X-Shop-Key: {S}'",
+        f"curl --header 'Ocp-Apim-Subscription-Key: {S}' {{url}}",
+        f"load --password {S} {{url}}",
+        f"load --api-key={S} {{url}}",
+        f"load http://me:{S}@api/ now",
+        f"load 'http://api/?token={S}&a=1'",
+        f"load 'http://api/?a=1&sig={S}'",
+        f"env PGPASSWORD={S} psql",
+        f"env REDISCLI_AUTH={S} redis-cli PING",
+        f"k6 run -e API_TOKEN={S}",
+    ],
+)
+def test_a_secret_of_a_command_line_is_hidden_and_known_however_it_is_given(line: str) -> None:
+    """As words, inside of a shell line, and where a program prints its own command line."""
+    for words in (tuple(shlex.split(line)), ("sh", "-c", f"exec {line}")):
+        assert S not in " ".join(argv(words))
+        assert argv(argv(words)) == argv(words)
+        assert S in argv_secrets(words)
+    assert S not in redaction.text(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "docker run -u 1000:1000 -p 80:8080 api",
+        "docker run --user 1000:1000 api",
+        "hey -n 100 -c 5 http://127.0.0.1:80/",
+        "redis-cli -p 6379 PING",
+        "wrk -H 'Accept: text/html' http://api:1/",
+        "curl -A Mozilla/5.0 http://api:80/?sort=key",
+        "cache key=user:1 hit",
+        "GET /x?sort=key&key=abc 200",
+        "Sec-WebSocket-Key: abc",
+        "they said: -a is all",
+        "broker -a 0.0.0.0:4222",
+    ],
+)
+def test_what_is_no_secret_of_a_command_line_is_left_alone(line: str) -> None:
+    words = tuple(shlex.split(line))
+    assert argv(words) == words
+    assert redaction.text(line) == line
+
+
 def test_a_recording_knows_the_secrets_of_every_command_line_in_it() -> None:
     run = sample.good_run()
     child = replace(run.processes[0], argv=("worker", "--token", "child-token"))
@@ -51,6 +130,55 @@ def test_a_recording_knows_the_secrets_of_every_command_line_in_it() -> None:
         final_argv=("node", "--token", "inner-token"),
         healthcheck=("CMD", "probe", "--token", "probe-token"),
     )
-    told = replace(sample.GOOD, subject=subject, runs=(replace(run, processes=(child,)),))
-    assert set(secrets_of(told)) == {"outer-token", "inner-token", "probe-token", "child-token"}
+    load = Outside(("hey", "--token", "load-token"), 0, "", Seen())
+    told = replace(sample.GOOD, subject=subject, runs=(replace(run, processes=(child,), outside=load),))
+    assert set(secrets_of(told)) == {"outer-token", "inner-token", "probe-token", "child-token", "load-token"}
     assert "-token'" not in repr(Redactor(secrets_of(told)).value(told)).replace("'--token'", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "shown"),
+    [
+        ("DB_PASSWORD", "s3cr3t!", "login s3cr3t! ok", f"login {REDACTED} ok"),
+        ("API_TOKEN", 'a"b\\c', '{"t":"a\\"b\\\\c"}', f'{{"t":"{REDACTED}"}}'),
+        ("STRIPE_KEY", "a b/c", "?key=a%20b%2Fc", f"?key={REDACTED}"),
+        ("TLS_KEY", "-----BEGIN\nMIIEvQIBADAN\n-----END", "line MIIEvQIBADAN", f"line {REDACTED}"),
+        ("DATABASE_URL", "postgres://u:geheim@db/x", "password geheim wrong", f"password {REDACTED} wrong"),
+        ("USE_KEY", "yes", "yes, it is", "yes, it is"),
+        ("GREETING", "hello", "hello", "hello"),
+    ],
+)
+def test_values_of_secret_variables_are_hidden(name: str, value: str, text: str, shown: str) -> None:
+    assert Redactor(environment_secrets({name: value})).known(text) == shown
+
+
+def test_a_secret_that_contains_another_is_hidden_whole() -> None:
+    assert Redactor(["abcd", "abcdefgh"]).known("abcdefgh abcd") == f"{REDACTED} {REDACTED}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PASSWORD", "DB_PASSWORD", "DB_PASS", "PGPASSWORD", "MYSQL_PWD", "dbPassword", "DB_PASSWORD_PROD"),
+        *("STRIPE_KEY", "apiKey", "GITHUB_TOKEN_2", "SESSION_COOKIE", "SECRET_KEY_BASE", "REDISCLI_AUTH", "KEY"),
+    ],
+)
+def test_variables_with_secrets_are_known_by_their_names(name: str) -> None:
+    assert is_secret_variable(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PWD", "OLDPWD", "PASSWORD_FILE", "TOKEN_TTL", "REDIS_KEY_PREFIX", "SSH_AUTH_SOCK", "NODE_ENV", "MONKEY"),
+        *("KEYBOARD", "KEYCLOAK_URL", "NEXTAUTH_URL", "AUTHOR", "COMPASS", "PASSENGER_APP_ENV"),
+    ],
+)
+def test_other_variables_are_not(name: str) -> None:
+    assert not is_secret_variable(name)
+
+
+@pytest.mark.parametrize("value", ["a", "1", "yes", "true", "3000", "postgres", "Admin", "changeme", "shop"])
+def test_a_value_that_is_said_everywhere_is_hidden_at_its_own_place_alone(value: str) -> None:
+    redactor = Redactor(environment_secrets({"DB_PASSWORD": value, "DB_USER": "shop"}))
+    assert redactor.text(f"{value} at {value}, password={value}") == f"{value} at {value}, password={REDACTED}"

@@ -21,7 +21,7 @@ def of(before: dict[str, Ruling], now: dict[str, Ruling]) -> Comparison:
         (PASS, PASS, Change.SAME),
         (FAIL, FAIL, Change.SAME),
         (PASS, FAIL, Change.WORSE),
-        (UNPROVED, FAIL, Change.WORSE),
+        (UNPROVED, FAIL, Change.FOUND),
         (PASS, UNPROVED, Change.UNPROVED),
         (FAIL, UNPROVED, Change.BETTER),
         (FAIL, PASS, Change.BETTER),
@@ -65,6 +65,26 @@ def test_the_headline_counts_the_worst_first() -> None:
 )
 def test_a_number_is_told_only_beyond_its_noise(name: str, before: float, now: float, told: bool) -> None:
     assert is_beyond_noise(name, before, now) is told
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ((), (), True),
+        ((0.01, 0.012), (6.0, 6.1), True),
+        ((0.01, 6.0), (6.1,), False),
+        ((0.01,), (6.1, 0.02), False),
+        ((5.9,), (), False),
+    ],
+)
+def test_a_stop_is_told_only_where_no_repetition_took_as_long(
+    before: tuple[float, ...], now: tuple[float, ...], told: bool
+) -> None:
+    then = Verdict("stops-in-time", PASS, "", figures={"stop_seconds": 0.012})
+    again = Verdict("stops-in-time", PASS, "", figures={"stop_seconds": 6.01})
+    (there,) = compare(Baseline("b", "api", "", (then,), stops=before), "api", [again], now).shifts
+    (back,) = compare(Baseline("b", "api", "", (again,), stops=now), "api", [then], before).shifts
+    assert (bool(there.figures), bool(back.figures)) == (told, told)
 
 
 def test_a_number_alone_makes_nothing_worse() -> None:

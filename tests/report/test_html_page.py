@@ -154,6 +154,12 @@ def test_every_requirement_leads_to_its_page_and_tells_what_it_asks() -> None:
     assert "From the stop signal to the exit in less than the grace period" in page
 
 
+def test_files_that_do_not_exist_are_not_said_to_be_written() -> None:
+    command = replace(sample.GOOD, subject=replace(sample.GOOD.subject, argv_place=""))
+    told = ["seatrial fix --from" in render(prepare(recording, ())) for recording in (sample.GOOD, command)]
+    assert told == [True, False]
+
+
 def test_processes_stand_below_their_parents() -> None:
     seen = (
         ProcessSeen(1, 0, ("tini",), 0.0, 2.0),

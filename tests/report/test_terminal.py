@@ -158,8 +158,18 @@ def test_advice_that_holds_or_has_no_figure_is_told_only_where_all_is_asked_for(
     usual, all_ = (render(sample.good(), Style(200, detail=detail)) for detail in (Detail.NORMAL, Detail.VERBOSE))
     assert "stop grace" not in usual
     assert "stop grace  5 s: a stop took 1.25 s; the longest times 1.5; now 10 s, which is enough" in all_
-    assert "memory limit  no figure: the memory in use was not measured; now nothing" in all_
+    assert "memory limit  no figure: the memory in use was not measured" in all_
     assert "measured" not in render(sample.good(), Style(200, detail=Detail.QUIET))
+
+
+def test_files_that_do_not_exist_are_not_said_to_be_written() -> None:
+    command = replace(sample.TERRIBLE, subject=replace(sample.TERRIBLE.subject, argv_place=""))
+    composed = replace(command, subject=replace(command.subject, composed=True))
+    told = [
+        "seatrial fix --from" in render(prepare(recording, ()), Style(200, detail=Detail.VERBOSE))
+        for recording in (sample.TERRIBLE, composed, command)
+    ]
+    assert told == [True, True, False]
 
 
 def test_what_changed_since_the_baseline_is_told_by_name() -> None:

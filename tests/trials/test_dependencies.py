@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -140,8 +138,6 @@ def test_a_program_of_each_kind_stands_in(kind: str) -> None:
     recording, verdicts = drilled(greeting(kind), NativeEngine())
     is_as_expected(verdicts, "", "")
     assert PROGRAMS[kind].name in recording.subject.dependencies[0]
-    places = (Path(tempfile.gettempdir()), Path(standing.MEMORY))
-    assert not [each for place in places for each in place.glob(f"{standing.PREFIX}{os.getpid()}-*")]
 
 
 def test_a_program_that_does_not_start_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

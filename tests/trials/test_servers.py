@@ -2,8 +2,8 @@
 
 A row is one server; a letter says what a requirement's verdict must be: P pass, F fail, ? not proved, and `.` where
 the server itself behaves one way or the other by chance (a race that it has, or a time at the edge of its own limit). A
-server that does not give its row is drilled again, at most twice: on a busy machine a single run can be disturbed in
-ways that even the drill's own lateness does not show, and a wrong verdict would come back each time. The end of the
+server of which something is not proved that should be is drilled again, at most twice: on a busy machine a run can be
+disturbed. On one that is not, a pass that should be a failure, or the other way round, fails at once. The end of the
 test run tells which servers needed more than one try.
 """
 
@@ -17,7 +17,7 @@ import pytest
 
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
-from tests.requirements import require
+from tests.requirements import is_too_busy, require
 from tests.trials.conftest import missing, not_measured, service, trial
 
 COLUMNS = (
@@ -34,6 +34,7 @@ COLUMNS = (
     "handles-sigint",
 )
 RULINGS = {"P": {Ruling.PASS}, "F": {Ruling.FAIL}, "?": {Ruling.NOT_PROVED}, ".": set(Ruling)}
+OPPOSITE = {"P": Ruling.FAIL, "F": Ruling.PASS}
 TRIES = 3
 
 TABLE = """
@@ -57,7 +58,7 @@ terminus                  | bare | PPPPPFPPPPF | 0
 terminus                  | init | PPFPPFPPPPF | 143
 http-terminator           | bare | PPPPPPFPPPF | 0
 http-terminator           | init | PPPPPPFPPPF | 0
-npm start                 | bare | FPFF...P?.F | 1
+npm start                 | bare | FPF....P?.F | 1
 npm start                 | init | FPFF...P?.F | 143
 npm start with exec       | bare | PFFPPFPFFFF | 137
 npm start with exec       | init | PFFPPFPFFFF | 137
@@ -132,20 +133,38 @@ def differing(recording: Recording, verdicts: Sequence[Verdict], letters: str, c
     return lines
 
 
+def is_contradicted(verdicts: Sequence[Verdict], letters: str) -> bool:
+    """Whether some verdict is the opposite of what the row says: no later try makes a wrong verdict a right one."""
+    found = {verdict.requirement: verdict.ruling for verdict in verdicts}
+    return any(found[name] is OPPOSITE.get(letter) for name, letter in zip(COLUMNS, letters, strict=True))
+
+
+def tried(
+    drilled: Callable[[], tuple[Recording, Sequence[Verdict]]],
+    letters: str,
+    codes: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Drill until all is as the row says. A pass that should be a failure, or the other way round, fails at once, but
+    where the server itself ended otherwise, or the machine has too much to do for it to be the same server."""
+    tries: list[list[str]] = []
+    while len(tries) < TRIES:
+        recording, verdicts = drilled()
+        tries.append(differing(recording, verdicts, letters, codes))
+        if not tries[-1]:
+            record_property("tries", len(tries))
+            return
+        as_usual = recording.runs[0].exit is not None and str(recording.runs[0].exit.code) in codes.split("/")
+        if as_usual and is_contradicted(verdicts, letters) and not is_too_busy():
+            break
+    pytest.fail("\n".join(line for lines in tries for line in ["— a try —", *lines]))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(("name", "init", "letters", "codes"), CHOSEN, ids=[f"{row[0]} {row[1]}" for row in CHOSEN])
 def test_the_drill_says_what_was_measured_of(
     name: str, init: str, letters: str, codes: str, record_property: Callable[[str, object], None]
 ) -> None:
-    require(missing(name))
-    if why := not_measured(name):
-        pytest.skip(why)
-    tries = []
-    for number in range(1, TRIES + 1):
-        recording, verdicts = asyncio.run(trial(service(name, init=init == "init")))
-        tries.append(differing(recording, verdicts, letters, codes))
-        if not tries[-1]:
-            record_property("tries", number)
-            return
-    pytest.fail("\n".join(line for lines in tries for line in ["— a try —", *lines]))
+    require(missing(name) or not_measured(name))
+    tried(lambda: asyncio.run(trial(service(name, init=init == "init"))), letters, codes, record_property)

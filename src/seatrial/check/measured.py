@@ -27,7 +27,7 @@ from seatrial.model.memory import MIB, mib
 from seatrial.model.place import Place
 from seatrial.model.recording import Subject
 from seatrial.model.redaction import REDACTED
-from seatrial.model.service import signal_name, signal_number
+from seatrial.model.service import Ulimit, signal_name, signal_number
 from seatrial.model.values import replace
 
 
@@ -139,7 +139,7 @@ def _compose_finding(unit: Unit, advice: Advice) -> Finding:
 
 def _start_period(context: Context, unit: Unit, advice: Advice) -> Edit | None:
     check = unit.service.healthcheck
-    if check is None or check.is_disabled or check.start_period.value >= advice.least:
+    if check is None or check.is_disabled or _waits(unit, advice):
         return None
     seconds = f"{advice.value:g}s"
     what = _what(advice, f"give it a start period of {seconds}")
@@ -159,8 +159,8 @@ def _start_period(context: Context, unit: Unit, advice: Advice) -> Edit | None:
 
 
 def _memory(context: Context, unit: Unit, advice: Advice) -> Edit | None:
-    spot, limit = service_spot(unit), unit.service.limits.memory
-    if spot is None or (limit is not None and limit.value >= advice.least):
+    spot = service_spot(unit)
+    if spot is None or _has_memory(unit, advice):
         return None
     size = f"{(advice.value or 0) / MIB:.0f}"
     path = limit_path(context, unit, "mem_limit", "memory")
@@ -168,15 +168,16 @@ def _memory(context: Context, unit: Unit, advice: Advice) -> Edit | None:
     finding = _compose_finding(unit, advice)
     limited = adding(context, finding, spot, path, f"{size}{'M' if path[1:] else 'm'}", what)
     swap = unit.service.limits.memory_swap
-    if swap is None or not 0 < swap.value < (advice.value or 0):
+    # Unsaid, swap would be as much again, which the run at that limit did not have; and it may not be less than memory.
+    is_open = swap is None and path == ("mem_limit",)
+    if not is_open and (swap is None or not 0 < swap.value < (advice.value or 0)):
         return limited
-    # memory and swap together may not be less than memory alone
     return together(limited, adding(context, finding, spot, ("memswap_limit",), f"{size}m", what))
 
 
 def _grace(context: Context, unit: Unit, advice: Advice) -> Edit | None:
     spot = service_spot(unit)
-    if spot is None or unit.service.effective_grace >= advice.least:
+    if spot is None or _has_grace(unit, advice):
         return None
     what = _what(advice, f"give it {advice.value:g} s to stop")
     return adding(context, _compose_finding(unit, advice), spot, ("stop_grace_period",), f"{advice.value:g}s", what)
@@ -185,9 +186,8 @@ def _grace(context: Context, unit: Unit, advice: Advice) -> Edit | None:
 def _nofile(context: Context, unit: Unit, advice: Advice) -> Edit | None:
     """Where the engine's own limit was too low, or the one that is said."""
     spot = service_spot(unit)
-    said = next((each.value for each in unit.service.limits.ulimits if each.value.name == "nofile"), None)
-    is_enough = advice.holds if said is None else said.soft < 0 or said.soft >= advice.least
-    if spot is None or is_enough:
+    said = _said_nofile(unit)
+    if spot is None or _has_nofile(unit, advice):
         return None
     finding, number = _compose_finding(unit, advice), f"{advice.value:.0f}"
     what = _what(advice, f"allow {number} open files")
@@ -206,9 +206,7 @@ def _nofile(context: Context, unit: Unit, advice: Advice) -> Edit | None:
 def _initial_delay(context: Context, each: Seen, container: Container, advice: Advice) -> Edit | None:
     """Of the liveness probe, where no startup probe waits: a restart during the start is what has to be kept off."""
     probe, spot = container.liveness, container_spot(context, container)
-    if probe is None or spot is None or container.startup is not None:
-        return None
-    if probe.effective_delay + probe.effective_period * (probe.effective_failures - 1) >= advice.least:
+    if probe is None or spot is None or _is_kept_off(each, container, advice):
         return None
     seconds = f"{advice.value:.0f}"
     what = _what(advice, f"let the liveness probe wait for {seconds} s")
@@ -217,9 +215,9 @@ def _initial_delay(context: Context, each: Seen, container: Container, advice: A
 
 
 def _container_memory(context: Context, each: Seen, container: Container, advice: Advice) -> Edit | None:
-    spot, limit = container_spot(context, container), container.resources.limits.get("memory")
+    spot = container_spot(context, container)
     requested = container.resources.requests.get("memory")
-    if spot is None or (limit is not None and limit.value >= advice.least):
+    if spot is None or _may_take(each, container, advice):
         return None
     if requested is not None and requested.value > (advice.value or 0):
         return None
@@ -233,7 +231,7 @@ def _pod_grace(context: Context, each: Seen, container: Container, advice: Advic
     """The sleep before the stop is part of the grace period."""
     spot = pod_spot(context, each.workload.pod.containers)
     before = _sleeps(container)
-    if spot is None or each.workload.pod.effective_grace >= advice.least + before:
+    if spot is None or _may_stop(each, container, advice):
         return None
     seconds = f"{(advice.value or 0) + before:.0f}"
     what = _what(advice, f"give it {seconds} s to stop" + (f", {before} of them before it is asked" if before else ""))
@@ -251,7 +249,7 @@ def _sleeps(container: Container) -> int:
 
 def _pre_stop(context: Context, each: Seen, container: Container, advice: Advice) -> Edit | None:
     spot = container_spot(context, container)
-    if spot is None or advice.holds or container.pre_stop is not None or not each.balanced:
+    if spot is None or advice.holds or _sleeps_before(each, container, advice) or not each.balanced:
         return None
     seconds = ceil(advice.value or 0.0)
     what = _what(advice, f"sleep {seconds} s before the stop")
@@ -259,6 +257,72 @@ def _pre_stop(context: Context, each: Seen, container: Container, advice: Advice
     return adding(context, finding, spot, ("lifecycle", "preStop"), sleep_of(each, container, seconds), what)
 
 
+# --- what is said already ---
+
+
+def _waits(unit: Unit, advice: Advice) -> bool:
+    check = unit.service.healthcheck
+    return check is not None and not check.is_disabled and check.start_period.value >= advice.least
+
+
+def _has_memory(unit: Unit, advice: Advice) -> bool:
+    limit = unit.service.limits.memory
+    return limit is not None and limit.value >= advice.least
+
+
+def _has_grace(unit: Unit, advice: Advice) -> bool:
+    return unit.service.effective_grace >= advice.least
+
+
+def _said_nofile(unit: Unit) -> Ulimit | None:
+    return next((each.value for each in unit.service.limits.ulimits if each.value.name == "nofile"), None)
+
+
+def _has_nofile(unit: Unit, advice: Advice) -> bool:
+    said = _said_nofile(unit)
+    return advice.holds if said is None else said.soft < 0 or said.soft >= advice.least
+
+
+def _is_kept_off(_each: Seen, container: Container, advice: Advice) -> bool:
+    probe = container.liveness
+    if probe is None or container.startup is not None:
+        return True
+    return probe.effective_delay + probe.effective_period * (probe.effective_failures - 1) >= advice.least
+
+
+def _may_take(_each: Seen, container: Container, advice: Advice) -> bool:
+    limit = container.resources.limits.get("memory")
+    return limit is not None and limit.value >= advice.least
+
+
+def _may_stop(each: Seen, container: Container, advice: Advice) -> bool:
+    return each.workload.pod.effective_grace >= advice.least + _sleeps(container)
+
+
+def _sleeps_before(_each: Seen, container: Container, _advice: Advice) -> bool:
+    return container.pre_stop is not None
+
+
+def is_said(documents: Documents, service: str, advice: Advice) -> bool:
+    """Whether the files say enough of it already, wherever they could say it."""
+    of_unit, of_container = _ENOUGH_OF_UNITS.get(advice.setting), _ENOUGH_OF_CONTAINERS.get(advice.setting)
+    said = [of_unit(unit, advice) for unit in _units(documents, service) if of_unit]
+    said += [of_container(*found, advice) for found in _containers(documents, service) if of_container]
+    return bool(said) and all(said)
+
+
+_ENOUGH_OF_UNITS: Mapping[Setting, Callable[[Unit, Advice], bool]] = {
+    Setting.START_PERIOD: _waits,
+    Setting.MEMORY_LIMIT: _has_memory,
+    Setting.STOP_GRACE: _has_grace,
+    Setting.NOFILE: _has_nofile,
+}
+_ENOUGH_OF_CONTAINERS: Mapping[Setting, Callable[[Seen, Container, Advice], bool]] = {
+    Setting.START_PERIOD: _is_kept_off,
+    Setting.MEMORY_LIMIT: _may_take,
+    Setting.STOP_GRACE: _may_stop,
+    Setting.PRE_STOP_DELAY: _sleeps_before,
+}
 _OF_UNITS: Mapping[Setting, Callable[[Context, Unit, Advice], Edit | None]] = {
     Setting.START_PERIOD: _start_period,
     Setting.MEMORY_LIMIT: _memory,

@@ -6,14 +6,14 @@ A recording is judged again, so that both are measured by the same judges; a rep
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report.comparison import Baseline
+from seatrial.report.comparison import STOPS, Baseline, stops
 
 _HINT = "a baseline is written by `seatrial drill --save FILE`, or by `--json FILE`"
 
@@ -35,11 +35,15 @@ def load_baseline(path: Path) -> Baseline:
 
 
 def _of_recording(path: Path, text: str) -> Baseline:
+    from seatrial.cli.subject import Choice
     from seatrial.drill import archive
     from seatrial.drill.judge import judge
 
     recording = archive.loads(text, str(path))
-    return Baseline(str(path), recording.subject.name, recording.recorded_at, judge(recording), recording)
+    verdicts = Choice.of(recording).among(judge(recording))
+    return Baseline(
+        str(path), recording.subject.name, recording.recorded_at, verdicts, recording, stops=stops(recording)
+    )
 
 
 def _of_report(path: Path, data: Mapping[str, Any]) -> Baseline:
@@ -50,10 +54,18 @@ def _of_report(path: Path, data: Mapping[str, Any]) -> Baseline:
         raise InputError(problem, place=Place(str(path), 1), hint=_HINT)
     try:
         verdicts = tuple(_verdict(each) for each in data["verdicts"])
-        return Baseline(str(path), str(data["service"]["name"]), str(data["recorded_at"]), verdicts)
+        service, recorded_at = str(data["service"]["name"]), str(data["recorded_at"])
+        return Baseline(str(path), service, recorded_at, verdicts, stops=tuple(_stops(data.get("runs", ()))))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"is not a JSON report: {type(error).__name__} {error}"
         raise InputError(problem, place=Place(str(path), 1), hint=_HINT) from None
+
+
+def _stops(runs: Iterable[Mapping[str, Any]]) -> Iterator[float]:
+    repeated = [scenario.value for scenario in STOPS]
+    for run in runs:
+        if run["scenario"] in repeated and run["stop_seconds"] is not None:
+            yield float(run["stop_seconds"])
 
 
 def _verdict(data: Mapping[str, Any]) -> Verdict:

@@ -67,7 +67,8 @@ def _of_command(arguments: argparse.Namespace) -> Chosen:
 
     directory = Path(arguments.project or ".").resolve()
     if not directory.is_dir():
-        raise InputError("is not a directory to run a command in", place=Place(str(arguments.project), 1))
+        hint = "seatrial drill DIRECTORY -- COMMAND"
+        raise InputError("is not a directory to run a command in", place=Place(str(arguments.project), 1), hint=hint)
     argv = Sourced(arguments.service_command, None)
     name = Path(argv.value[0]).name or "command"
     service = Service(name, str(directory), argv, command=argv, workdir=Sourced(str(directory)))
@@ -78,6 +79,8 @@ def _of_command(arguments: argparse.Namespace) -> Chosen:
 def _project(arguments: argparse.Namespace) -> Project:
     from seatrial.files.project import read_project
 
+    for path in (arguments.project or ".", *arguments.file):
+        _require(path, "name a directory, a Dockerfile or a compose file")
     project = read_project(
         Path(arguments.project or "."),
         environment=os.environ,
@@ -90,6 +93,11 @@ def _project(arguments: argparse.Namespace) -> Project:
 
         raise without_services(project)
     return project
+
+
+def _require(path: str, hint: str) -> None:
+    if not os.path.lexists(path):
+        raise InputError("does not exist", place=Place(path, 1), hint=hint)
 
 
 def choose(services: Sequence[Service], name: str | None) -> Service:
@@ -111,6 +119,7 @@ def environment_of(arguments: argparse.Namespace) -> dict[str, str]:
     """`--env-file` first, `--env` over it. A name alone takes its value from our own environment."""
     environment: dict[str, str] = {}
     for file in arguments.env_file:
+        _require(file, "--env-file names a file with lines NAME=VALUE")
         environment |= _env_file(Path(file))
     for word in arguments.env:
         name, given, value = word.partition("=")

@@ -19,7 +19,7 @@ from seatrial.cli.streams import OutputError, complain, emit, silence
 from seatrial.model.errors import InputError, SeatrialError
 from seatrial.model.finding import Finding
 from seatrial.model.recording import Recording
-from seatrial.model.verdict import Ruling, Verdict
+from seatrial.model.verdict import Ruling
 from seatrial.report.comparison import Baseline, Change
 from seatrial.report.trial import Trial, prepare
 
@@ -109,6 +109,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_contradictions(arguments: argparse.Namespace) -> None:
     if arguments.quiet and arguments.verbose:
         raise InputError("--quiet and --verbose contradict each other", hint="leave one of them out")
+    if (arguments.job is None) != (arguments.job_state is None):
+        lacking = "--job-state COMMAND, which prints what became of it" if arguments.job else "--job COMMAND"
+        given = "--job" if arguments.job_state is None else "--job-state"
+        raise InputError(f"{given} needs the other one, too", hint=f"add {lacking}")
     if arguments.replay is None:
         return
     for name, shown in _LIVE_ONLY.items():
@@ -161,7 +165,9 @@ def _replay(path: Path) -> Recording:
 def _drill(arguments: argparse.Namespace) -> Seen:
     from seatrial.cli.arguments import DISTRIBUTED
 
-    return _drill_rollout(arguments) if arguments.engine in DISTRIBUTED else _drill_service(arguments)
+    seen = _drill_rollout(arguments) if arguments.engine in DISTRIBUTED else _drill_service(arguments)
+    asked = replace(seen.recording, only=arguments.only or (), skip=arguments.skip or ())
+    return replace(seen, recording=asked)
 
 
 def _drill_rollout(arguments: argparse.Namespace) -> Seen:
@@ -185,15 +191,13 @@ def _drill_service(arguments: argparse.Namespace) -> Seen:
 
 
 def _judge(arguments: argparse.Namespace, seen: Seen, baseline: Baseline | None) -> Trial:
-    from seatrial.cli.subject import is_selected
+    from seatrial.cli.subject import Choice
     from seatrial.drill.judge import judge
 
-    def chosen(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-        return tuple(each for each in verdicts if is_selected(each.requirement, arguments.only, arguments.skip))
-
+    choice = Choice.of(seen.recording, arguments.only, arguments.skip)
     if baseline is not None:
-        baseline = replace(baseline, verdicts=chosen(baseline.verdicts))
-    verdicts = chosen(judge(seen.recording))
+        baseline = replace(baseline, verdicts=choice.among(baseline.verdicts))
+    verdicts = choice.among(judge(seen.recording))
     return prepare(seen.recording, verdicts, seen.findings, secrets=seen.secrets, baseline=baseline)
 
 
@@ -277,7 +281,7 @@ def exit_code(trial: Trial, fail_on: str) -> int:
     if fail_on == "never":
         return codes.GOOD
     if trial.comparison is not None:
-        counted = (Change.WORSE, Change.UNPROVED) if fail_on == "not-proved" else (Change.WORSE,)
+        counted = (Change.WORSE, Change.FOUND, Change.UNPROVED) if fail_on == "not-proved" else (Change.WORSE,)
         lost_all = trial.proved_nothing and trial.comparison.of(Change.UNPROVED)
         return codes.FAILED if trial.comparison.of(*counted) or lost_all else codes.GOOD
     if trial.count(Ruling.FAIL) or trial.proved_nothing:

@@ -28,6 +28,7 @@ class Measurements:
         self._others: list[str] = []
         self._concerns = False
         self._written: set[str] = set()
+        self._said: set[str] = set()
 
     def edits(self, documents: Documents) -> Iterator[Edit]:
         """The edits of one project: none where it isn't about the recorded service."""
@@ -40,6 +41,7 @@ class Measurements:
         self._concerns = True
         for text in measured.differences(documents, self._recording.subject):
             complain(f"warning: the files have changed since the recording: {clean(text)}")
+        self._said |= {each.requirement for each in self._advice if measured.is_said(documents, name, each)}
         for edit in measured.edits(documents, name, self._advice):
             self._written.add(edit.requirement)
             yield edit
@@ -56,5 +58,5 @@ class Measurements:
         for each in self._advice:
             if each.value is None:
                 complain(f"no figure: {each.setting.value}: {clean(each.figure)}")
-            elif not each.holds and each.requirement not in self._written:
+            elif not each.holds and each.requirement not in self._written | self._said:
                 complain(f"by hand: {each.setting.value}: {each.proposed}: {clean(each.figure)}")

@@ -4,6 +4,7 @@ unless we are broken. Prepares the streams first, so that no message can fail fo
 
 from __future__ import annotations
 
+import os
 import sys
 
 from seatrial.cli import codes
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seatrial.model.errors import SeatrialError
+    from seatrial.model.place import Place
 
 EXTRA = frozenset({"rich", "jinja2", "markupsafe", "yaml", "h11", "jsonschema_rs"})
 """Top-level modules that `seatrial[cli]` brings."""
@@ -48,7 +50,7 @@ def _run(argv: Sequence[str]) -> int:
 
         return dispatch(argv)
     except SeatrialError as error:
-        return _tell(error.message, error.hint, _code_of(error), f"{error.place}: " if error.place else "")
+        return _tell(error.message, error.hint, _code_of(error), _placed(error.place))
     except KeyboardInterrupt:
         complain("error: interrupted")
         return codes.SIGNALLED + 2
@@ -62,6 +64,13 @@ def _run(argv: Sequence[str]) -> int:
         raise error.reason from None
     except Exception:
         return _broken()
+
+
+def _placed(place: Place | None) -> str:
+    """Where it is wrong; a file that isn't there has no lines."""
+    if place is None:
+        return ""
+    return f"{place}: " if os.path.lexists(place.file) or place.line > 1 else f"{place.file}: "
 
 
 def _code_of(error: SeatrialError) -> int:

@@ -29,6 +29,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("CREATE INDEX verdict_by_requirement ON verdict (requirement, trial)",),
 )
 """The versions of the schema: the statements that lead from each to the next. PRAGMA user_version counts them."""
+_MAGIC = b"SQLite format 3\0"
+"""What each database begins with."""
 PATIENCE = 20.0
 """Seconds for which another writer is waited for."""
 
@@ -128,6 +130,10 @@ def _refused(path: Path, error: sqlite3.Error) -> InputError:
 
 
 def _aside(path: Path) -> str:
+    """What to do with a file that can't be used: what was never a database is somebody's, and stays where it is."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return "name another file: this one is left as it is"
     return f"mv {path} {path}.damaged: the next drill begins a new one"
 
 

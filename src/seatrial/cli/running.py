@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Coroutine
@@ -28,6 +29,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     A second signal ends us at once, by the signal itself: instances clean up after a supervisor that died.
     """
     stopped: list[int] = []
+    logging.getLogger("asyncio").addFilter(_is_worth_telling)
     try:
         return asyncio.run(_guarded(work, stopped))
     except asyncio.CancelledError:
@@ -36,6 +38,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT) from None
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Not so is that a child was reaped by its transport, which is closed when the work is cancelled, before
+    the watcher's own wait: nobody asks for its exit code any more."""
+    return not record.getMessage().startswith("Unknown child process pid")
 
 
 async def _guarded(work: Coroutine[Any, Any, T], stopped: list[int]) -> T:

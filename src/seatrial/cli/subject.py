@@ -13,10 +13,12 @@ from seatrial import __version__
 from seatrial.cli.choice import environment_of, service_of, service_with_image
 from seatrial.drill.options import Candidate, Candidates, DrillOptions
 from seatrial.drill.scenarios import MEASURED_AT_WORK, PROVED_BY
+from seatrial.drill.secrets import known_secrets
 from seatrial.model.errors import InputError
 from seatrial.model.finding import Finding
-from seatrial.model.recording import Scenario
+from seatrial.model.recording import Recording, Scenario
 from seatrial.model.service import Service
+from seatrial.model.verdict import Verdict
 
 _READY = re.compile(r"ready|readiness", re.IGNORECASE)
 TOOL = f"seatrial {__version__}"
@@ -36,13 +38,7 @@ class Subject:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values of environment variables that are named like secrets, and the secrets of the command lines."""
-        from seatrial.model.redaction import argv_secrets, is_secret_name
-
-        service = self.service
-        values = {name: value.value for name, value in service.environment.items()} | dict(self.options.environment)
-        named = (value for name, value in values.items() if is_secret_name(name) and name != "PWD")
-        lines = [service.argv.value if service.argv else (), *(hop.argv for hop in service.hops)]
-        return (*named, *(secret for line in lines for secret in argv_secrets(line)))
+        return tuple(known_secrets(self.service, self.options))
 
 
 def subject_of(arguments: argparse.Namespace) -> Subject:
@@ -123,10 +119,28 @@ def _of_job(requirement: str) -> tuple[Scenario, ...]:
     return (Scenario.WORK,) if requirement in MEASURED_AT_WORK else ()
 
 
-def is_selected(requirement: str, only: Sequence[str] | None, skip: Sequence[str] | None) -> bool:
-    """Whether a verdict on this requirement was asked for, by its own name or its run's."""
-    names = {requirement, *(run.value for run in _runs_of(requirement))}
-    return (not only or bool(names & set(only))) and not names & set(skip or ())
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The verdicts that are asked for: by `only` and `skip`, names of requirements and runs."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, recording: Recording, only: Sequence[str] | None = (), skip: Sequence[str] | None = ()) -> Choice:
+        """What was asked for when it was recorded, and left out then or now; `only` asks for other ones instead."""
+        if only:
+            return cls(tuple(only), tuple(skip or ()))
+        return cls(recording.only, (*recording.skip, *(skip or ())))
+
+    def among(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+        """Those of the verdicts that are asked for."""
+        return tuple(verdict for verdict in verdicts if self._has(verdict.requirement))
+
+    def _has(self, requirement: str) -> bool:
+        """By its own name or its run's."""
+        names = {requirement, *(run.value for run in _runs_of(requirement))}
+        return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.skip)
 
 
 def _candidates(service: Service, directory: str) -> Candidates:

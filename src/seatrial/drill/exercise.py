@@ -16,12 +16,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from seatrial.drill.asking import Asking
-from seatrial.drill.logs import LogBook, Redactor
+from seatrial.drill.logs import LogBook
 from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.orphan import make_orphan
 from seatrial.drill.outside import OutsideError, OutsideLoad
 from seatrial.drill.readiness import Waiting, wait_ready
 from seatrial.drill.scenarios import RECIPES, SECOND_AFTER, Recipe, plan
+from seatrial.drill.secrets import redactor_of
 from seatrial.drill.surroundings import Surroundings
 from seatrial.drill.watch import Watcher
 from seatrial.engine.interface import Ended, Engine, Instance, StartOptions
@@ -90,8 +91,7 @@ class Exercise:
         self.orphan: tuple[Event | None, str] | None = None
         self.options = options
         self._progress = progress
-        environment = {name: value.value for name, value in service.environment.items()} | dict(options.environment)
-        self._redactor = Redactor(environment)
+        self._redactor = redactor_of(service, options)
         self.book = LogBook(self._redactor)
         self.watcher: Watcher | None = None
         self._orphaning: asyncio.Task[tuple[Event | None, str]] | None = None
@@ -123,8 +123,13 @@ class Exercise:
 
     @property
     def clean(self) -> Callable[[str], str]:
-        """Takes secrets out of text."""
-        return self._redactor.clean
+        """Takes known secrets out of a text that is cut before it is recorded: half a secret would not be found."""
+        return self._redactor.known
+
+    @property
+    def longest_secret(self) -> int:
+        """The characters of the longest one."""
+        return self._redactor.longest
 
     @property
     def grace(self) -> float:
@@ -159,7 +164,6 @@ class Exercise:
         self._tell(Stage.STARTING)
         self.engine = engine
         self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        await self.around.prepare()
         hosts = self.around.hosts
         start = StartOptions(
             environment=self.options.environment, on_output=self.book.feed, hosts=hosts, restart=self.restart
@@ -380,7 +384,7 @@ class Exercise:
             await self.watcher.stop()
         await self._asked_enough()
         if self.outside is not None:
-            await self.outside.end()
+            await self.outside.close()
         for task in (self._orphaning, self._waiting_end):
             if task is not None and not task.done():
                 task.cancel()

@@ -1,55 +1,20 @@
 """The service's output as lines, bounded and without its secrets.
 
-The end of a process and the end of its output are two events; this knows only the second. It must never let the value
-of a secret variable into a recording, and never grow without bound: the first and the last `KEPT` lines stay.
+The end of a process and the end of its output are two events; this knows only the second. It must never let a known
+secret into a recording, and never grow without bound: the first and the last `KEPT` lines stay.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections import deque
-from collections.abc import Mapping
-from urllib.parse import quote
 
 from seatrial.engine.interface import Output
 from seatrial.model.recording import LogLine
-from seatrial.model.redaction import REDACTED, is_secret_name
+from seatrial.model.redaction import Redactor
 
 KEPT = 2000
 LONGEST = 16384
 """Characters of one line that are kept."""
-HIDDEN = REDACTED
-_SHORTEST = 4
-"""A value shorter than this ("1", "yes") is no secret, and hiding it would garble every line."""
-_SECRET_NAME = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
-_USER_INFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
-
-
-class Redactor:
-    """Replaces the values of secret variables in text, also as JSON and in URLs."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        forms: set[str] = set()
-        for name, value in environment.items():
-            for secret in self._secrets(name, value):
-                forms |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self.longest = max(map(len, forms), default=0)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
-
-    @staticmethod
-    def _secrets(name: str, value: str) -> list[str]:
-        """The secrets in a variable: its value, each line of a long one, and a password inside of a URL."""
-        found = list(_USER_INFO.findall(value))
-        # PWD is where a shell is, and no password.
-        if _SECRET_NAME.search(name) or (is_secret_name(name) and name != "PWD"):
-            found += [value, *(line for line in value.splitlines() if len(line) >= 2 * _SHORTEST)]
-        return [secret for secret in found if len(secret) >= _SHORTEST]
-
-    def clean(self, text: str) -> str:
-        """The text without secrets."""
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
 
 
 class LogBook:
@@ -88,7 +53,7 @@ class LogBook:
             self._add(stream, time, rest, complete=False)
 
     def _add(self, stream: str, time: float, data: bytes, *, complete: bool) -> None:
-        text = self._redactor.clean(data.decode("utf-8", "replace").removesuffix("\r"))
+        text = self._redactor.known(data.decode("utf-8", "replace").removesuffix("\r"))
         line = LogLine(time, stream, text[:LONGEST], complete)
         self._count += 1
         if len(self._first) < self._kept:

@@ -68,6 +68,8 @@ class DrillOptions:
     job_state: str = ""
     dependencies: tuple[StandIn, ...] = ()
     """What stands around each instance."""
+    has_listened: bool = False
+    """Another instance of the service did: one that does not is no worker."""
     others: tuple[Service, ...] = ()
     """The project's other services, on which it may depend."""
     tool: str = "seatrial"

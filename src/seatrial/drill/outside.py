@@ -36,7 +36,7 @@ class OutsideError(LoadError):
 
 
 class OutsideLoad:
-    """One load command. `begin`, then `end`; both may be called once."""
+    """One load command. `begin`, then `end`; both may be called once. `close` at any time."""
 
     def __init__(self, load: Load, instance: Instance, argv: Sequence[str]) -> None:
         self._load, self._instance = load, instance
@@ -96,16 +96,24 @@ class OutsideLoad:
         process = self._process
         if process is None:
             return
-        self._process = None
         with contextlib.suppress(TimeoutError):
             self._code = await asyncio.wait_for(process.wait(), GOES_ON)
-        for number in (signal.SIGINT, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, TimeoutError):
-                os.killpg(process.pid, number)  # all of `sh -c 'echo GET {url} | vegeta attack'`
-                await asyncio.wait_for(process.wait(), ENDING)
-        await self._all_read()
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            os.killpg(process.pid, signal.SIGINT)  # all of `sh -c 'echo GET {url} | vegeta attack'`
+            await asyncio.wait_for(process.wait(), ENDING)
+        await self.close()
         with contextlib.suppress(LoadError):
             self._seen = await self._load.testify()
+
+    async def close(self) -> None:
+        """End it and all that it started at once. Idempotent."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        await self._all_read()
 
     def outside(self) -> Outside:
         """Everything about it."""

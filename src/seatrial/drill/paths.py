@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from seatrial.drill.options import Candidate, DrillOptions
 from seatrial.load.remote import Load
 from seatrial.model.errors import SeatrialError
-from seatrial.model.traffic import Exchange, Outcome, Population, Target
+from seatrial.model.traffic import COMPLETE, Exchange, Outcome, Population, Target
 
 SLOW = 0.3
 """A request that takes this long can be held in flight while a signal is sent."""
@@ -28,7 +28,6 @@ LARGE = 65_536
 SWITCHED = 101
 MOST = 8
 """Candidates of one kind that are tried."""
-_ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
 _NO_HTTP = frozenset({Outcome.FIN, Outcome.RST, Outcome.MALFORMED})
 _PROBE_URL = re.compile(r"https?://[^/\s'\"]+(/[^\s'\"|;)]*)|['\"\s](/[A-Za-z0-9_./-]*)['\"]")
 
@@ -50,18 +49,18 @@ class Trial:
     def seconds(self) -> float:
         """How long it took; 0 if it did not answer whole (yet)."""
         answer = self.answer()
-        whole = answer is not None and answer.outcome in _ANSWERED and answer.ended is not None
+        whole = answer is not None and answer.outcome in COMPLETE and answer.ended is not None
         return answer.ended - answer.begun if whole and answer is not None and answer.ended is not None else 0.0
 
     def status(self) -> int:
         """The status of a whole answer; 0 if there is none (yet)."""
         answer = self.answer()
-        return (answer.status or 0) if answer is not None and answer.outcome in _ANSWERED else 0
+        return (answer.status or 0) if answer is not None and answer.outcome in COMPLETE else 0
 
     def is_good(self) -> bool:
         """Whether it answered whole and without an error."""
         answer = self.answer()
-        return answer is not None and answer.outcome in _ANSWERED and (answer.status or 500) < 400
+        return answer is not None and answer.outcome in COMPLETE and (answer.status or 500) < 400
 
     def body_bytes(self) -> int:
         """How long its body was, as far as it came."""
@@ -197,8 +196,10 @@ async def find(load: Load, target: Target, options: DrillOptions, probe: Sequenc
         target = replace(target, slow_by=_too_quick(slow[0]))
     if asked := {trial.task for trial in (*alive, *ready)}:
         await asyncio.wait(asked, timeout=QUICK_LIMIT)  # on a busy machine a quick answer is not always quick
-    liveness, readiness = _first_good(alive), _first_good(ready)
-    return Found(target, trials, chosen, liveness if liveness != readiness else "", readiness, others)
+    readiness = _first_good(ready)
+    # A health check may well ask the readiness path: then what else is named like liveness is that.
+    liveness = _first_good([trial for trial in alive if trial.candidate.path != readiness])
+    return Found(target, trials, chosen, liveness, readiness, others)
 
 
 async def _look(trials: list[Trial], quick: list[Trial]) -> None:

@@ -11,15 +11,17 @@ import glob
 import os
 import re
 import shutil
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.drill.dependencies import Dependency
+from seatrial.engine.native.beside import MEMORY
 
 NOBODY = 65534
+DATA = f"{MEMORY}/data"
+"""The folder of each, in a memory of its own that nobody else sees and that goes with it."""
 _OURS = "seatrial.load.stand_in"
 
 
@@ -45,8 +47,6 @@ class Program:
     refuses_root: bool = False
     tells: tuple[str, str] | None = None
     """A file of its folder, and a word in it that says that it is ready; else it is ready when it listens."""
-    ends_by: int = signal.SIGKILL
-    """The signal on which it ends at once and leaves nothing in the kernel."""
     is_ours: bool = False
     """It answers, and is nothing like the real one: it is there only where the dependency is cut off."""
     quote: str = '"'
@@ -58,20 +58,20 @@ class Program:
         """The path of the command; "" where none is installed."""
         return next(filter(None, map(_installed, self.commands)), "")
 
-    def filled(self, words: tuple[str, ...], of: Dependency, data: str) -> tuple[str, ...]:
-        """The words for one dependency and a folder of its own."""
-        values = self._values(of, data)
+    def filled(self, words: tuple[str, ...], of: Dependency) -> tuple[str, ...]:
+        """The words for one dependency."""
+        values = self._values(of)
         return tuple(word.format(**values) for word in words)
 
     def text(self, step: Step, of: Dependency) -> str:
         """What a step reads."""
-        return step.text.format(**self._values(of, ""))
+        return step.text.format(**self._values(of))
 
-    def _values(self, of: Dependency, data: str) -> dict[str, object]:
+    def _values(self, of: Dependency) -> dict[str, object]:
         path, user = self.found(), _one_line(of.user) or self.user
         name = _one_line(of.database) or self.database or user
         quoted = self.quote + name.replace(self.quote, 2 * self.quote) + self.quote
-        where = {"program": path, "folder": str(Path(path).resolve().parent), "data": data}
+        where = {"program": path, "folder": str(Path(path).resolve().parent), "data": DATA}
         return where | {"address": of.address, "port": of.port, "user": user, "database": quoted}
 
 
@@ -81,7 +81,8 @@ class StandIn:
 
     dependency: Dependency
     program: Program | None = None
-    template: str = ""
+    template: int = -1
+    """A descriptor of the folder that it begins with, if it needs one."""
     elsewhere: tuple[str, int] | None = None
     why: str = ""
 
@@ -139,7 +140,6 @@ _POSTGRES = Program(
     ),
     refuses_root=True,
     tells=("postmaster.pid", "ready"),
-    ends_by=signal.SIGQUIT,
     user="postgres",
 )  # fmt: skip
 _MARIADB = Program(
@@ -192,14 +192,12 @@ def lacking(program: Program) -> str:
     """Why a program can't be started here, or ""."""
     if not program.found():
         return f"{program.name} is not installed here"
-    needed = () if program.is_ours else (("setpriv",) if os.geteuid() == 0 else _NEEDED if program.refuses_root else ())
-    missing = next((word for word in needed if shutil.which(word) is None), "")
+    words = () if program.is_ours else lowered(program, (), beside=True)
+    missing = next((word for word in words if word in _NEEDED and shutil.which(word) is None), "")
     return f"{missing} (util-linux), with which it gives up its rights, is not installed here" if missing else ""
 
 
 _NEEDED = ("unshare", "setpriv")
-_DIES_WITH_US = ("--pdeathsig", "KILL")
-"""A change of user makes the kernel forget it (prctl(2)), so it is asked for afterwards."""
 
 
 def lowered(program: Program, words: tuple[str, ...], *, beside: bool) -> tuple[str, ...]:
@@ -209,8 +207,5 @@ def lowered(program: Program, words: tuple[str, ...], *, beside: bool) -> tuple[
         return words
     alone = ("unshare", "--ipc") if beside and program.refuses_root else ()
     if os.geteuid() == 0:
-        user = ("--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups")
-        return (*alone, "setpriv", *user, *_DIES_WITH_US, *words)
-    if not alone:
-        return words
-    return (*alone, "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "setpriv", *_DIES_WITH_US, *words)
+        return (*alone, "setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", *words)
+    return (*alone, "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", *words) if alone else words

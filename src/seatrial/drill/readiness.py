@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 
 from seatrial.drill.options import Candidates, DrillOptions
 from seatrial.drill.watch import Watcher, where
+from seatrial.engine.contract import health
 from seatrial.engine.interface import ExecResult, Instance, Listener
 from seatrial.load.remote import Load
-from seatrial.model.recording import Event, EventKind, Readiness
+from seatrial.model.recording import WORKER, Event, EventKind, Readiness
 from seatrial.model.service import Healthcheck, Service
-from seatrial.model.traffic import Exchange, Outcome, Target
+from seatrial.model.traffic import COMPLETE, Exchange, Outcome, Target
 
 PAUSE = 0.02
 FIRST_PROBE = 0.5
@@ -37,8 +38,9 @@ WORKER_LATEST = 30.0
 SETTLED = 0.5
 """Another port than the declared one is taken if it has been listening alone for this long."""
 REQUEST_TIMEOUT = 2.0
-_NOT_FOUND = re.compile(r"([\w./+-]+): (?:command |applet )?(?:not found|No such file or directory)")
-_ANSWERED = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
+_FRAME = re.compile(r'^\s+(?:at |File ")', re.MULTILINE)
+"""A line of a traceback of Python's or of node's, and the error itself, which has one to itself."""
+_RAISED = re.compile(r"^(?:[\w.]*(?:Error|Exception)\b).*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +139,25 @@ async def _by_probe(waiting: Waiting, argv: tuple[str, ...], deadline: float) ->
 
 def _told(waiting: Waiting, result: ExecResult) -> str:
     """Record a probe, and say in a line what came of it."""
-    output = waiting.watcher.clean(result.error or result.output).strip().replace("\n", " | ")[:300]
+    output = _gist(waiting.watcher.clean(result.error or result.output))[:300]
     how = "timed out" if result.code is None else f"exit code {result.code}"
     said = f"health check: {how}" + (f": {output}" if output else "") + _missing_tool(result, waiting.service)
     waiting.watcher.events.append(Event(result.ended, EventKind.PROBE, how, output))
     return said
 
 
+def _gist(text: str) -> str:
+    """What a check said, in one line: of a traceback the error that it tells."""
+    raised = _RAISED.findall(text) if _FRAME.search(text) else []
+    return str(raised[-1]) if raised else text.strip().replace("\n", " | ")
+
+
 def _missing_tool(result: ExecResult, service: Service) -> str:
     """A hint where the check's own program is missing here, which says nothing about the service."""
-    found = _NOT_FOUND.search(f"{result.error}\n{result.output}") if result.code in (126, 127) else None
-    if found is None:
+    missing = health.missing_program(result.code, f"{result.error}\n{result.output}")
+    if not missing:
         return ""
-    tool = found.group(1).rpartition("/")[2]
+    tool = missing.rpartition("/")[2]
     if service.measured is not None:
         return f" (hint: the image has no {tool}: check with a program that it has)"
     return f" (hint: the check runs with this machine's programs, and {tool} is not among them: install it here)"
@@ -170,16 +178,18 @@ async def _speaking(waiting: Waiting, first: Listener) -> Listener:
     others = [one for one in waiting.watcher.listening if one.family == first.family and one != first]
     for listener in (first, *others) if others else ():
         answer = await waiting.load.request(target_of(listener), "/", REQUEST_TIMEOUT)
-        if answer.outcome in _ANSWERED:
+        if answer.outcome in COMPLETE:
             return listener
     return first
 
 
 def worker_after(waiting: Waiting) -> float:
-    """After how many silent seconds the service is taken for a worker. Declared ports and a caller who names one, or a
-    request target, rule that out; routes in the sources, which may be a server's beside it, make it longer."""
+    """After how many silent seconds the service is taken for a worker. Declared ports, a caller who names one or a
+    request target, and an instance that did listen rule that out; routes in the sources, which may be a server's beside
+    it, make it longer."""
     service, options = waiting.service, waiting.options
-    if options.port or service.ports or "PORT" in service.environment or options.names_targets():
+    named = options.port or options.names_targets() or options.has_listened
+    if named or service.ports or "PORT" in service.environment:
         return float("inf")
     return WORKER_WITH_ROUTES if options.candidates != Candidates() else WORKER_AFTER
 
@@ -198,7 +208,7 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
             now, age = time.monotonic(), time.monotonic() - waiting.begun
             busy = now if _is_busy(waiting.instance) else busy
             if age >= max(WORKER_LATEST, patience) or (age >= patience and now - busy >= CALM):
-                return _ready(waiting, "worker", f"it declares no port, and nothing listened for {age:.0f} s"), None
+                return _ready(waiting, WORKER, f"it declares no port, and nothing listened for {age:.0f} s"), None
         listener, wanted = choose(waiting.watcher.listening, waiting.service, waiting.options.port)
         if listener is not None and not wanted and listener in mute:
             listener = await _speaking(waiting, listener)
@@ -210,12 +220,12 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
             continue
         target = target_of(listener, waiting.watcher.listening)
         answer = await waiting.load.request(target, "/", min(REQUEST_TIMEOUT, max(0.1, deadline - now)))
-        if answer.outcome in _ANSWERED:
+        if answer.outcome in COMPLETE:
             return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status}"), target
         if answer.outcome is Outcome.MALFORMED:
             over_http2 = replace(target, http1=False, http2=True)
             answer = await waiting.load.request(over_http2, "/", REQUEST_TIMEOUT)
-            if answer.outcome in _ANSWERED:
+            if answer.outcome in COMPLETE:
                 return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status} over HTTP/2"), over_http2
             return _ready(waiting, "port", f"{where(listener)} listens and does not speak HTTP/1.1"), None
         said = _unanswered(listener, answer)

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 
 from seatrial.drill.exercise import Exercise
+from seatrial.drill.outside import KEPT
 from seatrial.drill.watch import is_nameless
 from seatrial.model.recording import (
     Event,
@@ -20,7 +21,7 @@ from seatrial.model.recording import (
     Scenario,
 )
 from seatrial.model.service import signal_name, signal_number
-from seatrial.model.traffic import Connection, Exchange
+from seatrial.model.traffic import Connection, Exchange, Outside
 
 LAG_LIMIT = 0.3
 """A load generator this late measured the machine and not the service."""
@@ -37,11 +38,10 @@ def record(exercise: Exercise) -> Run:
     if exercise.result.skipped:
         late = f"{exercise.result.skipped} connections were due and could not be opened: too many were open"
     moments = [round(moment - zero, 6) for moment in exercise.signals]
-    readiness = exercise.readiness
     return Run(
         scenario=exercise.scenario,
         started_at=exercise.started_at,
-        readiness=readiness if readiness.ready else replace(readiness, detail=exercise.clean(readiness.detail)),
+        readiness=exercise.readiness,
         target=exercise.target,
         signal=name,
         grace=exercise.grace,
@@ -59,7 +59,7 @@ def record(exercise: Exercise) -> Run:
         probes=tuple(_probe(exercise, probe, zero) for probe in exercise.probes),
         files=exercise.files,
         bulk=exercise.result.bulk,
-        outside=exercise.outside.outside() if exercise.outside is not None else None,
+        outside=_outside(exercise),
         usage=tuple(replace(used, time=round(used.time - zero, 6)) for used in exercise.usage),
         asked=tuple(replace(one, exchange=moved(one.exchange, zero)) for one in exercise.asked),
         nofile=exercise.nofile,
@@ -67,6 +67,17 @@ def record(exercise: Exercise) -> Run:
         memory=limit.value if (limit := exercise.service.limits.memory) else 0,
         charged=exercise.charged,
     )
+
+
+def _outside(exercise: Exercise) -> Outside | None:
+    """What became of the user's load command. Where the begin of its output was not kept, that may have been the first
+    half of a secret."""
+    if exercise.outside is None:
+        return None
+    told = exercise.outside.outside()
+    said = exercise.clean(told.output)
+    is_cut = len(told.output.encode(errors="replace")) >= KEPT
+    return replace(told, output=said[exercise.longest_secret :] if is_cut else said)
 
 
 def _probe(exercise: Exercise, probe: Probe, zero: float) -> Probe:
@@ -103,7 +114,7 @@ def _processes(exercise: Exercise, zero: float) -> tuple[ProcessSeen, ...]:
     seen = exercise.watcher.record(zero, exercise.ended) if exercise.watcher else ()
     command = exercise.service.argv.value if exercise.service.argv else ()
     init = exercise.instance.init if exercise.instance is not None else ""
-    argv = tuple(exercise.clean(word) for word in ((init, "--", *command) if init else command))
+    argv = (init, "--", *command) if init else command
     return tuple(replace(one, argv=argv) if one.pid == 1 and argv and is_nameless(one.argv) else one for one in seen)
 
 
@@ -126,8 +137,7 @@ def _all_events(exercise: Exercise, zero: float) -> tuple[Event, ...]:
     found += [Event(round(t - zero, 6), EventKind.OUTPUT_ENDED, stream) for stream, t in exercise.book.ended.items()]
     if exercise.ended is not None:
         moment = round(exercise.ended.time - zero, 6)
-        detail = exercise.clean(exercise.ended.error)
-        found.append(Event(moment, EventKind.EXITED, str(exercise.ended.code), detail))
+        found.append(Event(moment, EventKind.EXITED, str(exercise.ended.code), exercise.ended.error))
         if exercise.ended.oom_kills:
             found.append(Event(moment, EventKind.OOM, str(exercise.ended.oom_kills)))
     return tuple(sorted([Event(0.0, EventKind.STARTED), *found], key=lambda event: event.time))

@@ -65,6 +65,8 @@ PROVED_BY: Mapping[str, tuple[Scenario, ...]] = MappingProxyType(
         "init-reaps-orphans": (Scenario.ORPHAN, Scenario.LOAD),
         "exit-code-clean": (Scenario.STOP, Scenario.OTHER_INIT),
         "readiness-flips-first": (Scenario.STOP,),
+        "healthcheck-tool-present": (Scenario.FREEZE,),
+        "healthcheck-port": (Scenario.FREEZE, Scenario.STAND_IN),
         "healthcheck-detects-failure": (Scenario.FREEZE, Scenario.STAND_IN),
         "exit-code-honest": (Scenario.CRASH, Scenario.EXCEPTION, Scenario.REJECTION),
         "dies-on-fatal-error": (Scenario.EXCEPTION, Scenario.REJECTION),

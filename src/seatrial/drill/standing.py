@@ -1,31 +1,26 @@
 """What stands in for each dependency during one trial: a program of this machine with the folder that it begins with,
 what an engine has started already, or nothing that answers, and then why.
 
-A folder is prepared once and copied for each instance. All are below one of the trial's own, which is gone at its end;
-what a killed trial left there the next one removes.
+A folder is prepared once and copied for each instance. Each is in a memory that its program alone sees (a tmpfs in its
+mount namespace) and that the kernel drops with the last who has it open: nothing is left, however a trial ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
-import shutil
-import tempfile
+import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from seatrial.drill.dependencies import Dependency
-from seatrial.drill.programs import NOBODY, PROGRAMS, Program, StandIn, Step, lacking, lowered
+from seatrial.drill.programs import DATA, NOBODY, PROGRAMS, Program, StandIn, lacking, lowered
+from seatrial.engine.native import beside
 
-PREFIX = "seatrial-dependencies-"
-MEMORY = "/dev/shm"
-"""Where folders are while there is room: a copy of PostgreSQL's, a thousand small files, takes a disk a second."""
-ROOM = 1 << 30
 PREPARED_WITHIN = 60.0
-_copies = itertools.count(1)
+PREPARED = "prepared"
 
 
 def told(one: Dependency) -> StandIn:
@@ -46,61 +41,70 @@ async def standing(
     if neighbours is not None:
         yield tuple(StandIn(one, elsewhere=_at(one, neighbours)) for one in found)
         return
-    ready = [told(one) for one in found]
-    if not any(one.program is not None and one.program.steps for one in ready):
-        yield tuple(ready)
-        return
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_place())
+    ready: list[StandIn] = []
     try:
-        Path(folder).chmod(0o711)
-        yield tuple(await asyncio.gather(*(_prepared(one, f"{folder}/{n}") for n, one in enumerate(ready))))
+        await asyncio.gather(*(_prepare(told(one), ready) for one in found))
+        yield tuple(sorted(ready, key=lambda one: found.index(one.dependency)))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _place() -> str:
-    with contextlib.suppress(OSError):
-        there = os.statvfs(MEMORY)
-        if there.f_bavail * there.f_frsize >= ROOM and os.access(MEMORY, os.W_OK):
-            return MEMORY
-    return tempfile.gettempdir()
+        for one in ready:
+            if one.template >= 0:
+                os.close(one.template)
 
 
 def _at(one: Dependency, neighbours: Mapping[str, str]) -> tuple[str, int] | None:
     return (neighbours[one.host], one.port) if one.host in neighbours else None
 
 
-async def _prepared(one: StandIn, folder: str) -> StandIn:
+async def _prepare(one: StandIn, ready: list[StandIn]) -> None:
+    """Have it ready, with its folder if it needs one."""
     if one.program is None or not one.program.steps:
-        return one
-    _make(folder)
-    for step in one.program.steps:
-        why = await _run(one.program, step, one.dependency, folder)
-        if why:
-            return replace(one, program=None, why=why)
-    return replace(one, template=folder)
-
-
-def _make(folder: str) -> None:
-    Path(folder).mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        os.chown(folder, NOBODY, NOBODY)
-
-
-async def _run(program: Program, step: Step, of: Dependency, folder: str) -> str:
-    """Why a step failed, or ""."""
-    words = lowered(program, program.filled(step.words, of, folder), beside=False)
+        ready.append(one)
+        return
     pipe = asyncio.subprocess.PIPE
+    words = beside.command({}, ["/bin/sh", "-c", _script(one.program, one.dependency)])
     running = await asyncio.create_subprocess_exec(
         *words, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, cwd="/", start_new_session=True
     )
     try:
-        said, _ = await asyncio.wait_for(running.communicate(program.text(step, of).encode()), PREPARED_WITHIN)
-    except TimeoutError:
-        return f"{program.name} could not be prepared in {PREPARED_WITHIN:.0f} s"
+        why = await asyncio.wait_for(_said(running), PREPARED_WITHIN)
+        template = -1 if why else os.open(f"/proc/{running.pid}/root{DATA}", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:  # a time-out among them, which says nothing
+        why, template = str(error) or f"it took longer than {PREPARED_WITHIN:.0f} s", -1
     finally:
-        await _end(running)
-    return f"{program.name} could not be prepared: {last_line(said)}" if running.returncode else ""
+        with contextlib.suppress(ProcessLookupError):
+            running.terminate()
+        await running.wait()
+    why = why and f"{one.program.name} could not be prepared: {why}"
+    ready.append(replace(one, program=None, why=why) if why else replace(one, template=template))
+
+
+def _script(program: Program, of: Dependency) -> str:
+    """All steps, in a memory of its own, which stays until its input ends."""
+    lines = [_alone(), f"mkdir -m 700 {DATA}"]
+    if os.geteuid() == 0:
+        lines.append(f"chown {NOBODY}:{NOBODY} {DATA}")
+    for step in program.steps:
+        words = shlex.join(lowered(program, program.filled(step.words, of), beside=False))
+        lines.append(f"printf %s {shlex.quote(program.text(step, of))} | {words}")
+    return f"{{ {' && '.join(lines)}; }} 2>&1 && echo && echo {PREPARED} && read -r _"
+
+
+def _alone() -> str:
+    """A condition of a shell: what is written is in nobody else's memory."""
+    shared = Path(beside.MEMORY).stat().st_dev
+    otherwise = '{ echo "it can have no memory of its own here"; false; }'
+    return f'{{ test "$(stat -c %d {beside.MEMORY})" != {shared} || {otherwise}; }}'
+
+
+async def _said(running: asyncio.subprocess.Process) -> str:
+    """Wait until all is prepared: "", or why it is not."""
+    assert running.stdout is not None
+    said = b""
+    while data := await running.stdout.read(4096):
+        said = (said + data)[-4096:]
+        if said.endswith(f"\n{PREPARED}\n".encode()):
+            return ""
+    return last_line(said)
 
 
 def last_line(said: bytes | bytearray) -> str:
@@ -109,19 +113,9 @@ def last_line(said: bytes | bytearray) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-async def copied(template: str) -> str:
-    """A copy of a folder, beside it, with its owner."""
-    to = f"{template}-{next(_copies)}"
-    running = await asyncio.create_subprocess_exec("cp", "-a", template, to, stdin=asyncio.subprocess.DEVNULL)
-    try:
-        await running.wait()
-    finally:
-        await _end(running)
-    return to
-
-
-async def _end(running: asyncio.subprocess.Process) -> None:
-    """Nothing writes below a folder that is about to be removed."""
-    if running.returncode is None:
-        running.kill()
-        await running.wait()
+def beginning(one: StandIn, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words, behind a shell that copies the folder that it begins with into a memory of its own."""
+    if one.template < 0:
+        return words
+    script = f'{_alone()} && cp -a "/proc/self/fd/$0/." {DATA} && exec "$@"'
+    return ("/bin/sh", "-c", script, str(one.template), *words)

@@ -5,8 +5,6 @@ No value of an environment variable gets into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from seatrial.drill.acts.health import check_of
 from seatrial.drill.options import DrillOptions
 from seatrial.drill.paths import Found
@@ -17,29 +15,27 @@ from seatrial.model.service import Service, signal_name, signal_number
 def subject_of(
     service: Service,
     options: DrillOptions,
-    clean: Callable[[str], str],
     paths: Found | None,
     *,
     init: str,
     dependencies: tuple[str, ...],
 ) -> Subject:
-    """The service under these options. `clean` takes secrets out of text; `paths`, `init` and what its `dependencies`
-    were came to light while it ran."""
+    """The service under these options; `paths`, `init` and what its `dependencies` were came to light while it ran."""
     assert service.argv is not None
     last = service.hops[-1] if service.hops else None
     check = service.healthcheck
     return Subject(
         name=service.name,
-        argv=tuple(map(clean, service.argv.value)),
+        argv=service.argv.value,
         argv_place=str(service.argv.place or ""),
-        final_argv=tuple(map(clean, last.argv)) if last else (),
+        final_argv=last.argv if last else (),
         final_place=str(last.by.place or "") if last else "",
         shell_form=service.shell_form,
         init=init,
         stop_signal=signal_name(signal_number(service.effective_stop_signal)),
         grace=service.effective_grace if options.grace is None else options.grace,
         user=service.user.value if service.user else "",
-        healthcheck=tuple(map(clean, check.test.value)) if check else (),
+        healthcheck=check.test.value if check else (),
         start_period=check.start_period.value if check else 0.0,
         lag=options.lag,
         accepted_codes=options.accepted_codes,

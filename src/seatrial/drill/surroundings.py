@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import socket
 import sys
 import time
@@ -20,8 +19,8 @@ from pathlib import Path
 
 from seatrial.drill import in_front
 from seatrial.drill.dependencies import Dependency
-from seatrial.drill.programs import Program, StandIn, lowered
-from seatrial.drill.standing import copied, last_line
+from seatrial.drill.programs import DATA, Program, StandIn, lowered
+from seatrial.drill.standing import beginning, last_line
 from seatrial.engine.interface import Instance
 from seatrial.model.service import Service
 
@@ -50,12 +49,11 @@ def _as_listed(address: str) -> str:
 
 
 class _Running:
-    """A program beside an instance, and its folder. What it says is read, so that it never waits for a reader."""
+    """A program beside an instance. What it says is read, so that it never waits for a reader."""
 
-    def __init__(self, program: Program, process: asyncio.subprocess.Process, folder: str) -> None:
+    def __init__(self, program: Program, process: asyncio.subprocess.Process) -> None:
         self.program = program
         self.process = process
-        self._folder = folder
         self._said = bytearray()
         assert process.stdout is not None and process.stderr is not None
         self._reading = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
@@ -82,23 +80,18 @@ class _Running:
             return any(each.port == at.port and each.address == at.address for each in instance.listeners())
         name, word = self.program.tells
         try:
-            return word in (Path(self._folder) / name).read_text(encoding="utf-8").split()
+            return word in Path(f"/proc/{self.process.pid}/root{DATA}/{name}").read_text(encoding="utf-8").split()
         except OSError:
             return False
 
     async def close(self) -> None:
-        """End it, and remove its folder."""
-        with contextlib.suppress(ProcessLookupError, TimeoutError):
-            self.process.send_signal(self.program.ends_by)
-            await asyncio.wait_for(self.process.wait(), ENDS_WITHIN)
+        """End it, with all that it started."""
         with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+            self.process.terminate()
         await self.process.wait()
         await asyncio.wait(self._reading, timeout=ENDS_WITHIN)
         for task in self._reading:
             task.cancel()
-        if self._folder:
-            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
 
 class Surroundings:
@@ -112,7 +105,6 @@ class Surroundings:
         self._is_relayed = bool(self.found) and (relayed or any(one.program and one.program.tells for one in started))
         self.problems: dict[str, str] = {}
         """What did not start, by name, with the reason."""
-        self._folders: list[str] = []
         self._running: list[_Running] = []
         self._relay: asyncio.subprocess.Process | None = None
 
@@ -132,11 +124,6 @@ class Surroundings:
         """The service, with a command that begins when all are there."""
         return behind(service, [(one.dependency.address, one.dependency.port) for one in self.found])
 
-    async def prepare(self) -> None:
-        """Copy the folders that they begin with, before the instance is there to wait for it."""
-        for one in self.found:
-            self._folders.append(await copied(one.template) if one.template else "")
-
     async def start(self, instance: Instance) -> None:
         """Start them all beside the instance."""
         with contextlib.suppress(ProcessLookupError):  # it has ended: nobody needs them
@@ -147,12 +134,13 @@ class Surroundings:
                 await self._answer()
 
     async def _start(self, instance: Instance, number: int) -> None:
-        one, folder = self.found[number], self._folders[number]
+        one = self.found[number]
         if one.program is None:
             return
         at = self._hidden(number) if self._is_relayed else one.dependency
-        words = lowered(one.program, one.program.filled(one.program.words, at, folder), beside=True)
-        running = _Running(one.program, await instance.spawn_beside(words), folder)
+        words = beginning(one, lowered(one.program, one.program.filled(one.program.words, at), beside=True))
+        passed = (one.template,) if one.template >= 0 else ()
+        running = _Running(one.program, await instance.spawn_beside(words, pass_fds=passed))
         self._running.append(running)
         if why := await running.why_not_ready(instance, at):
             self.problems[one.dependency.name] = f"{one.dependency.name} ({one.dependency.by}): not there: {why}"
@@ -197,7 +185,7 @@ class Surroundings:
         relay, self._relay = self._relay, None
         if relay is not None:
             with contextlib.suppress(ProcessLookupError):
-                relay.kill()
+                relay.terminate()
             await relay.wait()
         running, self._running = self._running, []
         await asyncio.gather(*(one.close() for one in running))

@@ -25,6 +25,7 @@ from seatrial.drill.paths import Found, find
 from seatrial.drill.readiness import probe_argv
 from seatrial.drill.record import record, record_orphan
 from seatrial.drill.scenarios import RECIPES
+from seatrial.drill.secrets import redactor_of
 from seatrial.drill.spoiled import spoiled_runs
 from seatrial.drill.standing import standing
 from seatrial.drill.subject import subject_of
@@ -32,11 +33,11 @@ from seatrial.engine.cleaning import to_the_end
 from seatrial.engine.interface import Engine
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
-from seatrial.model.errors import InputError
+from seatrial.model.errors import InputError, SeatrialError
 from seatrial.model.recording import Machine, Recording, Run, Scenario, Skipped
-from seatrial.model.redaction import Redactor, secrets_of
+from seatrial.model.redaction import secrets_of
 from seatrial.model.service import Service, signal_number
-from seatrial.model.traffic import Outcome, Population, Target
+from seatrial.model.traffic import COMPLETE, Population, Target
 
 RETRIES = 2
 """How often a run is repeated whose load generator was too late."""
@@ -46,7 +47,6 @@ CALM_LOOK = 0.05
 TRIAL_LIMIT = 10.0
 STATUS_LIMIT = 5.0
 """Seconds for which the slow path's answer is waited for before its instance is told to stop."""
-_ANSWERED = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
 
 
 async def drill(
@@ -61,8 +61,15 @@ async def drill(
     StartError (the set-up of an instance failed) and LoadError; what the service does is never an exception.
     """
     _check(service, options)
-    group = _Trial(service, engine, options, progress)
-    return await group.run()
+    redactor = redactor_of(service, options)
+    group = _Trial(service, engine, options, lambda step: progress(replace(step, text=redactor.text(step.text))))
+    try:
+        recording = await group.run()
+    except SeatrialError as error:
+        error.message, error.hint = redactor.text(error.message), redactor.text(error.hint)
+        error.args = (error.message,)
+        raise
+    return _without_secrets(recording, service, options)
 
 
 def _check(service: Service, options: DrillOptions) -> None:
@@ -125,7 +132,7 @@ class _Trial:
             self._options = replace(options, dependencies=stand_ins)
             await self._run()
             self._machine = _joined(self._machine, (), self._dependencies())
-            return _without_secrets(self._recording(recorded_at))
+            return self._recording(recorded_at)
 
     def _dependencies(self) -> tuple[str, ...]:
         """What stood in for each, for a report."""
@@ -215,7 +222,8 @@ class _Trial:
         act = ACTS[scenario]
         limit = act.limit(known) if act.limit is not None else self._options.ready_timeout
         environment = act.environment(self._options.environment)
-        options = replace(self._options, environment=environment, ready_timeout=limit)
+        listened = known.target is not None
+        options = replace(self._options, environment=environment, ready_timeout=limit, has_listened=listened)
         exercise = Exercise(act.changed(self._service, known), options, scenario, self._progress)
         if act.restart and known.restarts:
             exercise.restart = _policy(self._service) or act.restart
@@ -368,9 +376,8 @@ class _Trial:
     def _recording(self, recorded_at: str) -> Recording:
         runs = tuple(_with_slow(self._runs[s], self._paths, self._slow_status) for s in Scenario if s in self._runs)
         skipped = tuple(self._skipped)
-        clean = Exercise(self._service, self._options, Scenario.STOP, self._progress).clean
         subject = subject_of(
-            self._service, self._options, clean, self._paths, init=self._init, dependencies=self._dependencies()
+            self._service, self._options, self._paths, init=self._init, dependencies=self._dependencies()
         )
         return Recording(self._options.tool, recorded_at, subject, self._machine, runs, skipped=skipped)
 
@@ -381,10 +388,10 @@ def _policy(service: Service) -> str:
     return said if said.partition(":")[0] in ("always", "unless-stopped", "on-failure") else ""
 
 
-def _without_secrets(recording: Recording) -> Recording:
-    """What is recorded may be kept and sent around: it holds nothing that looks like a secret, as reports don't.
-    Before it is judged, so that a saved recording gives the same verdicts."""
-    return Redactor(secrets_of(recording)).value(recording)
+def _without_secrets(recording: Recording, service: Service, options: DrillOptions) -> Recording:
+    """What is recorded may be kept and sent around: it holds no secret that is known, nor what looks like one. Before
+    it is judged, so that a saved recording gives the same verdicts."""
+    return redactor_of(service, options, secrets_of(recording)).value(recording)
 
 
 def _groups(scenarios: Sequence[Scenario], parallel: int) -> list[list[Scenario]]:
@@ -418,7 +425,7 @@ def _with_slow(run: Run, found: Found | None, status: int) -> Run:
         for connection in run.connections
         if connection.population is Population.IN_FLIGHT
         for exchange in connection.exchanges
-        if exchange.outcome in _ANSWERED and exchange.ended is not None and exchange.sent is not None
+        if exchange.outcome in COMPLETE and exchange.ended is not None and exchange.sent is not None
     ]
     seconds = tried or (sorted(loaded)[len(loaded) // 2] if loaded else 0.0)
     return replace(

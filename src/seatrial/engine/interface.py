@@ -200,8 +200,8 @@ class Instance(Protocol):
     async def spawn_beside(self, argv: Sequence[str], *, pass_fds: Sequence[int] = ()) -> asyncio.subprocess.Process:
         """Run a program of the host in the instance's network (and user) namespace only: the load generator.
 
-        It has pipes on its stdin, stdout and stderr, leads a process group of its own, and is killed when seatrial
-        dies.
+        It has pipes on its stdin, stdout and stderr, leads a process group of its own, and has a PID namespace and a
+        /dev/shm to itself. All that it starts ends with it, at SIGTERM to it, and when seatrial dies.
         """
 
     async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:

@@ -68,6 +68,13 @@ class Tap:
 
     def __init__(self, flags: int) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        try:
+            self._begin(flags)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, flags: int) -> None:
         self.choose(flags)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # as much as anybody may have,

@@ -17,6 +17,9 @@ from seatrial.model.traffic import Connection, Exchange, Population, Seen, Targe
 
 WORKER = (sys.executable, "-P", "-m", "seatrial.load.worker")
 """The argv of a generator. `-P`: modules of the directory that it is started in must not take the place of ours."""
+STUCK = 60.0
+"""Seconds beyond those that a step is to take, within which it is answered: a generator that is alive is never as slow.
+"""
 _LAST_WORDS = 8192
 _CLOSING = 2.0
 
@@ -33,6 +36,7 @@ class Load:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._number = 0
+        self._lead = 0.0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._parts: dict[int, list[Connection]] = {}
         self._stderr = b""
@@ -45,19 +49,19 @@ class Load:
     ) -> Exchange:
         """One request on a connection of its own, in the protocol of a population; never raises for what the server
         does."""
-        row = await self._ask(
-            "request", target=messages.target_row(target), path=path, timeout=timeout, population=population.value
-        )
+        asked = {"target": messages.target_row(target), "path": path, "population": population.value}
+        row = await self._ask("request", timeout, timeout=timeout, **asked)
         return messages.exchange_of(row)
 
     async def begin(self, plan: Plan) -> None:
         """Open all populations that stay open and start the open loop; returns when they are open (or failed to)."""
+        self._lead = plan.lead
         await self._ask("begin", plan=messages.plan_row(plan))
 
     async def aim(self) -> float:
         """Bring in-flight, held, streaming and slow requests into position and renew what ended meanwhile; returns the
         moment at which they were all in position, or could not be brought there."""
-        return float(await self._ask("aim"))
+        return float(await self._ask("aim", self._lead))
 
     async def signalled(self, when: float) -> None:
         """Tell the generator when the stop signal was sent: held requests are completed, and a connection opened from
@@ -87,7 +91,7 @@ class Load:
     async def finish(self, within: float) -> Result:
         """Wait up to `within` seconds for open requests to end, close everything, return all connections."""
         number = self._number + 1
-        lag, skipped, bulk = await self._ask("finish", within=within)
+        lag, skipped, bulk = await self._ask("finish", within, within=within)
         counted = tuple(messages.bulk_of(row) for row in bulk)
         return Result(tuple(self._parts.pop(number, ())), lag, skipped, counted)
 
@@ -105,7 +109,7 @@ class Load:
         await asyncio.wait({self._reading}, timeout=_CLOSING)
         self._reading.cancel()
 
-    async def _ask(self, step: str, **values: Any) -> Any:
+    async def _ask(self, step: str, takes: float = 0.0, /, **values: Any) -> Any:
         if self._error is not None:
             raise self._error
         self._number += 1
@@ -117,7 +121,11 @@ class Load:
             self._process.stdin.write(messages.encode({"id": number, "do": step, **values}))
             await self._process.stdin.drain()
         try:
-            return await answer
+            return await asyncio.wait_for(answer, takes + STUCK)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            raise LoadError(f"the load generator did not answer {step!r} within {takes + STUCK:g} s") from None
         finally:
             self._waiting.pop(number, None)
 

@@ -233,7 +233,7 @@ class Witness:
         elif stood is not None and stood.is_busy and sent != stood.sent:
             self._answered("answered", life, sent, how)
         elif stood is not None:
-            self._unanswered(stood, sent, life.received_by(packet), how)
+            self._unanswered(life, stood, packet, how)
 
     def _answered(self, name: str, life: Life, sent: int, how: str = "") -> None:
         """Something was sent: was that all of it? What is reset after it was sent may never be read."""
@@ -244,13 +244,15 @@ class Witness:
         elif whole is False and how:
             self._count(f"{name}_cut")
 
-    def _unanswered(self, stood: Standing, sent: int, received: int | None, how: str) -> None:
+    def _unanswered(self, life: Life, stood: Standing, packet: Packet, how: str) -> None:
+        sent, received = life.sent_by(packet), life.received_by(packet)
         answered = sent != stood.sent
         asked_again = received is not None and received != stood.received % WRAP
         if stood.is_busy:
             self._count(f"unanswered_{how}")
         elif answered or asked_again:
             self._count("used_again" if answered else "crossed")
+            self._count("used_again_cut", answered and life.is_whole(sent) is False)
         elif stood.is_busy is None:
             self._count("unclear_ends")
             self._count("unclear_resets", how == "reset")

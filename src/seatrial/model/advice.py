@@ -14,11 +14,14 @@ from seatrial.model import memory
 from seatrial.model.measured import Measured, measured
 from seatrial.model.memory import mib
 from seatrial.model.recording import EventKind, Recording, Run, Scenario
-from seatrial.model.traffic import Outcome, Population
+from seatrial.model.traffic import COMPLETE, Outcome, Population
 from seatrial.model.values import dataclass
 
 START_ROOM, LEAST_START_ROOM = 3.0, 1.5
 """A start in production meets a cold disk, a limited processor and neighbours that start, too."""
+ALIKE = 1.0
+"""Starts that differ by less than these seconds, or than the room that is given, are of one kind; more is a machine
+that had other things to do."""
 STOP_ROOM, LEAST_STOP_ROOM = 1.5, 1.2
 """Requests in production may take longer than the drill's."""
 STEP = 5.0
@@ -82,7 +85,13 @@ def _start_period(recording: Recording, found: Measured) -> Advice:
     setting, page = Setting.START_PERIOD, "healthcheck-timing"
     longest = found.healthy_seconds or found.ready_seconds
     if longest is None:
-        return Advice(setting, page, "it was never ready")
+        disturbed = next((run.disturbed for run in recording.runs if run.readiness.time and run.disturbed), "")
+        why = f"no start was undisturbed: {disturbed}" if disturbed else "it was never ready"
+        return Advice(setting, page, why)
+    quickest = found.quickest_seconds or longest
+    if longest > max(START_ROOM * quickest, quickest + ALIKE):
+        why = f"the starts took from {_seconds(quickest)} to {_seconds(longest)}: this machine was busy"
+        return Advice(setting, page, why)
     how = "healthy" if found.healthy_seconds else "ready"
     figure = f"{how} after {_seconds(longest)} at most, times {START_ROOM:g}"
     value = _step(START_ROOM * longest)
@@ -99,12 +108,25 @@ def _memory(recording: Recording, found: Measured) -> Advice:
     own = [run for run in recording.runs if run.scenario not in memory.TRIES]
     if any(run.exit is not None and run.exit.oom_kills for run in own):
         return Advice(setting, page, "it was killed for memory: its peak is not known", said=said)
-    used = found.memory or max((each.memory for run in own for each in run.samples), default=0)
+    if not any(run.readiness.ready for run in own):
+        return Advice(setting, page, "it was never ready", said=said)
+    load = recording.run(Scenario.LOAD)
+    if load is not None and load.readiness.ready and not _answers(load):
+        return Advice(setting, page, "it answered no request under load: its peak is not known", said=said)
+    at_work = [run for run in own if run.scenario in (Scenario.LOAD, Scenario.WORK) and run.readiness.ready]
+    used = found.memory or max((each.memory for run in at_work for each in run.samples), default=0)
     if not used:
-        return Advice(setting, page, "the memory in use was not measured", said=said)
+        why = "the memory in use was not measured" + ("" if at_work else ": no run had it at work")
+        return Advice(setting, page, why, said=said)
     wanted = memory.proposal(recording, used)
-    figure = "; ".join(filter(None, (f"peak of {mib(used)}, times {memory.ROOM:g}", wanted.words)))
-    return Advice(setting, page, figure, wanted.limit, said, limit >= wanted.least, wanted.least)
+    peak = f"peak of {mib(used)}, times {memory.ROOM:g}{memory.least_words(wanted.limit or 0, used)}"
+    figure = "; ".join(filter(None, (peak, wanted.words)))
+    holds = limit >= wanted.least and not memory.still_growing(recording)
+    return Advice(setting, page, figure, wanted.limit, said, holds, wanted.least)
+
+
+def _answers(run: Run) -> bool:
+    return any(exchange.outcome in COMPLETE for connection in run.connections for exchange in connection.exchanges)
 
 
 def _grace(recording: Recording, found: Measured) -> Advice:
@@ -167,8 +189,7 @@ def _in_lag(run: Run, lag: float) -> tuple[int, int]:
         if connection.exchanges and connection.exchanges[0].outcome is not Outcome.ABANDONED
     ]
     fine = 1000 if run.target is not None and run.target.quick_is_health else 500
-    whole = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
-    return len(came), sum(one.outcome in whole and (one.status or 0) < fine for one in came)
+    return len(came), sum(one.outcome in COMPLETE and (one.status or 0) < fine for one in came)
 
 
 def _listens_for(run: Run) -> float | None:

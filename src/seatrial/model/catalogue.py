@@ -51,6 +51,17 @@ _DRILLED = (
         "PID 1 (exec form, no npm, no shell in between), or put an init in front that forwards signals.",
     ),
     Requirement(
+        "stop-signal-handled",
+        PROCESS,
+        "S+D F",
+        "the STOPSIGNAL in force is the one that the program handles",
+        "The stop signal in force (STOPSIGNAL, compose's `stop_signal`) is the one that the program drains on: nginx "
+        "and php-fpm on SIGQUIT, Apache on SIGWINCH, PostgreSQL on SIGINT, most others on SIGTERM.",
+        "The declared signal is sent. Which signals the program has handlers for is read from the kernel, whether it "
+        "reacted to this one from its behaviour, and of a server that drains on another from what was in flight.",
+        "Write the signal that the program drains on: STOPSIGNAL in the Dockerfile, or `stop_signal` in compose.",
+    ),
+    Requirement(
         "handles-sigint",
         PROCESS,
         "S+D",
@@ -154,7 +165,8 @@ _DRILLED = (
         "D S F",
         "it serves while the load balancer lags",
         "For the seconds in which a load balancer still sends, new connections are served.",
-        "With `--lag N`, the new connections of the first N seconds after the signal are counted.",
+        "With `--lag N`, the new connections of the first N seconds after the signal are counted. Without it there is "
+        "nothing to hold the stop against, and only a connection that was lost is told.",
         "Keep serving for those seconds after the signal (with readiness already failing), or delay the signal: a "
         "preStop sleep in Kubernetes.",
     ),
@@ -202,7 +214,8 @@ _DRILLED = (
         "that it left behind. A worker that dies is replaced by its master, or takes the whole service with it.",
         "In a run of its own the program is killed and its command started again after the first wait of the contract, "
         "on the same files; the time until it is ready again is measured. What the restart policy makes of the exit "
-        "code is decided by the contract. In the crash run a worker is killed before the program, where there is one.",
+        "code is decided by the contract; where no file says a policy, nothing is proved. In the crash run a worker is "
+        "killed before the program, where there is one.",
         "Write `restart: unless-stopped`; take away stale pid, lock and socket files at the start.",
     ),
     Requirement(
@@ -378,7 +391,9 @@ _DRILLED = (
         "On the stop signal the readiness path says no while the listener is still open, so that a balancer takes the "
         "instance out of its list before it is refused.",
         "The readiness path (found in the sources by its name) is asked twenty times a second during the stop. It has "
-        "to say ready before the signal, and to answer with an error after it, on a new connection.",
+        "to say ready before the signal, and to answer with an error after it, on new connections, for as long as a "
+        "balancer needs to notice: the seconds of `--lag`, else the interval of a health check below a second, else "
+        "1 s.",
         "Answer 503 on the readiness path from the signal on, go on serving for as long as a balancer needs to notice, "
         "and only then close the listener.",
     ),
@@ -430,6 +445,27 @@ _DRILLED = (
         "`curl -fsS --max-time 2 http://127.0.0.1:PORT/health`, or `seatrial-probe`.",
     ),
     Requirement(
+        "healthcheck-tool-present",
+        HEALTH,
+        "S+D F",
+        "the image has the tool that the health check calls",
+        "The program that the health check calls is in the image: slim and distroless images have no curl and no wget, "
+        "alpine has busybox's wget.",
+        "The check is run inside the instance while the service starts, and what it says of a program that it did not "
+        "find is read. Without an image only a tool that the service itself needs, or brings along, is judged.",
+        "Check with what the image has: `node -e` or `python3 -c` with a request, or `seatrial-probe`.",
+    ),
+    Requirement(
+        "healthcheck-port",
+        HEALTH,
+        "S+D",
+        "the health check asks the port that is listened on",
+        "The port that the health check asks is one that the service listens on.",
+        "What listens in the instance is held against the port that the check names, and against its result. A check "
+        "that names none has to pass, to wait in vain while the service is frozen, and to fail where nothing listens.",
+        "Ask the port that the service listens on.",
+    ),
+    Requirement(
         "logs-flushed",
         LIMITS,
         "D",
@@ -473,11 +509,8 @@ _DRILLED = (
 _STATIC_AND_LATER = (
     (PROCESS, "dev-runner-in-production", "S F", "no nodemon, --watch, --reload, pm2 in the production command"),
     (PROCESS, "one-init", "S F", "not two inits"),
-    (PROCESS, "stop-signal-handled", "S+D F", "the STOPSIGNAL in force is the one that the program handles"),
     (TRAFFIC, "keep-alive-outlives-lb", "S", "its keep-alive time-out is longer than the load balancer's"),
     (HEALTH, "healthcheck-present", "S F", "there is a health check"),
-    (HEALTH, "healthcheck-tool-present", "S+D F", "the image has the tool that the health check calls"),
-    (HEALTH, "healthcheck-port", "S+D", "the health check asks the port that is listened on"),
     (HEALTH, "waits-for-dependencies", "S F", "depends_on waits for service_healthy"),
     (LIMITS, "restart-policy", "S F", "a restart policy that fits the engine"),
     (LIMITS, "cpu-limit", "S F", "a CPU limit or reservation"),

@@ -56,7 +56,6 @@ class Probe:
     initial_delay: Sourced[int] | None = None
     period: Sourced[int] | None = None
     timeout: Sourced[int] | None = None
-    successes: Sourced[int] | None = None
     failures: Sourced[int] | None = None
 
     @property
@@ -215,8 +214,6 @@ class Workload:
     labels: Mapping[str, str] = field(default_factory=dict)
     replicas: Sourced[int] | None = None
     strategy: Strategy = field(default_factory=Strategy)
-    claims: bool = False
-    """Whether it has volume claim templates of its own."""
     patched: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     """The directories and kustomizations that it is part of: what shares one belongs together."""
@@ -246,13 +243,12 @@ class KubernetesService:
 
 @dataclass(frozen=True, slots=True)
 class DisruptionBudget:
-    """A PodDisruptionBudget; bounds as written."""
+    """A PodDisruptionBudget; its bound as written."""
 
     name: str
     place: Place
     namespace: str = ""
     selector: Mapping[str, str] = field(default_factory=dict)
-    min_available: Sourced[str] | None = None
     max_unavailable: Sourced[str] | None = None
     groups: frozenset[str] = frozenset()
 

@@ -32,14 +32,16 @@ CHANGED = frozenset(
 class Measured:
     """Seconds, bytes and counts; None where nothing was measured.
 
-    `ready_seconds` is from the start to ready, `healthy_seconds` the same where a health check said so; `memory` is the
-    peak of all processes together; `descriptors` the most that one process held, `pids` the most processes and threads;
+    `ready_seconds` is from the start to ready, in runs that nothing disturbed, `healthy_seconds` the same where a
+    health check said so, and `quickest_seconds` the least that such a start took; `memory` is the peak of all
+    processes together; `descriptors` the most that one process held, `pids` the most processes and threads;
     `stop_seconds` is from the stop signal to an end of its own, `overtime_seconds` the same with a request that never
     ends; `keep_alive_seconds` for how long it keeps an idle connection, and `keep_alive_by` how that is known.
     """
 
     ready_seconds: float | None = None
     healthy_seconds: float | None = None
+    quickest_seconds: float | None = None
     memory: int | None = None
     descriptors: int | None = None
     pids: int | None = None
@@ -52,13 +54,15 @@ class Measured:
 def measured(recording: Recording) -> Measured:
     """All figures of a recording."""
     own = [run for run in recording.runs if run.scenario not in CHANGED and run.readiness.ready]
-    ready = [run.readiness.time for run in own if run.readiness.time]
-    healthy = [run.readiness.time for run in own if run.readiness.time and run.readiness.by == "health check"]
+    starts = [run.readiness for run in own if run.readiness.time and not run.disturbed]
+    ready = [start.time for start in starts if start.time]
+    healthy = [start.time for start in starts if start.time and start.by == "health check"]
     usage = [used for run in own for used in run.usage]
     seconds, by = keep_alive(own)
     return Measured(
         ready_seconds=max(ready, default=None),
         healthy_seconds=max(healthy, default=None),
+        quickest_seconds=min(healthy or ready, default=None),
         memory=max((used.memory for used in usage), default=None),
         descriptors=max((used.most_descriptors for used in usage), default=0) or None,
         pids=max((used.tasks for used in usage), default=0) or None,

@@ -7,10 +7,11 @@ proved that was not run, nor refuted that a busy machine may have brought about.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
-from seatrial.model.recording import Recording, Run, Scenario, Usage
-from seatrial.model.traffic import Outcome
+from seatrial.model.recording import Exit, Recording, Run, Scenario, Usage
+from seatrial.model.traffic import COMPLETE, Outcome
 from seatrial.model.values import dataclass
 
 MIB = 1 << 20
@@ -27,7 +28,8 @@ GROWS, GROWS_BY = 0.1, 8 * MIB
 """Memory grows that rises by this part of it, and by this much, in each half of the load, in the second at least half
 as much as in the first, and never falls: less is warming up, or what a collector takes back in its own time."""
 LEAST_LOOKS = 6
-_WHOLE = (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE)
+_SHORT = re.compile(r"out of memory|OutOfMemory|MemoryError|cannot allocate memory|\bENOMEM\b", re.IGNORECASE)
+"""What a program says that ends by itself for want of memory, as runtimes do that know of the limit."""
 
 
 def mib(value: float) -> str:
@@ -57,6 +59,12 @@ def growth(usage: tuple[Usage, ...]) -> str:
     return f"it was still growing when the load ended ({first / MIB:.0f}, {middle / MIB:.0f}, {mib(last)})"
 
 
+def still_growing(recording: Recording) -> str:
+    """That it was still growing under load, in words, or "". What one job takes more and more of is no leak."""
+    load = recording.run(Scenario.LOAD)
+    return growth(load.usage) if load is not None else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Try:
     """One run at a proposed limit, in bytes. `lived`: None where that was not proved; `words` say what was seen."""
@@ -79,13 +87,22 @@ def tried(run: Run, load: Run | None) -> Try:
     if run.exit is not None and run.exit.oom_kills:
         kills = run.exit.oom_kills
         return Try(run.memory, False, f"{kills} out-of-memory kill{'s' if kills > 1 else ''} {when}")
-    if run.exit is not None and not run.exit.killed and _was_ended(load):
-        return Try(run.memory, False, f"it ended with {run.exit.code} {when}, and nothing was killed for memory")
+    if run.exit is not None and not run.exit.killed:
+        return _by_end(run, run.exit, when, load)
     if not run.readiness.ready:
         return Try(run.memory, None, f"it was not ready within {run.readiness.limit:g} s")
     if run.disturbed or load is None or not _was_ended(run) or not _was_ended(load):
         return Try(run.memory, None, run.disturbed or "the run did not come to its end")
     return _by_answers(run, load)
+
+
+def _by_end(run: Run, end: Exit, when: str, load: Run | None) -> Try:
+    """What an end of its own tells: a refutation only where it was short of memory, and did not end without a limit."""
+    said = next((line.text.strip()[:120] for line in run.log if _SHORT.search(line.text)), "")
+    is_short = bool(said) or (run.charged is not None and run.charged.refused > 0)
+    told = f" ({said})" if said else ""
+    words = f"it ended with {end.code} {when}{told}, and nothing was killed for memory"
+    return Try(run.memory, False if is_short and _was_ended(load) else None, words)
 
 
 def _was_ended(run: Run | None) -> bool:
@@ -114,7 +131,7 @@ def _answers(run: Run) -> tuple[list[float], int]:
     """How long each good answer took, sorted, and how many requests had none."""
     exchanges = [exchange for connection in run.connections for exchange in connection.exchanges]
     sent = [exchange for exchange in exchanges if exchange.outcome is not Outcome.ABANDONED]
-    good = [each for each in sent if each.outcome in _WHOLE and (each.status or 0) < 500]
+    good = [each for each in sent if each.outcome in COMPLETE and (each.status or 0) < 500]
     times = [each.ended - each.begun for each in good if each.ended is not None]
     return sorted(times), len(sent) - len(good)
 
@@ -129,24 +146,28 @@ def _took(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The limit that is proposed, in bytes; None where the service fell at all that were tried. `least` is with how
-    much it would do, and `words` say what the proposal stands on."""
+    """The limit that is proposed, in bytes; None where memory was still growing, so that no peak was seen, or the
+    service fell at all that were tried. `least` is with how much it would do, and `words` say what it stands on."""
 
     limit: int | None
     least: float
     words: str
 
 
+def least_words(limit: int, used: int) -> str:
+    """That a limit is the least that is proposed, and not the peak's own."""
+    return f", and {mib(LEAST)} at least" if limit == LEAST > used * ROOM else ""
+
+
 def proposal(recording: Recording, used: int) -> Proposal:
     """The limit that a peak proposes: as it was proved, or raised where it was refuted."""
-    load, found = recording.run(Scenario.LOAD), tries(recording)
+    found, grew = tries(recording), still_growing(recording)
     fell = [each for each in found if each.lived is False]
     refuted = max((each.limit for each in fell), default=0)
     least = max(LEAST_ROOM * used, float(refuted + 1))
-    said = [growth(load.usage)] if load is not None and growth(load.usage) else []
-    said += [f"{mib(each.limit)} was not enough: {each.words}" for each in fell]
-    if len(fell) == len(TRIES):
-        return Proposal(None, least, "; ".join(said))
+    said = [f"{mib(each.limit)} was not enough: {each.words}" for each in fell]
+    if grew or len(fell) == len(TRIES):
+        return Proposal(None, least, "; ".join(filter(None, (grew, *said))))
     proved = next((each for each in found if each.lived and each.limit >= least), None)
     limit = proved.limit if proved else max(proposed_memory(used), proposed_memory(refuted) if refuted else 0)
     if proved is not None:

@@ -114,9 +114,12 @@ class Exit:
     oom_kills: int = 0
 
 
+WORKER = "worker"
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """How the run came to be ready. `by` is "health check", "HTTP", "port", "worker" or "" if it never was.
+    """How the run came to be ready. `by` is "health check", "HTTP", "port", `WORKER` or "" if it never was.
 
     `limit` is how long was waited at most; `detail` what the last attempt said.
     """
@@ -158,9 +161,10 @@ class FileGrown:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all processes of the instance used at one moment: bytes of memory (their own, and shared pages once), open
-    descriptors, processes. `tasks` counts the threads of all, as a pids limit does; `most_descriptors` are those of the
-    process that has the most, as a limit of open files counts them (0: not looked at)."""
+    """What all processes of the instance used at one moment: bytes of memory (held against its limit, else their own
+    pages, and shared ones once), open descriptors, processes. `tasks` counts the threads of all, as a pids limit does;
+    `most_descriptors` are those of the process that has the most, as a limit of open files counts them (0: not looked
+    at)."""
 
     time: float
     memory: int
@@ -398,6 +402,9 @@ class Recording:
     runs: tuple[Run, ...]
     format: int = FORMAT
     skipped: tuple[Skipped, ...] = ()
+    only: tuple[str, ...] = ()
+    """What alone was asked for (`--only`), and `skip` what was not: names of requirements and runs."""
+    skip: tuple[str, ...] = ()
 
     def run(self, scenario: Scenario) -> Run | None:
         """The run of this scenario, if there was one."""

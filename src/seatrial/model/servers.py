@@ -1,8 +1,9 @@
-"""How servers call the limit that they set to their own stop: for so long requests may go on after the signal. Pure."""
+"""What is known of servers and their stop: on which signal it is graceful, and how they call the limit that they set to
+it, for so long requests may go on after the signal. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seatrial.model.patterns import pattern
 
@@ -14,6 +15,17 @@ STOP_OPTION = {
 }
 STOP_DEFAULT = {"gunicorn": 30.0, "hypercorn": 3.0}
 """Seconds where nothing is said; the others wait without a limit then."""
+GRACEFUL: Mapping[str, tuple[str, str]] = {
+    "nginx": ("SIGQUIT", "ends at once, with the requests in flight"),
+    "openresty": ("SIGQUIT", "ends at once, with the requests in flight"),
+    "php-fpm": ("SIGQUIT", "ends at once, with the requests in flight"),
+    "apache2": ("SIGWINCH", "ends at once, with the requests in flight"),
+    "httpd": ("SIGWINCH", "ends at once, with the requests in flight"),
+    "apachectl": ("SIGWINCH", "ends at once, with the requests in flight"),
+    "apache2ctl": ("SIGWINCH", "ends at once, with the requests in flight"),
+    "postgres": ("SIGINT", "waits until every client has gone"),
+}
+"""Programs whose graceful stop is another signal than SIGTERM: which, and what they do on SIGTERM."""
 _NUMBER = pattern(r"\d{1,6}(?:\.\d{1,3})?")
 
 

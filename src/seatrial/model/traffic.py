@@ -48,6 +48,10 @@ class Outcome(Enum):
     """The client gave up on purpose (end of the run); says nothing about the service."""
 
 
+COMPLETE = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
+"""A whole answer, whatever it says."""
+
+
 class Population(Enum):
     """Groups of connections, each judged on its own."""
 
@@ -211,7 +215,8 @@ class Seen:
     (asked, and not answered wholly), of others it was `unclear`. Ends of busy ones: `answered` (at least something was
     sent first; of these `answered_whole` are known to have been whole by their own heads, and `answered_cut` to have
     been ended by the server before), and by the server without a byte `unanswered_fin` and `unanswered_reset`. Of the
-    others: `idle_fin`, `idle_reset`, `used_again` (it sent something first), `crossed` (asked again after the signal
+    others: `idle_fin`, `idle_reset`, `used_again` (it sent something first; of
+    these `used_again_cut` are known to have been cut in an answer), `crossed` (asked again after the signal
     and not answered), `unclear_ends` (`unclear_resets` of them by RST). `left_by_client` ended from the client's side.
     Late ones: `refused`, `late_answered` (of which `late_answered_whole` and `late_answered_cut`), `late_unserved`
     (ended by the server without one byte) and `late_queued` (the same at once, as those are that meet the queue of a
@@ -234,6 +239,7 @@ class Seen:
     idle_fin: int = 0
     idle_reset: int = 0
     used_again: int = 0
+    used_again_cut: int = 0
     crossed: int = 0
     unclear_ends: int = 0
     unclear_resets: int = 0

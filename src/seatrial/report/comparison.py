@@ -1,6 +1,7 @@
 """What became of the verdicts since a baseline: better, worse, or the same. Pure.
 
-The rulings alone decide. Measured numbers differ from run to run: they are told where they changed by more than their
+The rulings alone decide, and what was not proved is no ruling: a failure after it is not called worse, because nobody
+knows how it was before. Measured numbers differ from run to run: they are told where they changed by more than their
 noise, and are never what is called worse.
 """
 
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 
-from seatrial.model.recording import Recording
+from seatrial.model.recording import Recording, Scenario
 from seatrial.model.values import dataclass
 from seatrial.model.verdict import Ruling, Verdict
+from seatrial.report.summary import stop_seconds
 
 RANK = {Ruling.FAIL: 0, Ruling.NOT_PROVED: 1, Ruling.PASS: 2, Ruling.SKIPPED: 3}
 """Every ruling, the worst first."""
@@ -27,12 +29,15 @@ GOOD = (Ruling.PASS, Ruling.SKIPPED)
 NOISE = {"seconds": (2.0, 0.5), "bytes": (1.25, float(16 << 20))}
 """By the end of a figure's name: how many times as much, and how much more on top, two runs of the same may differ.
 Other figures count what a drill happened to send, and are not compared."""
+STOPS = (Scenario.STOP, Scenario.SECOND_SIGNAL, Scenario.ROLLOUT)
+"""The runs that repeat one stop under one load: so far as their times differ, those of two trials may, too."""
 
 
 class Change(Enum):
     """What became of one requirement."""
 
     WORSE = "worse"
+    FOUND = "now proved to fail"
     UNPROVED = "no longer proved"
     BETTER = "better"
     NEW = "not in the baseline"
@@ -43,13 +48,14 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is compared with: verdicts, and the whole recording where that is what was kept."""
+    """What is compared with: verdicts, how long its stops took, and the whole recording where that was kept."""
 
     name: str
     service: str
     recorded_at: str
     verdicts: tuple[Verdict, ...]
     recording: Recording | None = None
+    stops: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +105,60 @@ class Comparison:
         return ", ".join(f"{number} {change.value}" for number, change in counts if number)
 
 
-def compare(baseline: Baseline, service: str, verdicts: Sequence[Verdict]) -> Comparison:
-    """Hold verdicts against a baseline."""
+def stops(recording: Recording) -> tuple[float, ...]:
+    """How long each repetition of the stop took."""
+    times = (stop_seconds(run) for run in recording.runs if run.scenario in STOPS)
+    return tuple(time for time in times if time is not None)
+
+
+def compare(baseline: Baseline, service: str, verdicts: Sequence[Verdict], stopped: Sequence[float] = ()) -> Comparison:
+    """Hold verdicts, and how long the stops took, against a baseline."""
     before = {each.requirement: each for each in baseline.verdicts}
     now = {each.requirement: each for each in verdicts}
-    shifts = [_shift(name, before.get(name), now.get(name)) for name in (*now, *(n for n in before if n not in now))]
-    return Comparison(baseline, service, tuple(shifts))
+    stops_of_both = (baseline.stops, tuple(stopped))
+    names = (*now, *(name for name in before if name not in now))
+    return Comparison(
+        baseline, service, tuple(_shift(name, before.get(name), now.get(name), stops_of_both) for name in names)
+    )
 
 
-def _shift(name: str, before: Verdict | None, now: Verdict | None) -> Shift:
+def _shift(
+    name: str, before: Verdict | None, now: Verdict | None, stops_of_both: tuple[Sequence[float], Sequence[float]]
+) -> Shift:
     if before is None or now is None:
         return Shift(name, Change.NEW if before is None else Change.GONE, before, now)
     if before.ruling is now.ruling:
-        return Shift(name, Change.SAME, before, now, tuple(_changed(before.figures, now.figures)))
-    if now.ruling is Ruling.SKIPPED:
-        return Shift(name, Change.SKIPPED, before, now)
-    if before.ruling is Ruling.SKIPPED and now.ruling is not Ruling.FAIL:
-        return Shift(name, Change.NEW, before, now)
-    if RANK[now.ruling] > RANK[before.ruling]:
-        return Shift(name, Change.BETTER, before, now)
-    return Shift(name, Change.WORSE if now.ruling is Ruling.FAIL else Change.UNPROVED, before, now)
+        return Shift(name, Change.SAME, before, now, tuple(_changed(before.figures, now.figures, *stops_of_both)))
+    return Shift(name, _became(before.ruling, now.ruling), before, now)
 
 
-def _changed(before: Mapping[str, float], now: Mapping[str, float]) -> Iterator[str]:
+def _became(before: Ruling, now: Ruling) -> Change:
+    """What two rulings that differ are called."""
+    if now is Ruling.SKIPPED:
+        return Change.SKIPPED
+    if now is Ruling.FAIL:
+        return Change.FOUND if before is Ruling.NOT_PROVED else Change.WORSE
+    if before is Ruling.SKIPPED:
+        return Change.NEW
+    return Change.BETTER if RANK[now] > RANK[before] else Change.UNPROVED
+
+
+def _changed(
+    before: Mapping[str, float], now: Mapping[str, float], stops_before: Sequence[float], stops_now: Sequence[float]
+) -> Iterator[str]:
     """The figures that differ by more than their noise, in words."""
     for name, value in now.items():
-        if name in before and is_beyond_noise(name, before[name], value):
+        if name not in before:
+            continue
+        repeated = (stops_before, stops_now) if name == "stop_seconds" else ((), ())
+        if _are_apart(name, (before[name], *repeated[0]), (value, *repeated[1])):
             yield f"{name} {before[name]:.3g} → {value:.3g}"
+
+
+def _are_apart(name: str, before: Sequence[float], now: Sequence[float]) -> bool:
+    """Whether all of one side are beyond the noise of all of the other."""
+    lower, upper = (before, now) if max(before) < min(now) else (now, before)
+    return max(lower) < min(upper) and is_beyond_noise(name, max(lower), min(upper))
 
 
 def is_beyond_noise(name: str, before: float, now: float) -> bool:

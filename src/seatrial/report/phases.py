@@ -81,6 +81,7 @@ def _open(seen: Seen) -> Iterator[str]:
         (seen.idle_fin, "idle ones closed with FIN"),
         (seen.idle_reset, "reset"),
         (seen.used_again, "used again first"),
+        (seen.used_again_cut, "of these cut in the middle of an answer"),
         (seen.crossed, "asked again while it closed"),
         (seen.unclear_ends, "unclear"),
         (seen.left_by_client, "left by the client"),

@@ -62,6 +62,7 @@ _MARKS = {
 }
 _CHANGES = {
     Change.WORSE: ("✗", "bold red"),
+    Change.FOUND: ("✗", "yellow"),
     Change.UNPROVED: ("?", "yellow"),
     Change.BETTER: ("✓", "green"),
     Change.NEW: ("·", "dim"),
@@ -251,7 +252,8 @@ def _advice(trial: Trial, detail: Detail) -> Iterator[Line]:
     for each in told:
         now = f"; now {each.said}{', which is enough' if each.holds else ''}" if each.said else ""
         yield Line(clean(f"{each.proposed}: {each.figure}{now}"), f"  {each.setting.value}  ", first_style="cyan")
-    yield Line("seatrial fix --from RECORDING writes it (--save keeps one)", "    → ", first_style="cyan")
+    if trial.has_files:
+        yield Line("seatrial fix --from RECORDING writes it (--save keeps one)", "    → ", first_style="cyan")
 
 
 def _counted(trial: Trial) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from seatrial.model.advice import Advice, advise
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.recording import Recording
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report.comparison import COUNTED, GOOD, RANK, Baseline, Comparison, compare
+from seatrial.report.comparison import COUNTED, GOOD, RANK, Baseline, Comparison, compare, stops
 from seatrial.report.redact import Redactor, secrets_of
 
 _SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
@@ -46,6 +46,12 @@ class Trial:
     def advice(self) -> tuple[Advice, ...]:
         """What the recording advises to write into the files."""
         return advise(self.recording)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether files describe the service, so that advice can be written into them."""
+        subject = self.recording.subject
+        return bool(subject.argv_place) or subject.composed
 
     @property
     def result(self) -> Ruling:
@@ -134,5 +140,5 @@ def prepare(
         redactor.value(recording),
         tuple(redactor.value(verdict) for verdict in verdicts),
         tuple(redactor.value(finding) for finding in ordered),
-        redactor.value(compare(baseline, recording.subject.name, verdicts)) if baseline else None,
+        redactor.value(compare(baseline, recording.subject.name, verdicts, stops(recording))) if baseline else None,
     )

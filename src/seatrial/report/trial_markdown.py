@@ -46,7 +46,7 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     at = f" of {_cell(comparison.baseline.recorded_at)}" if comparison.baseline.recorded_at else ""
     yield f"**Compared with {_cell(comparison.baseline.name)}**{at}: {comparison.headline()}."
     yield ""
-    changed = comparison.of(Change.WORSE, Change.UNPROVED, Change.BETTER, Change.NEW, Change.SKIPPED, Change.GONE)
+    changed = comparison.of(*(change for change in Change if change is not Change.SAME))
     for shift in changed[:MOST]:
         yield f"- **{shift.change.value}**: `{_cell(shift.requirement)}` ({shift.rulings}): {_cell(shift.summary)}"
     if len(changed) > MOST:

@@ -352,11 +352,33 @@ def test_each_dependency_is_cut_restored_slowed_and_restored(monkeypatch: pytest
     assert {one.situation for one in run.asked} >= {"well", "cut", "slow", "restored"}
 
 
+def test_questions_that_lagged_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An act on a machine that was too busy to ask is disturbed, in words by which it is run again."""
+    for name in ("WELL", "NOTICES", "AFTER", "PACE", "GAP"):
+        monkeypatch.setattr(dependency, name, 0.005)
+    engine = FakeEngine()
+    run = acted(engine, Scenario.DEPENDENCY, DEPENDING, candidates=PATHS).runs[0]
+    assert run.disturbed.startswith("this machine was busy: for 0.")
+    assert engine.started > 1
+
+
+@pytest.mark.parametrize(("ports", "wanted"), [((), False), ((Sourced(Port(80)),), True)])
+def test_a_worker_without_a_port_has_no_path_to_ask(ports: tuple[Sourced[Port], ...], wanted: bool) -> None:
+    """Nothing is asked of what takes no requests; where its files name a port, it is not known."""
+    behaviour = replace(answering(0), listeners=())
+    check = Healthcheck(Sourced(("CMD", "true")))
+    worker = replace(DEPENDING, ports=ports, healthcheck=check)
+    recording = acted(FakeEngine(behaviour), Scenario.DEPENDENCY, worker, candidates=PATHS)
+    assert recording.runs == ()
+    assert [(one.why, one.wanted) for one in recording.skipped] == [("nothing listens", wanted)]
+
+
 def test_without_dependencies_or_paths_nothing_is_cut_off() -> None:
     recording = acted(FakeEngine(), Scenario.DEPENDENCY, service())
     assert "nothing that it depends on" in recording.skipped[0].why
     recording = acted(FakeEngine(), Scenario.DEPENDENCY, DEPENDING)
-    assert "no path is known" in recording.runs[0].disturbed
+    assert "no path is known" in recording.skipped[0].why
+    assert recording.skipped[0].wanted
     recording = acted(
         FakeEngine(), Scenario.DEPENDENCY, service(environment={"DB_URL": Sourced("mongodb://10.0.0.1/x")})
     )
@@ -445,6 +467,22 @@ def test_a_job_that_is_never_taken_proves_nothing(monkeypatch: pytest.MonkeyPatc
         FakeEngine(Behaviour(shell=lambda _: (2, "no"))), Scenario.WORK, service(), job="x", job_state="y"
     ).runs[0]
     assert run.disturbed == "--job ended with 2: no"
+
+
+@pytest.mark.parametrize("scenario", [Scenario.READ_ONLY, Scenario.NON_ROOT])
+def test_a_worker_with_fewer_rights_gets_a_job_and_may_finish_it(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "PACE", 0.005)
+    monkeypatch.setattr(work, "FINISHES", 0.05)
+    for last, expected in (("done", ["given", "taken", "done"]), ("waiting", ["given", "taken", "waiting"])):
+        behaviour = shell("taken", last)
+        behaviour.listeners = ()
+        worker = service(healthcheck=Healthcheck(Sourced(("CMD", "true"))))
+        behaviour.probe = lambda _argv: ExecResult(0, "", time.monotonic(), time.monotonic())
+        run = acted(FakeEngine(behaviour), scenario, worker, job="give", job_state="tell").runs[0]
+        assert [event.name for event in run.events if event.kind is EventKind.WORK] == expected
+        assert run.disturbed == ""
 
 
 def test_an_act_that_a_busy_machine_spoiled_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.drill.acts import measuring
 from seatrial.drill.acts.files import Files, grown
 from seatrial.drill.acts.usage import usage
+from seatrial.drill.exercise import Exercise
+from seatrial.drill.options import DrillOptions
 from seatrial.engine.interface import ProcessState
 from seatrial.model.place import Sourced
+from seatrial.model.recording import Scenario
 from seatrial.model.service import Mount, Service
 
 MARK = "0123456789abcdef0123456789abcdef"
@@ -68,6 +73,35 @@ def test_packages_and_links_are_not_looked_into(places: Files, tmp_path: Path) -
     assert places.look() == {}
 
 
+def overlay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Files, Path]:
+    """What an instance shows of /srv, with the directory of this host that is below, whose name has blanks in it."""
+    root, below = folder / "root", folder / "the host: its, files"
+    (root / "srv").mkdir(parents=True)
+    below.mkdir()
+    lower = str(below).replace(":", "\\:").replace(",", "\\,").replace("\\", "\\134").replace(" ", "\\040")
+    options = f"rw,lowerdir={lower}:/nowhere,upperdir=/u,workdir=/w"
+    lines = (
+        f"1 0 0:1 / / rw - overlay overlay {options.replace(lower, '/none')}",
+        "2 1 0:2 / /tmp rw - tmpfs tmpfs rw",
+    )
+    (folder / "mountinfo").write_text("\n".join((*lines, f"3 1 0:3 / /srv rw - overlay overlay {options}")))
+    monkeypatch.setattr(Files, "root", lambda _self: str(root))
+    return Files(Seen(()), Service("api", "/x", Sourced(("x",)), workdir=Sourced("/srv"))), below  # type: ignore[arg-type]
+
+
+def test_what_somebody_writes_on_the_host_is_not_the_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, below = overlay(tmp_path, monkeypatch)
+    for name in ("host.log", "copied.log"):
+        (below / name).write_text("one\n")
+    (tmp_path / "root/srv/host.log").hardlink_to(below / "host.log")
+    before = places.look()
+    (below / "host.log").write_text("one\ntwo\n")
+    for name in ("copied.log", "own.log"):
+        (tmp_path / "root/srv" / name).write_text("one\ntwo\n")
+    found = grown(places, before, places.look(), frozenset())
+    assert [file.path for file in found] == ["/srv/copied.log", "/srv/own.log"]
+
+
 def test_what_a_process_has_open_for_writing_is_looked_at_wherever_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +122,23 @@ def test_what_a_process_has_open_for_writing_is_looked_at_wherever_it_is(
 def test_an_instance_that_has_ended_has_no_files() -> None:
     service = Service("api", "/x", Sourced(("x",)))
     assert Files(Seen(()), service).look() == {}  # type: ignore[arg-type]
+
+
+def test_a_measurement_that_breaks_off_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a field is missing")
+
+    service = Service("api", "/x", Sourced(("x",)))
+    exercise = Exercise(service, DrillOptions(), Scenario.LOAD, lambda _step: None)
+    exercise.instance = Seen((state(os.getpid()),))  # type: ignore[assignment]
+
+    async def measure() -> None:
+        async with measuring.measured(exercise):
+            monkeypatch.setattr(measuring.processes, "alive", broken)
+            await asyncio.sleep(0)
+
+    asyncio.run(measure())
+    assert "could not be measured to the end: ValueError('a field is missing')" in exercise.disturbed
 
 
 def test_what_is_used_is_summed_and_shared_pages_count_once() -> None:

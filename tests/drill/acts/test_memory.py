@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,13 @@ def trial(engine: FakeEngine, of: Service | None = None, runs: frozenset[Scenari
 
 def tried(recording: Recording) -> list[tuple[str, int]]:
     return [(run.scenario.value, run.memory // MIB) for run in recording.runs]
+
+
+def test_no_limit_is_tried_that_a_growing_service_would_outgrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "growth", lambda _usage: "it was still growing")
+    recording = trial(LimitingEngine())
+    assert tried(recording) == [("load", 0)]
+    assert recording.why_skipped(Scenario.MEMORY) == "it was still growing: its peak is not known"
 
 
 def test_the_limit_that_the_peak_proposes_is_tried_with_no_swap_beyond_it() -> None:
@@ -150,3 +158,32 @@ def test_what_the_kernel_charged_is_read_in_the_words_of_either_version(
     monkeypatch.setattr(looking, "_memory_cgroups", lambda _pid: [tmp_path / "missing", tmp_path])
     assert looking.charged([state(0), state(4242)]) == expected
     assert looking.charged([]) == Charged()
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            {
+                "memory.limit_in_bytes": "9999\n",
+                "memory.usage_in_bytes": "9000\n",
+                "memory.stat": "cache 5\ntotal_inactive_file 2000\n",
+            },
+            7000,
+        ),
+        ({"memory.max": "9999\n", "memory.current": "9000\n", "memory.stat": "anon 5\ninactive_file 3000\n"}, 6000),
+        ({"memory.max": "9999\n", "memory.current": "9000\n"}, 9000),
+        ({"memory.max": "max\n", "memory.current": "9000\n"}, 0),
+        ({"memory.limit_in_bytes": "9223372036854771712\n", "memory.usage_in_bytes": "9000\n"}, 0),
+    ],
+)
+def test_what_is_used_is_what_the_kernel_holds_against_a_limit_of_its_own(
+    files: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="ascii")
+    ours = [tmp_path / "ours"]
+    monkeypatch.setattr(looking, "_memory_cgroups", lambda pid: ours if pid == os.getpid() else [*ours, tmp_path])
+    assert looking.usage([state(2**22 + 1)], 1.0).memory == expected
+    ours.append(tmp_path)
+    assert looking.usage([state(2**22 + 1)], 1.0).memory == 0, "in a cgroup that others share its own is not known"

@@ -36,7 +36,8 @@ def service(folder: Path, files: dict[str, str], *argv: str, port: int = 3000, *
     """A program with its files as a service."""
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    values = {"stop_grace": Sourced(5.0), "workdir": Sourced("/srv/trial"), "ports": (Sourced(Port(port)),), **changes}
+    values = {"stop_grace": Sourced(5.0), "workdir": Sourced("/srv/trial"), "ports": (Sourced(Port(port)),)}
+    values |= {"restart": Sourced("unless-stopped"), **changes}
     return Service("trial", str(folder), Sourced(argv), **values)
 
 
@@ -100,7 +101,7 @@ MUTANTS = {
     "clean": ("process.on('uncaughtException', (e) => { console.error(e); process.exit(0); });\n" + NODE, {}),
     "hangs": (f"if (process.env.DB_URL) {{ {NODE} }} else setInterval(() => {{}}, 1000);", DATABASE),
     "says 0": (f"if (!process.env.DB_URL) {{ console.log('no DB_URL'); process.exit(0); }}\n{NODE}", DATABASE),
-    "no policy": (NODE, {"compose_file": "compose.yaml"}),
+    "no policy": (NODE, {"compose_file": "compose.yaml", "restart": None}),
     "one worker less": (
         f"const c = require('node:cluster'); if (c.isPrimary) {{ c.fork(); c.fork(); }} else {{ {NODE} }}",
         {},
@@ -224,6 +225,33 @@ def test_what_needs_root_or_writes_to_its_root_is_told(writer: str, tmp_path: Pa
     if writer == "at its start":
         assert "it ended with 1" in verdicts["non-root-user"].summary
         assert "it writes pid" in verdicts["read-only-root"].summary
+
+
+def test_a_declared_read_only_root_is_tried_at_work(tmp_path: Path) -> None:
+    source = "const write = () => require('node:fs').appendFileSync('data.txt', 'x');" + ANSWER.replace(
+        "write();", "try { write(); } catch (e) { console.error(e.message); s.statusCode = 500; }"
+    )
+    verdict = told(node(tmp_path, source, read_only=Sourced(True)), {Scenario.LOAD})["read-only-root"]
+    assert (verdict.ruling, "it writes data.txt" in verdict.summary) == (Ruling.FAIL, True), verdict
+
+
+def test_what_the_drill_itself_started_again_is_not_proved_to_come_back(tmp_path: Path) -> None:
+    verdict = told(node(tmp_path, restart=None), PROVED_BY["recovers-from-crash"])["recovers-from-crash"]
+    assert (verdict.ruling, verdict.summary[:11]) == (Ruling.NOT_PROVED, "ready again"), verdict
+
+
+RESETTING = """
+require('node:http').createServer((request, response) => {
+  response.on('finish', () => setTimeout(() => request.socket.resetAndDestroy(), 30));
+  response.end('ok');
+}).listen(3000);
+process.on('SIGTERM', () => process.exit(0));
+"""
+
+
+def test_connections_that_are_reset_whenever_they_are_idle_are_not_drained(tmp_path: Path) -> None:
+    verdict = told(node(tmp_path, RESETTING, init=Sourced(True)), {Scenario.STOP})["keep-alive-drained"]
+    assert (verdict.ruling, "reset (RST), before the signal already" in verdict.summary) == (Ruling.FAIL, True), verdict
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,21 @@ def test_a_start_without_its_dependency_is_told_by_what_it_says(
     verdict = told(of, DrillOptions(only=frozenset({Scenario.NO_DEPENDENCY})))["no-crash-loop"]
     assert ([verdict.requirement] if verdict.ruling is Ruling.FAIL else []) == expected, verdict
     assert verdict.ruling is not Ruling.NOT_PROVED
+
+
+HANGS = """
+console.log('registered error handler');
+const url = new URL(process.env.REDIS_URL);
+const socket = require('node:net').connect(Number(url.port), url.hostname);
+socket.on('error', () => setTimeout(() => {}, 3_600_000));
+socket.on('connect', () => require('node:http').createServer((q, s) => s.end('ok')).listen(3000));
+"""
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_who_hangs_in_silence_without_its_dependency_is_told(declared: bool, tmp_path: Path) -> None:
+    require(missing_program("redis-server"))
+    of = node(tmp_path, HANGS, environment={"REDIS_URL": Sourced("redis://cache:6379/0")})
+    of = of if declared else replace(of, ports=())
+    verdict = told(of, DrillOptions(only=frozenset({Scenario.STOP, Scenario.NO_DEPENDENCY})))["no-crash-loop"]
+    assert (verdict.ruling, "it neither works nor ends" in verdict.summary) == (Ruling.FAIL, True), verdict

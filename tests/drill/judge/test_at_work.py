@@ -88,5 +88,24 @@ def test_a_job_that_was_done_before_the_stop_was_worked_on() -> None:
     assert verdicts["work-finished-or-returned"].ruling is Ruling.NOT_PROVED
 
 
+@pytest.mark.parametrize(
+    ("run", "summary"),
+    [
+        (load(requests=0, disturbed="the load generator failed: it ended"), "the load generator failed: it ended"),
+        (load(requests=0), "it answered no request under load"),
+    ],
+)
+def test_without_one_answer_nothing_was_measured(run: Run, summary: str) -> None:
+    verdicts = told(run, skipped=())
+    assert {verdicts[name].ruling for name in MEASURED_AT_WORK} == {Ruling.NOT_PROVED}
+    assert {verdicts[name].summary for name in MEASURED_AT_WORK} == {summary}
+
+
+def test_what_a_late_load_used_is_not_what_it_uses() -> None:
+    verdicts = told(load(disturbed="the load generator was 0.90 s late"), skipped=())
+    used = {"memory-limit", "survives-memory-limit", "nofile-limit", "pids-limit"}
+    assert {name for name in MEASURED_AT_WORK if verdicts[name].ruling is Ruling.NOT_PROVED} == used
+
+
 def test_requests_count_where_it_takes_some() -> None:
     assert "requests a second" in told(job(), load(), skipped=())["nofile-limit"].summary

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.confined_judges import non_root_user, read_only_root
-from seatrial.model.recording import Exit, FileGrown, Readiness, Recording, Run, Scenario, Skipped
+from seatrial.model.recording import Exit, FileGrown, LogLine, Readiness, Run, Scenario, Skipped
 from seatrial.model.traffic import Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
-from ..recordings import PID_ONE, STOP, confined, load, new, recording
+from ..recordings import PID_ONE, STOP, confined, load, new, recording, work
 
 PASS, FAIL, NOT_PROVED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED
 AS_USER = replace(STOP, processes=(replace(PID_ONE, user=1000),))
@@ -53,6 +53,25 @@ def test_the_user(runs: tuple[Run, ...], ruling: Ruling, words: str) -> None:
     check(non_root_user(recording(*runs)), ruling, words)
 
 
+def test_why_requests_failed_is_what_was_said_when_they_did() -> None:
+    """Not what the program complained of while it started, and got over; nor the words around the cause."""
+    said = (
+        LogLine(0.4, "stderr", "Control server error: [Errno 13] Permission denied: '/.gunicorn'"),
+        LogLine(1.004, "stderr", "[ERROR] Error handling request /"),
+        LogLine(1.005, "stderr", "PermissionError: [Errno 13] Permission denied: '/var/log/x.log'"),
+    )
+    verdict = non_root_user(recording(STOP, replace(NON_ROOT, connections=BAD, log=said)))
+    assert "1 of 2 requests failed (stderr: PermissionError: [Errno 13] Permission denied: '/var/log/x.log')" in (
+        verdict.summary
+    )
+    without = non_root_user(recording(STOP, replace(NON_ROOT, connections=BAD, log=said[:2])))
+    assert "(stderr: [ERROR] Error handling request /)" in without.summary
+    before = non_root_user(recording(STOP, replace(NON_ROOT, connections=BAD, log=said[:1])))
+    assert "'/.gunicorn'" in before.summary, "better than nothing"
+    never = non_root_user(recording(STOP, replace(NON_ROOT, readiness=NOT_READY, connections=(), log=said)))
+    assert "it was not ready in time (stderr: PermissionError: [Errno 13] Permission denied: '/var" in never.summary
+
+
 def written(*files: FileGrown) -> Run:
     return load(files=files)
 
@@ -82,10 +101,65 @@ def test_a_read_only_root(runs: tuple[Run, ...], ruling: Ruling, words: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("of", "ruling"), [(recording(STOP, read_only=True), PASS), (recording(read_only=True), NOT_PROVED)]
+    ("runs", "ruling", "words"),
+    [
+        ((STOP, load()), PASS, "it runs with a read-only root, as its files say: 20 requests were answered"),
+        ((STOP, load([EROFS])), FAIL, "with it it cannot write what it tries to; it writes /var/lib/x"),
+        ((STOP, load([EROFS], connections=BAD)), FAIL, "with it 1 of 2 requests failed"),
+        ((STOP, load(connections=BAD)), NOT_PROVED, "but 1 of 2 requests failed"),
+        ((STOP, load(requests=0)), NOT_PROVED, "it answered no request under load"),
+        ((STOP, written(CACHE)), NOT_PROVED, "/srv/cache.json grew, so its root was not read-only here"),
+        ((STOP,), NOT_PROVED, "the load drill was not run"),
+    ],
 )
-def test_what_the_files_say_already_is_proved_by_any_run(of: Recording, ruling: Ruling) -> None:
-    assert read_only_root(of).ruling is ruling
+def test_what_the_files_say_already_is_proved_at_work(runs: tuple[Run, ...], ruling: Ruling, words: str) -> None:
+    check(read_only_root(recording(*runs, read_only=True)), ruling, words)
+
+
+@pytest.mark.parametrize(
+    ("runs", "ruling"),
+    [((STOP,), PASS), ((replace(STOP, log=(LogLine(1.0, "stderr", EROFS),)),), FAIL), ((), NOT_PROVED)],
+)
+def test_where_nothing_can_be_asked_of_it_any_run_shows_it(runs: tuple[Run, ...], ruling: Ruling) -> None:
+    skipped = tuple(Skipped(each, "no HTTP", wanted=False) for each in (Scenario.LOAD, Scenario.WORK))
+    assert read_only_root(replace(recording(*runs, read_only=True), skipped=skipped)).ruling is ruling
+
+
+IDLE = {"connections": ()}
+DONE = replace(confined(Scenario.READ_ONLY, **IDLE), events=work(before=("given", "taken", "done")).events)
+DROPPED = replace(DONE, events=work(before=("given", "taken", "waiting")).events)
+NO_HTTP = Skipped(Scenario.LOAD, "it speaks no HTTP", wanted=False)
+NO_JOB = Skipped(Scenario.WORK, "--job COMMAND gives one")
+
+
+@pytest.mark.parametrize(
+    ("run", "skipped", "ruling", "words"),
+    [
+        (DONE, (NO_HTTP,), PASS, "it got ready and finished a job with a read-only root"),
+        (DROPPED, (NO_HTTP,), NOT_PROVED, "was not finished (--job-state said last: waiting)"),
+        (replace(DONE, exit=Exit(2.0, 1)), (NO_HTTP,), FAIL, "it ended with 1 with a job in hand"),
+        (confined(Scenario.READ_ONLY, EROFS, **IDLE), (NO_HTTP,), FAIL, "it can't write what it tries to"),
+        (confined(Scenario.READ_ONLY, **IDLE), (NO_HTTP, NO_JOB), Ruling.SKIPPED, "no HTTP; --job COMMAND gives one"),
+        (confined(Scenario.READ_ONLY, **IDLE), (), NOT_PROVED, "it was asked nothing"),
+    ],
+)
+def test_a_worker_shows_what_it_writes_with_a_job_alone(
+    run: Run, skipped: tuple[Skipped, ...], ruling: Ruling, words: str
+) -> None:
+    verdict = read_only_root(replace(recording(STOP, run), skipped=skipped))
+    assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (DONE, "it got ready and finished a job"),
+        (DROPPED, "it got ready, but the job that it was given was not finished"),
+        (confined(Scenario.NON_ROOT, **IDLE), "it got ready, but it was asked nothing"),
+    ],
+)
+def test_what_another_user_was_not_asked_it_did_not_do(run: Run, words: str) -> None:
+    check(non_root_user(recording(STOP, replace(run, scenario=Scenario.NON_ROOT))), FAIL, f"as user 10001 {words}")
 
 
 def test_a_user_of_its_own_is_the_reason_to_try_no_other() -> None:

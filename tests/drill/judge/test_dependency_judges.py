@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from seatrial.drill.judge.dependency_judges import liveness_is_shallow, readiness_is_deep
+from seatrial.drill.judge.dependency_judges import CHANGING, liveness_is_shallow, readiness_is_deep
 from seatrial.model.recording import Exit, Recording, Run, Scenario, Skipped
 from seatrial.model.traffic import Outcome
-from seatrial.model.verdict import Ruling
+from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import CACHE, asked, dependency, recording
 
+Judge = Callable[[Recording], Verdict]
 PATHS = {"liveness": "/health", "readiness": "/ready"}
 HANGS = replace(
     dependency(), asked=(*dependency().asked[:6], asked("readiness", "slow", Outcome.TIMED_OUT, 3.1, CACHE))
@@ -68,9 +70,48 @@ def test_readiness_must_tell_of_a_dependency(run: Run, ruling: Ruling, words: st
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
 
 
+@pytest.mark.parametrize("situation", ["cut", "slow", "restored"])
+def test_a_situation_in_which_nothing_was_asked_proves_nothing(situation: str) -> None:
+    told = dependency().asked
+    run = replace(
+        dependency(), asked=tuple(replace(a, situation=CHANGING) if a.situation == situation else a for a in told)
+    )
+    verdict = readiness_is_deep(recording(run, **PATHS))
+    assert verdict.ruling is Ruling.NOT_PROVED
+    assert verdict.summary == f"/ready was not asked while cache:6379 was {situation}"
+    shallow = Ruling.PASS if situation == "restored" else Ruling.NOT_PROVED
+    assert liveness_is_shallow(recording(run, **PATHS)).ruling is shallow
+
+
 @pytest.mark.parametrize("judged", [liveness_is_shallow, readiness_is_deep])
-def test_without_a_path_or_a_run_nothing_is_proved(judged: object) -> None:
-    assert callable(judged)
+def test_who_was_not_asked_for_a_while_is_not_judged(judged: Judge) -> None:
+    """A machine so busy that the questions lag does not know when a dependency was cut, either."""
+    gone = replace(dependency(deep=False, shallow=False), asked=dependency(deep=False, shallow=False).asked[:4])
+    again = tuple(asked(purpose, "slow", 200, 3.1, CACHE) for purpose in ("readiness", "liveness"))
+    verdict = judged(recording(replace(gone, asked=(*gone.asked, *again)), **PATHS))
+    assert (verdict.ruling, verdict.summary) == (
+        Ruling.NOT_PROVED,
+        "this machine was busy: for 2.00 s nobody asked",
+    )
+
+
+def test_an_answer_that_came_after_the_next_change_is_none_to_the_time_before() -> None:
+    """Asked when the dependency was back, and answered when it was gone again."""
+    told = dependency().asked
+    late = asked("readiness", "restored", 503, 2.9, CACHE, took=0.3)
+    assert (
+        readiness_is_deep(recording(replace(dependency(), asked=(*told[:6], late)), **PATHS)).ruling is not Ruling.FAIL
+    )
+
+
+def test_a_dependency_for_which_nothing_was_asked_proves_nothing() -> None:
+    cut = replace(dependency().events[-1], name="db:5432", detail="cut")
+    run = replace(dependency(), events=(*dependency().events, cut))
+    assert readiness_is_deep(recording(run, **PATHS)).summary == "/ready was not asked while db:5432 was cut"
+
+
+@pytest.mark.parametrize("judged", [liveness_is_shallow, readiness_is_deep])
+def test_without_a_path_or_a_run_nothing_is_proved(judged: Judge) -> None:
     assert judged(recording(dependency())).ruling is Ruling.NOT_PROVED
     skipped: Recording = replace(recording(), skipped=(Skipped(Scenario.DEPENDENCY, "nothing it depends on"),))
     assert judged(skipped).summary == "nothing it depends on"

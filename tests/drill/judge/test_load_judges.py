@@ -9,7 +9,7 @@ import pytest
 from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
 from seatrial.drill.judge.memory_judges import memory_limit, survives_memory_limit
 from seatrial.model.memory import proposed_memory
-from seatrial.model.recording import Exit, FileGrown, Recording, Run, Scenario
+from seatrial.model.recording import Exit, FileGrown, LogLine, Recording, Run, Scenario, Usage
 from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import JSON_LINE, MACHINE, MIB, all_good, at_limit, load, recording
@@ -17,6 +17,7 @@ from ..recordings import JSON_LINE, MACHINE, MIB, all_good, at_limit, load, reco
 PASS, FAIL, NOT_PROVED, SKIPPED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED, Ruling.SKIPPED
 PLAIN = [f"GET / {number}" for number in range(20)]
 LOG = FileGrown("/var/log/app.log", None, 100)
+GROWING = tuple(Usage(0.15 * number, (50 + 10 * number) * MIB, 20, 1) for number in range(7))
 MARKED = FileGrown("/data/requests", 10, 100, marked=True)
 DATABASE = FileGrown("/data/notes.db", 10, 100)
 
@@ -110,6 +111,13 @@ KILLED = load(exit=Exit(1.5, 137, oom_kills=1))
         (limited(0, load(memory=50)), FAIL, "no memory limit is declared; peak under load 50 MiB", ""),
         (limited(0, load(memory=50), composed=False), SKIPPED, "no file here could say a limit; peak", ""),
         (limited(128, load(usage=())), NOT_PROVED, "could not be read", ""),
+        (
+            limited(512, load(usage=GROWING)),
+            NOT_PROVED,
+            "of the 512 MiB that are allowed, but it was still growing",
+            "",
+        ),
+        (limited(0, load(usage=GROWING)), FAIL, "no memory limit is declared", ""),
         (limited(128, KILLED), NOT_PROVED, "its peak is not known", "survives-memory-limit"),
         (recording(), NOT_PROVED, "the load drill was not run", ""),
     ],
@@ -127,6 +135,11 @@ def test_half_of_the_peak_again_is_proposed_in_whole_steps(peak: int, limit: int
     ("of", "ruling", "words"),
     [
         (limited(128, load()), PASS, "no kill for memory in 1 run at the limit of 128 MiB"),
+        (
+            limited(512, load(usage=GROWING)),
+            NOT_PROVED,
+            "at the limit of 512 MiB, but it was still growing when the load",
+        ),
         (limited(128, KILLED), FAIL, "1 out-of-memory kill in the load run"),
         (limited(0, load()), SKIPPED, "no memory limit is declared"),
         (limited(128, load(), enforced="128 MiB: not enforced (no cgroup)"), NOT_PROVED, "not enforced here"),
@@ -143,7 +156,8 @@ def tried(memory: int, *runs: Run) -> Recording:
 
 
 REFUTED = at_limit(80, exit=Exit(1.5, 137, 9, oom_kills=1))
-HEAPLESS = at_limit(80, exit=Exit(1.5, 134, 6))
+OUT_OF_HEAP = (LogLine(1.4, "stderr", "FATAL ERROR: Reached heap limit - JavaScript heap out of memory"),)
+HEAPLESS = at_limit(80, exit=Exit(1.5, 134, 6), log=OUT_OF_HEAP)
 REFUTED_AGAIN = replace(REFUTED, scenario=Scenario.MORE_MEMORY, memory=128 * MIB)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from seatrial.drill.judge.misfit_judges import no_crash_loop
 from seatrial.model.recording import Exit, LogLine, Readiness, Run, Scenario
 from seatrial.model.verdict import Ruling
 
-from ..recordings import act, recording
+from ..recordings import SIGNAL, STOP, act, recording
 
 NOT_READY = Readiness(False, None, "", 10.0, "nothing listens")
+SILENT = Readiness(True, 5.0, "worker", 10.0)
+PLAIN = replace(STOP, log=(LogLine(0.3, "stdout", "registered error handler 7"),))
 
 
 def alone(said: str = "", **changes: Any) -> Run:
@@ -31,8 +34,26 @@ def alone(said: str = "", **changes: Any) -> Run:
         (alone(), Ruling.FAIL, "it neither works nor ends"),
         (alone("bye", exit=Exit(0.4, 0)), Ruling.FAIL, "ends with 0, as if all were well"),
         (alone(exit=Exit(0.4, 1)), Ruling.FAIL, "ends with 1 and without a word"),
+        (alone("registered error handler 8"), Ruling.FAIL, "it neither works nor ends"),
+        (alone("error handler: db is gone"), Ruling.PASS, "it says so and goes on trying"),
+        (alone(readiness=SILENT), Ruling.FAIL, "it neither works nor ends"),
     ],
 )
 def test_a_start_without_its_dependencies_must_not_be_silent(run: Run, ruling: Ruling, words: str) -> None:
-    verdict = no_crash_loop(recording(run))
+    verdict = no_crash_loop(recording(PLAIN, run))
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+def test_what_it_says_only_when_it_is_asked_to_stop_is_nothing_usual() -> None:
+    stopping = replace(STOP, log=(LogLine(SIGNAL + 0.1, "stdout", "error: db is gone"),))
+    assert no_crash_loop(recording(stopping, alone("error: db is gone"))).ruling is Ruling.PASS
+
+
+def test_a_worker_is_silent_at_all_times() -> None:
+    worker = replace(STOP, readiness=SILENT, target=None)
+    assert "it comes up" in no_crash_loop(recording(worker, alone(readiness=SILENT))).summary
+
+
+def test_whether_silence_is_a_workers_is_not_known_without_another_run() -> None:
+    verdict = no_crash_loop(recording(alone(readiness=SILENT)))
+    assert (verdict.ruling, "whether anything does" in verdict.summary) == (Ruling.NOT_PROVED, True), verdict

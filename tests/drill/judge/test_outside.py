@@ -28,7 +28,11 @@ def told(exit_: Exit | None = None, **seen: int):  # type: ignore[no-untyped-def
 @pytest.mark.parametrize(
     ("name", "seen", "ruling", "words"),
     [
-        (FLIGHT, {"open": 9, "busy": 4, "answered": 4, "answered_whole": 4}, PASS, "4 requests in flight answered"),
+        (FLIGHT, {"open": 9, "busy": 5, "answered": 5, "answered_whole": 5}, PASS, "5 requests in flight answered"),
+        (FLIGHT, {"open": 9, "busy": 4, "answered": 4, "answered_whole": 4}, UNKNOWN, "only 4 requests of 9 connec"),
+        (FLIGHT, {"open": 50, "busy": 1, "answered_whole": 1, "idle_fin": 45, "crossed": 2}, UNKNOWN, "only 1 "),
+        (FLIGHT, {"open": 50, "busy": 5, "answered_whole": 5, "crossed": 45}, UNKNOWN, "of 45 connections that"),
+        (FLIGHT, {"open": 50, "busy": 9, "answered_whole": 9, "crossed": 3}, PASS, "9 requests in flight answered"),
         (FLIGHT, {"open": 9, "busy": 4, "answered": 4, "answered_whole": 3}, UNKNOWN, "3 of 4 in flight were answered"),
         (FLIGHT, {"busy": 4, "answered": 4, "answered_whole": 3, "answered_cut": 1}, FAIL, "1 of 4 requests in flight"),
         (FLIGHT, {"busy": 4, "unclear": 1, "answered_whole": 4}, UNKNOWN, "of 1 connection it is not clear"),
@@ -42,6 +46,8 @@ def told(exit_: Exit | None = None, **seen: int):  # type: ignore[no-untyped-def
         (IDLE, {"open": 9, "idle_fin": 8, "idle_reset": 1}, FAIL, "1 of 9 idle connections reset"),
         (IDLE, {"open": 9, "idle_fin": 8, "unclear_ends": 1, "unclear_resets": 1}, UNKNOWN, "1 connection reset (RST)"),
         (IDLE, {"open": 9, "used_again": 9}, UNKNOWN, "no idle connection was seen"),
+        (IDLE, {"open": 9, "idle_fin": 8, "used_again": 1}, PASS, "8 idle connections closed with FIN"),
+        (IDLE, {"idle_fin": 8, "used_again": 1, "used_again_cut": 1}, FAIL, "1 request on reused connections cut in"),
         (LATE, {"late": 90, "refused": 90}, PASS, "0 answered, 90 refused"),
         (LATE, {"late": 90, "refused": 87, "late_unserved": 3}, PASS, "0 answered, 87 refused"),
         (LATE, {"late": 90, "refused": 50, "late_unserved": 40}, FAIL, "40 of 90 new connections"),

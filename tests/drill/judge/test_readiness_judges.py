@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.readiness_judges import readiness_flips_first
-from seatrial.model.recording import EventKind, Run
+from seatrial.model.recording import EventKind, Health, Run
 from seatrial.model.traffic import Asked, Outcome
 from seatrial.model.verdict import Ruling
 
-from ..recordings import SIGNAL, STOP, STOPPING, asked, changed, ignored, recording
+from ..recordings import LISTENING_ON, SIGNAL, STOP, STOPPING, asked, changed, ignored, recording
 
 BEFORE = STOPPING[:4]
 REFUSED = tuple(asked("readiness", "stopping", Outcome.REFUSED, SIGNAL + 0.1 + 0.05 * n) for n in range(4))
@@ -25,7 +25,10 @@ LISTENS = tuple(one for one in STOP.connections if not any(e.outcome is Outcome.
 @pytest.mark.parametrize(
     ("run", "told", "ruling", "words"),
     [
-        (STOP, STOPPING, Ruling.PASS, "/ready said 503 25 ms after the signal"),
+        (LISTENING_ON, STOPPING, Ruling.PASS, "/ready said 503 25 ms after the signal; the listener stayed open for"),
+        (LISTENING_ON, (*BEFORE, *STOPPING[4:9]), Ruling.NOT_PROVED, "to say so for 0.19 s alone, and 1.00 s"),
+        (LISTENING_ON, STOPPING[:5], Ruling.NOT_PROVED, "was heard to say so for 0 ms alone"),
+        (STOP, (*STOPPING[:5], *REFUSED), Ruling.FAIL, "open for 0 ms more: a balancer needs 1.00 s to notice (the"),
         (STOP, (*BEFORE, *REFUSED), Ruling.FAIL, "the listener closed at +0.010 s: before any balancer"),
         (STOP, (*BEFORE, STILL[0], *REFUSED), Ruling.FAIL, "the listener closed at +0.010 s"),
         (changed(events=LATE, connections=LISTENS), (*BEFORE, *STILL), Ruling.FAIL, "went on saying ready until"),
@@ -40,6 +43,21 @@ def test_readiness_must_flip_while_the_listener_is_open(
     run: Run, told: tuple[Asked, ...], ruling: Ruling, words: str
 ) -> None:
     verdict = readiness_flips_first(recording(replace(run, asked=told), readiness="/ready"))
+    assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+@pytest.mark.parametrize(
+    ("lag", "interval", "ruling", "words"),
+    [
+        (0.5, 30.0, Ruling.PASS, "stayed open for"),
+        (2.0, 0.5, Ruling.FAIL, "a balancer needs 2.00 s to notice (--lag)"),
+        (0.0, 0.5, Ruling.PASS, "stayed open for"),
+        (0.0, 30.0, Ruling.PASS, "stayed open for"),
+    ],
+)
+def test_it_says_no_for_as_long_as_a_balancer_needs(lag: float, interval: float, ruling: Ruling, words: str) -> None:
+    health = Health(interval, 1.0, 3, 0.0)
+    verdict = readiness_flips_first(recording(LISTENING_ON, readiness="/ready", lag=lag, health=health))
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from seatrial.engine.docker.building import Recipe, _failure
 from seatrial.engine.docker.failing import start_failure
 from seatrial.engine.interface import StartError
 
@@ -37,3 +40,17 @@ def test_a_limit_above_the_engines_own_is_told_from_other_refusals() -> None:
             f"{RUNC}error during container init: error setting rlimit type 7: operation not permitted: unknown"
         )
     assert "`ulimits`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "is_hinted"),
+    [
+        ("pull access denied for nowhere, repository does not exist or may require 'docker login'", True),
+        ("manifest for node:99 not found: manifest unknown: manifest unknown", True),
+        ('Get "https://registry.example/v2/": dial tcp: lookup registry.example: no such host', True),
+        ("The command '/bin/sh -c make' returned a non-zero code: 2", False),
+    ],
+)
+def test_a_base_image_that_cannot_be_pulled_has_a_hint(error: str, is_hinted: bool) -> None:
+    told = _failure(error, 1, [], Recipe(Path(), b"", "Dockerfile", "Dockerfile", (1,), ()))
+    assert ("docker pull" in told.hint) is is_hinted

@@ -14,10 +14,10 @@ from seatrial.check import launch
 from seatrial.check.fixes.commands import exec_form, may_be_execed, plain_words
 from seatrial.check.fixes.interface import instruction_at, point, spanned, unit_of
 from seatrial.check.interface import Context
-from seatrial.check.rules.stop_signal_handled import GRACEFUL
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Becomes, Edit
 from seatrial.model.finding import Finding
+from seatrial.model.servers import GRACEFUL
 
 _PACKAGE_MANAGERS = frozenset({"npm", "npx", "yarn", "pnpm", "bun", "bunx"})
 

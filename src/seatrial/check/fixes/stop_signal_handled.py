@@ -10,10 +10,10 @@ from seatrial.check.fixes.dockerfile_edits import before_command, instruction_ov
 from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.yaml_edits import What, setting, spot_at
 from seatrial.check.interface import Context
-from seatrial.check.rules.stop_signal_handled import GRACEFUL
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
+from seatrial.model.servers import GRACEFUL
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:

@@ -8,20 +8,10 @@ from seatrial.check import images, launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
+from seatrial.model.servers import GRACEFUL
 from seatrial.model.service import signal_name, signal_number
 
 NAME = "stop-signal-handled"
-GRACEFUL = {
-    "nginx": ("SIGQUIT", "ends at once, with the requests in flight"),
-    "openresty": ("SIGQUIT", "ends at once, with the requests in flight"),
-    "php-fpm": ("SIGQUIT", "ends at once, with the requests in flight"),
-    "apache2": ("SIGWINCH", "ends at once, with the requests in flight"),
-    "httpd": ("SIGWINCH", "ends at once, with the requests in flight"),
-    "apachectl": ("SIGWINCH", "ends at once, with the requests in flight"),
-    "apache2ctl": ("SIGWINCH", "ends at once, with the requests in flight"),
-    "postgres": ("SIGINT", "waits until every client has gone"),
-}
-"""Programs whose graceful stop is another signal than SIGTERM: which, and what they do on SIGTERM."""
 _PLAIN = frozenset({"debian", "ubuntu", "alpine", "fedora", "centos", "rockylinux", "almalinux", "amazonlinux"})
 """Images that set no stop signal."""
 _OWN_PROGRAMS = {"nginx": "nginx", "postgres": "postgres", "httpd": "httpd"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from seatrial.drill.acts import work
 from seatrial.drill.acts.interface import Act, Known
 from seatrial.drill.acts.misfits import bound
 from seatrial.drill.exercise import Exercise
@@ -42,11 +43,13 @@ def _with_read_only_root(service: Service, _known: Known) -> Service:
 
 
 async def perform(exercise: Exercise, known: Known) -> None:
-    """Ask it for a moment, where it speaks HTTP: some things break at the first request."""
+    """Ask it for a moment, where it speaks HTTP, else give it a job: some things break at the first request."""
     target = exercise.target
     if target is not None and known.target is not None and known.is_http:
         same = replace(known.target, family=target.family, address=target.address, port=target.port)
         await exercise.serve(same, RATE, SECONDS)
+    elif not work.why_not(exercise.service, known):
+        await work.finish(exercise, known)
     await exercise.note_end()
 
 

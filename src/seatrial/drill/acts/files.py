@@ -1,9 +1,14 @@
-"""The files inside an instance that a service may write to, and which of them grew. It looks and changes nothing."""
+"""The files inside an instance that a service may write to, and which of them grew. It looks and changes nothing.
+
+A file that the instance has not written is shown from the layer below, where it may be a file of this host that
+somebody else is writing. So what grew is held against it: the first write gives the instance a copy of its own.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +26,9 @@ _PASSED_OVER = frozenset(
     {"node_modules", ".git", ".venv", "venv", "__pycache__", "site-packages", "proc", "sys", "dev"}
 )
 _WRITABLE = os.O_WRONLY | os.O_RDWR
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_LAYERS = re.compile(r"(?:^|,)lowerdir=((?:[^,\\]|\\.)*)")
+_BETWEEN = re.compile(r"(?<!\\):")
 
 
 class Files:
@@ -85,11 +93,43 @@ def grown(
 ) -> tuple[FileGrown, ...]:
     """The files that are larger than before, or new, and whether what was added speaks of the requests."""
     root = places.root()
+    layers = _layers(f"{root.removesuffix('/root')}/mountinfo")
     return tuple(
         FileGrown(path, before.get(path), size, _is_marked(root + path, before.get(path) or 0, marks))
         for path, size in sorted(after.items())
-        if size > before.get(path, 0)
+        if size > before.get(path, 0) and not _is_from_below(root, path, layers)
     )
+
+
+def _layers(mountinfo: str) -> dict[str, tuple[str, ...]]:
+    """The directories of this host below each mount point of an instance: none where it is no overlay."""
+    found: dict[str, tuple[str, ...]] = {}
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path(mountinfo).read_text(encoding="utf-8").splitlines():
+            before, _, after = line.partition(" - ")
+            (kind, _, options), point = after.split(" ", 2), _plain(before.split(" ")[4])
+            layers = _LAYERS.search(_plain(options)) if kind == "overlay" else None
+            each = _BETWEEN.split(layers[1]) if layers is not None else ()
+            found[point] = tuple(re.sub(r"\\(.)", r"\1", folder) for folder in each)
+    return found
+
+
+def _plain(text: str) -> str:
+    """A field of mountinfo as it was before the kernel took the blanks out."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
+
+
+def _is_from_below(root: str, path: str, layers: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the instance shows a file as it is below, and so has not written it: a copy has another time of change.
+    It may be written below at this moment: then its time is between two looks there."""
+    points = (point for point in layers if f"{path}/".startswith(f"{point.rstrip('/')}/"))
+    point = max(points, key=len, default="")
+    for folder in layers.get(point, ()):
+        below = f"{folder.rstrip('/')}/{path[len(point) :].lstrip('/')}"
+        with contextlib.suppress(OSError):
+            first, inside, last = (os.lstat(each).st_ctime_ns for each in (below, root + path, below))
+            return first <= inside <= last
+    return False
 
 
 def _is_marked(path: str, begin: int, marks: frozenset[str]) -> bool:

@@ -41,6 +41,8 @@ async def measured(exercise: Exercise) -> AsyncIterator[Callable[[frozenset[str]
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+        if not watching.cancelled() and (error := watching.exception()) is not None:  # of what was left nothing is said
+            exercise.disturbed = exercise.disturbed or f"what it takes could not be measured to the end: {error!r}"
 
 
 async def _watch(exercise: Exercise, instance: Instance) -> None:

@@ -16,7 +16,7 @@ from seatrial.drill.acts.misfits import bound
 from seatrial.drill.acts.usage import charged
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.options import Stage
-from seatrial.model.memory import mib, peak, proposed_memory, tried
+from seatrial.model.memory import growth, mib, peak, proposed_memory, tried
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Service
@@ -31,6 +31,8 @@ def _why_not(_service: Service, known: Known) -> str:
         return "the load drill was not run"
     if run.exit is not None and run.exit.oom_kills:
         return "it was killed for memory before: its peak is not known"
+    if grew := growth(run.usage):
+        return f"{grew}: its peak is not known"
     return "" if peak(run) else "the memory in use could not be read"
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from seatrial.drill import standing
 from seatrial.drill.acts.interface import Act, Known, takes_requests
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.scenarios import Recipe
 from seatrial.drill.surroundings import RELAY
+from seatrial.engine.native import leftovers
 from seatrial.model.recording import Event, EventKind
 from seatrial.model.service import Service
 from seatrial.model.traffic import Connection, Population, Target
@@ -31,8 +31,8 @@ RECIPE = Recipe(part=1.0, idle=2, open_ones=3, keep_alive=3, lead=0.5, after=0.5
 LISTENS_WITHIN = 10.0
 LATE = 0.1
 """A switch this much later than it should be is our own fault, and not the service's."""
-PREFIX = "seatrial-rollout-"
-PREFIXES = (PREFIX, standing.PREFIX)
+PREFIX = "rollout-"
+_numbers = itertools.count(1)
 NOTHING = "it speaks no HTTP, so there is nothing to lose that can be counted"
 
 
@@ -76,12 +76,9 @@ class Front:
 
 
 def sweep() -> None:
-    """Remove the directories that those left who were killed: of sockets, and of what dependencies begin with."""
-    places = (Path(tempfile.gettempdir()), Path(standing.MEMORY))
-    folders = [(prefix, each) for place in places for prefix in PREFIXES for each in place.glob(f"{prefix}*-*")]
-    for prefix, folder in folders:
-        owner = folder.name.removeprefix(prefix).partition("-")[0]
-        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+    """Remove the directories of sockets that those left who were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if leftovers.is_orphaned(folder.name.removeprefix(PREFIX)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -90,7 +87,8 @@ async def perform(exercise: Exercise, known: Known) -> None:
     if exercise.target is None or known.target is None or not known.is_http:
         exercise.why_not = NOTHING
         return
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    folder = f"{tempfile.gettempdir()}/{PREFIX}{leftovers.name(next(_numbers))}"
+    Path(folder).mkdir(mode=0o700)
     new = exercise.twin()
     try:
         assert exercise.engine is not None

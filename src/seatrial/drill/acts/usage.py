@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from seatrial.engine.interface import ProcessState
@@ -12,10 +12,15 @@ from seatrial.engine.native.cgroups import hierarchies
 from seatrial.model.recording import Charged, Usage
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+_NONE = 1 << 60
+"""As much or more is no limit, in the words of version 1."""
+_WORDS = (("limit_in_bytes", "usage_in_bytes", "total_inactive_file"), ("max", "current", "inactive_file"))
 
 
-def usage(states: Iterable[ProcessState], now: float) -> Usage:
-    """The sum over all processes: pages of their own each, and shared ones (a binary, what a fork left) once."""
+def usage(states: Sequence[ProcessState], now: float) -> Usage:
+    """The sum over all processes. Memory is what the kernel holds against the instance's limit, where it has one; else
+    pages of their own each, and shared ones (a binary, what a fork left) once: a container that is alone with its image
+    is charged for all of them, and this machine charges a binary to whoever read it first."""
     own = shared = number = tasks = 0
     descriptors = []
     for state in states:
@@ -29,25 +34,41 @@ def usage(states: Iterable[ProcessState], now: float) -> Usage:
         with contextlib.suppress(OSError):
             tasks += sum(1 for _ in Path(f"/proc/{state.host_pid}/task").iterdir())
     most = max(descriptors, default=0)
-    return Usage(now, own + shared, sum(descriptors), number, tasks, most)
+    return Usage(now, _held(states) or own + shared, sum(descriptors), number, tasks, most)
 
 
 def charged(states: Iterable[ProcessState]) -> Charged:
     """What the kernel charged to the cgroup of an instance that runs under a memory limit."""
-    pid = next((state.host_pid for state in states if state.host_pid > 0), 0)
-    for folder in _memory_cgroups(pid) if pid else ():
+    for folder in _cgroups_of(states):
         if (peak := _number(folder / "memory.max_usage_in_bytes")) >= 0:
             return Charged(peak, _number(folder / "memory.failcnt"))
         if (peak := _number(folder / "memory.peak")) >= 0:
-            return Charged(peak, _times_at_limit(folder / "memory.events"))
+            return Charged(peak, _numbers(folder / "memory.events").get("max", -1))
     return Charged()
+
+
+def _held(states: Iterable[ProcessState]) -> int:
+    """The memory that is charged to the instance's own cgroup now, but for file pages that nobody uses: what Docker
+    shows as a container's, with its health check's. 0 where it has no limit of its own."""
+    ours = set(_memory_cgroups(os.getpid()))
+    for folder in _cgroups_of(states):
+        for most, current, idle in _WORDS:
+            if folder not in ours and 0 < _number(folder / f"memory.{most}") < _NONE:
+                held = _number(folder / f"memory.{current}")
+                return max(0, held - _numbers(folder / "memory.stat").get(idle, 0))
+    return 0
+
+
+def _cgroups_of(states: Iterable[ProcessState]) -> Iterable[Path]:
+    pid = next((state.host_pid for state in states if state.host_pid > 0), 0)
+    return _memory_cgroups(pid) if pid else ()
 
 
 def _memory_cgroups(pid: int) -> Iterator[Path]:
     """The directories of a process's cgroups that may account for memory; none if it has ended."""
     with contextlib.suppress(OSError):
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         own = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         for tree in hierarchies(mounts, own):
             if tree.version == 2 or "memory" in tree.controllers:
                 yield Path(tree.own)
@@ -60,12 +81,13 @@ def _number(path: Path) -> int:
         return -1
 
 
-def _times_at_limit(events: Path) -> int:
+def _numbers(path: Path) -> dict[str, int]:
+    """A file of names with their numbers; empty if it can't be read."""
     try:
-        words = dict(line.split() for line in events.read_text(encoding="ascii").splitlines())
+        lines = (line.split() for line in path.read_text(encoding="ascii").splitlines())
+        return {name: int(number) for name, number in lines}
     except (OSError, ValueError):
-        return -1
-    return int(words.get("max", -1))
+        return {}
 
 
 def open_files(pid: int) -> tuple[int, int]:

@@ -19,6 +19,8 @@ from seatrial.model.service import Service
 
 LIMIT = 10.0
 """Seconds that a shell line gets, and in which the job has to be taken."""
+FINISHES = 15.0
+"""Seconds that a job gets from its begin to its end, where nothing stops it."""
 SETTLES = 3.0
 """Seconds after the end in which a broker gives back what a lost connection held."""
 PACE = 0.1
@@ -44,11 +46,8 @@ async def perform(exercise: Exercise, known: Known) -> None:
     """Give it a job, wait until it has it in hand, stop it, and look what became of the job; what it takes meanwhile
     is measured."""
     async with measured(exercise) as look_again:
-        code, said = await _run(exercise, known.job)
-        if code != 0:
-            exercise.disturbed = f"--job ended with {code}: {said}"
+        if not await _give(exercise, known.job):
             return
-        exercise.events.append(Event(time.monotonic(), EventKind.WORK, "given", exercise.clean(said)[:200]))
         if not await _wait_for(exercise, known.job_state, ("taken",), LIMIT):
             exercise.disturbed = exercise.disturbed or _not_taken(exercise)
             await look_again(frozenset())
@@ -57,13 +56,31 @@ async def perform(exercise: Exercise, known: Known) -> None:
     await _wait_for(exercise, known.job_state, ("done", "twice", "waiting"), SETTLES)
 
 
+async def finish(exercise: Exercise, known: Known) -> None:
+    """Give it a job, and wait until it is done or the service has ended."""
+    if await _give(exercise, known.job):
+        await _wait_for(exercise, known.job_state, ("done", "twice"), FINISHES, alive=True)
+
+
+async def _give(exercise: Exercise, command: str) -> bool:
+    """Whether it was given a job; else why not is taken down."""
+    code, said = await _run(exercise, command)
+    if code != 0:
+        exercise.disturbed = f"--job ended with {code}: {said}"
+        return False
+    exercise.events.append(Event(time.monotonic(), EventKind.WORK, "given", said[:200]))
+    return True
+
+
 def _not_taken(exercise: Exercise) -> str:
     last = next((e.detail or e.name for e in reversed(exercise.events) if e.kind is EventKind.WORK), "nothing")
     return f"the job was not seen in hand before the stop (--job-state said last: {last}): is it long enough?"
 
 
-async def _wait_for(exercise: Exercise, command: str, words: tuple[str, ...], limit: float) -> bool:
-    """Ask for the job's state until it is one of these; each change is an event."""
+async def _wait_for(
+    exercise: Exercise, command: str, words: tuple[str, ...], limit: float, *, alive: bool = False
+) -> bool:
+    """Ask for the job's state until it is one of these; each change is an event. `alive`: no longer than it lives."""
     deadline, last = time.monotonic() + limit, ""
     while True:
         code, said = await _run(exercise, command)
@@ -71,28 +88,28 @@ async def _wait_for(exercise: Exercise, command: str, words: tuple[str, ...], li
         if code != 0 or word not in WORDS:
             word = "unknown"
         if word != last:
-            told = exercise.clean(said)[:200] + (f" (exit code {code})" if code else "")
+            told = said[:200] + (f" (exit code {code})" if code else "")
             exercise.events.append(Event(time.monotonic(), EventKind.WORK, word, told))
             last = word
-        if word in words or time.monotonic() > deadline:
+        if word in words or time.monotonic() > deadline or (alive and exercise.is_over):
             return word in words
         await asyncio.sleep(PACE)
 
 
 async def _run(exercise: Exercise, command: str) -> tuple[int, str]:
-    """The exit code and the output of a shell line beside the instance."""
+    """The exit code and the output of a shell line beside the instance, without secrets."""
     assert exercise.instance is not None
     try:
         process = await exercise.instance.spawn_near_dependencies(("/bin/sh", "-c", command))
     except ProcessLookupError as error:
-        return 1, str(error)
+        return 1, exercise.clean(str(error))
     try:
         output, complaint = await asyncio.wait_for(process.communicate(), LIMIT)
     except TimeoutError:
         process.kill()
         await process.wait()
         return 124, f"no end within {LIMIT:g} s"
-    return process.returncode or 0, (output + complaint).decode("utf-8", "replace").strip()
+    return process.returncode or 0, exercise.clean((output + complaint).decode("utf-8", "replace")).strip()
 
 
 ACT = Act(perform, why_not, idles=True, wanted=_is_worker)

@@ -9,9 +9,9 @@ from collections import Counter
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.reaction import root_cause
-from seatrial.drill.judge.view import COMPLETE, REACTION, at, count, obstacle, open_at_signal, pairs, seconds, unproved
+from seatrial.drill.judge.view import REACTION, at, count, obstacle, open_at_signal, pairs, seconds, unproved
 from seatrial.model.recording import Recording, Run, Scenario
-from seatrial.model.traffic import Connection, Exchange, Outcome, Population
+from seatrial.model.traffic import COMPLETE, Connection, Exchange, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 _ANNOUNCING = (Population.IN_FLIGHT, Population.HELD, Population.KEEP_ALIVE)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.at_work import answered, at_work, meanwhile
 from seatrial.drill.judge.last_words import complaint
 from seatrial.drill.judge.launch import describe, main_process
-from seatrial.drill.judge.view import COMPLETE, count, describe_code, exchanges_of, pairs, unproved
-from seatrial.model.recording import FileGrown, Recording, Run, Scenario
+from seatrial.drill.judge.view import count, describe_code, events, exchanges_of, pairs, unproved
+from seatrial.model.recording import EventKind, FileGrown, Recording, Run, Scenario
+from seatrial.model.traffic import COMPLETE
 from seatrial.model.verdict import Ruling, Verdict
 
 USER, ROOT = "non-root-user", "read-only-root"
 _REFUSED = re.compile(r"EROFS|read-only file ?system", re.IGNORECASE)
+_DENIED = re.compile(r"\bE(?:ROFS|ACCES|PERM)\b|read-only file ?system|permission denied|not permitted", re.IGNORECASE)
 _PATH = re.compile(r"['\"](?P<quoted>[\w.@+/-]+)['\"]|(?<![\w.:/])(?P<bare>/[\w.@+-][\w.@+/-]*)")
 _FREE = ("/tmp/", "/dev/", "/proc/", "/run/secrets/")
 _CHANGED = frozenset({Scenario.NON_ROOT, Scenario.READ_ONLY, Scenario.STAND_IN})
@@ -28,15 +32,41 @@ def _working(run: Run) -> str:
     if not run.readiness.ready:
         end = f"it ended with {describe_code(run.exit.code)}" if run.exit is not None else "it was not ready in time"
         return end + _because(run)
-    if run.exit is not None:
-        return f"it ended with {describe_code(run.exit.code)} under load" + _because(run)
+    if run.exit is not None and not run.exit.killed:
+        when = "with a job in hand" if _jobs(run) else "under load"
+        return f"it ended with {describe_code(run.exit.code)} {when}" + _because(run)
     asked = exchanges_of(pairs(run))
     bad = [exchange for exchange in asked if exchange.outcome not in COMPLETE or (exchange.status or 0) >= 500]
-    return f"{len(bad)} of {count(len(asked), 'request')} failed" + _because(run) if bad else ""
+    if not bad:
+        return ""
+    # What it complained of before, while it started, it got over.
+    failing = replace(run, log=tuple(line for line in run.log if line.time >= min(one.begun for one in bad)))
+    return f"{len(bad)} of {count(len(asked), 'request')} failed" + (_because(failing) or _because(run))
+
+
+def _jobs(run: Run) -> list[str]:
+    """What was said of the job that it was given, in its order."""
+    return [event.name for event in events(run, EventKind.WORK)]
+
+
+def _worked(run: Run) -> str:
+    """What it did, where nothing went wrong; "" if it did nothing."""
+    if answered(run):
+        return "answered all requests"
+    return "finished a job" if {"done", "twice"} & {*_jobs(run)} else ""
+
+
+def _idle(run: Run) -> str:
+    """Why nothing was done."""
+    if said := _jobs(run):
+        return f"the job that it was given was not finished (--job-state said last: {said[-1]})" + _because(run)
+    return "it was asked nothing: it takes no requests, and --job COMMAND gives a job"
 
 
 def _because(run: Run) -> str:
-    said = complaint(run)
+    """What it complained of: the last that it was denied, because it got over what came before; else what says most."""
+    denied = [f"{line.stream}: {line.text.strip()}" for line in run.log if _DENIED.search(line.text)]
+    said = denied[-1] if denied else complaint(run)
     return f" ({said[:160]})" if said else ""
 
 
@@ -55,25 +85,23 @@ def non_root_user(recording: Recording) -> Verdict:
     if run is None or run.disturbed:
         outcome = "that was not tried"
     else:
-        outcome = _working(run) or "it got ready and answered all requests"
+        did = _worked(run)
+        outcome = _working(run) or (f"it got ready and {did}" if did else f"it got ready, but {_idle(run)}")
     summary = f"it runs as root; as user 10001 {outcome}"
     return Verdict(USER, Ruling.FAIL, summary, evidence, remedy.USER.format(outcome=outcome))
 
 
 def _lasting(recording: Recording) -> list[FileGrown]:
-    """The files that grew under load where nothing is mounted: a read-only root would not let them."""
-    run = recording.run(Scenario.LOAD)
+    """The files that grew at work where nothing is mounted: a read-only root would not let them."""
+    run = recording.run(Scenario.LOAD) or recording.run(Scenario.WORK)
     free = (*_FREE, *(f"{path.rstrip('/')}/" for path in recording.subject.kept_paths))
     return [file for file in (run.files if run is not None else ()) if not file.path.startswith(free)]
 
 
 def read_only_root(recording: Recording) -> Verdict:
     """Whether it works with a read-only root and a tmpfs at /tmp; else the paths that it writes."""
-    plain = _plain(recording)
     if recording.subject.read_only:
-        if plain is None:
-            return unproved(ROOT, "no ready service was seen")
-        return Verdict(ROOT, Ruling.PASS, "it runs with a read-only root, as its files say", ())
+        return _as_declared(recording)
     run = recording.run(Scenario.READ_ONLY)
     if run is None or run.disturbed:
         reason = run.disturbed if run is not None else recording.why_skipped(Scenario.READ_ONLY)
@@ -89,15 +117,49 @@ def read_only_root(recording: Recording) -> Verdict:
         summary = f"with a read-only root {what}" + (f"; it writes {named}" if named else "")
         cure = remedy.READ_ONLY.format(paths=named or "those that its log names")
         return Verdict(ROOT, Ruling.FAIL, summary, evidence or (what,), cure)
-    summary = "it gets ready and answers with a read-only root and a tmpfs at /tmp: `read_only: true` can be set"
-    return Verdict(ROOT, Ruling.PASS, summary, (f"{_answered(run)} answered",))
+    if not (did := _worked(run)):
+        return _nothing_done(recording, run)
+    summary = f"it got ready and {did} with a read-only root and a tmpfs at /tmp: `read_only: true` can be set"
+    return Verdict(
+        ROOT, Ruling.PASS, summary, (f"{count(answered(run), 'request')} answered",) if answered(run) else ()
+    )
+
+
+def _nothing_done(recording: Recording, run: Run) -> Verdict:
+    """It got ready with a read-only root, which tells nothing of what it writes at work."""
+    of_others = at_work(recording, ROOT)
+    if not _jobs(run) and isinstance(of_others, Verdict) and of_others.ruling is Ruling.SKIPPED:
+        return of_others
+    return unproved(ROOT, f"with a read-only root it got ready, but {_idle(run)}")
+
+
+def _as_declared(recording: Recording) -> Verdict:
+    """Its files say that the root is read-only, so that every run is with one: what did it do at work?"""
+    run = at_work(recording, ROOT)
+    if isinstance(run, Verdict):
+        if run.ruling is not Ruling.SKIPPED:
+            return run
+        plain = _plain(recording)
+        if plain is None:
+            return unproved(ROOT, "no ready service was seen")
+        run = plain
+    refused = [line.text.strip() for line in run.log if _REFUSED.search(line.text)]
+    broken = _working(run) if run.scenario is Scenario.LOAD else ""
+    evidence = tuple(line[:160] for line in refused[:4])
+    if refused:
+        named = ", ".join(list(dict.fromkeys(_named(refused)))[:5])
+        what = f"its files say a read-only root, and with it {broken or 'it cannot write what it tries to'}"
+        summary = what + (f"; it writes {named}" if named else "")
+        cure = remedy.READ_ONLY.format(paths=named or "those that its log names")
+        return Verdict(ROOT, Ruling.FAIL, summary, evidence, cure)
+    if broken or (grew := _lasting(recording)):
+        why = broken or f"{grew[0].path} grew, so its root was not read-only here"
+        return unproved(ROOT, f"its files say a read-only root, but {why}")
+    said = f": {meanwhile(run)}" if run.scenario in (Scenario.LOAD, Scenario.WORK) else ""
+    return Verdict(ROOT, Ruling.PASS, f"it runs with a read-only root, as its files say{said}", ())
 
 
 def _named(refused: list[str]) -> list[str]:
     """The path in each line about something that could not be written: in quotes, else an absolute one."""
     found = (next(_PATH.finditer(text), None) for text in refused)
     return [match["quoted"] or match["bare"] for match in found if match is not None]
-
-
-def _answered(run: Run) -> str:
-    return count(len([one for one in exchanges_of(pairs(run)) if one.outcome in COMPLETE]), "request")

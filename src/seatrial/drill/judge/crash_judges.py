@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.last_words import last_words
@@ -187,9 +188,9 @@ def _by_policy(recording: Recording, run: Run, took: float) -> Verdict:
     evidence = [f"first start: ready after {seconds(start)}; after SIGKILL, with a wait of 0.1 s: {seconds(took)}"]
     evidence += _worker_line(crash)
     policy = _policy(recording)
-    if policy is None:
-        who = "no file here says who starts it again"
-        return Verdict(RECOVERS, Ruling.PASS, f"{again}; {who}", tuple(evidence), figures=figures)
+    if policy is None:  # it was the drill that started it again, and an engine that was told nothing does not
+        reason = f"{again}, started again by the drill: no file here says a restart policy, and without one nobody does"
+        return replace(unproved(RECOVERS, reason, evidence=tuple(evidence)), figures=figures)
     _, decision = Manager(policy).after(Finished(code, start), 0.0)
     evidence.append(decision.why)
     if not decision.again:

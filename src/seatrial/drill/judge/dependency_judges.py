@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 from seatrial.drill.judge.readiness_judges import is_no, is_yes
-from seatrial.drill.judge.view import COMPLETE, count, crashed_before, describe_code, ready_run, seconds, unproved
+from seatrial.drill.judge.view import count, crashed_before, describe_code, ready_run, seconds, unproved
 from seatrial.model.recording import EventKind, Recording, Run, Scenario
-from seatrial.model.traffic import Asked, Outcome
+from seatrial.model.traffic import COMPLETE, Asked, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 SHALLOW, DEEP = "liveness-is-shallow", "readiness-is-deep"
 WRONG = ("cut", "slow")
+CHANGING = "changing"
+"""While the relay is told: what is begun then belongs to neither situation."""
+GAP = 1.2
+"""Seconds without a question, of ten a second, on a machine that was too busy: what the service would have said, and
+when a dependency was cut, is not known well enough."""
 SHALLOW_CURE = (
     "let the liveness path answer 200 without asking anything else: an orchestrator kills what is not alive, and a "
     "restart brings no database back"
@@ -47,6 +54,8 @@ def liveness_is_shallow(recording: Recording) -> Verdict:
         return Verdict(SHALLOW, Ruling.FAIL, summary, evidence, SHALLOW_CURE, figures=figures)
     if not wrong:
         return unproved(SHALLOW, f"{path} was not asked while a dependency was cut off")
+    if missed := _unasked(run, asked, WRONG):
+        return unproved(SHALLOW, f"{path} was not asked while {missed}", evidence=_steps(run))
     names = ", ".join(dict.fromkeys(one.dependency for one in wrong))
     summary = f"{path} answered well {count(len(wrong), 'time')} while {names} was cut off or slow"
     return Verdict(SHALLOW, Ruling.PASS, summary, evidence, figures=figures)
@@ -58,7 +67,8 @@ def readiness_is_deep(recording: Recording) -> Verdict:
     if isinstance(run, Verdict):
         return run
     path = recording.subject.readiness
-    asked = [_in_time(one, run) for one in run.asked if one.purpose == "readiness"]
+    timed = [_in_time(one, run) for one in run.asked if one.purpose == "readiness"]
+    asked = [one for one in timed if one.situation != CHANGING]
     if not path or not asked:
         none = "no readiness path is known: none that is named like one was found, or none answered"
         return unproved(DEEP, none + _missing(recording))
@@ -71,26 +81,51 @@ def readiness_is_deep(recording: Recording) -> Verdict:
     evidence = tuple(line for name in names for line in _summed(asked, name))
     if wrong:
         return Verdict(DEEP, Ruling.FAIL, f"{path}: {'; '.join(wrong)}", evidence, DEEP_CURE)
+    if missed := _unasked(run, asked, (*WRONG, "restored")):
+        return unproved(DEEP, f"{path} was not asked while {missed}", evidence=evidence)
     if not names:
         return unproved(DEEP, "no dependency was cut off")
     summary = f"{path} said no while {', '.join(names)} was cut off or slow, and yes again afterwards"
     return Verdict(DEEP, Ruling.PASS, summary, evidence, figures={"dependencies": float(len(names))})
 
 
+def _unasked(run: Run, asked: list[Asked], situations: tuple[str, ...]) -> str:
+    """The first of these situations of a dependency in which nothing was asked: "cache:6379 was slow"; else ""."""
+    steps = [event.name for event in run.events if event.kind is EventKind.DEPENDENCY]
+    names = dict.fromkeys([*steps, *(one.dependency for one in asked if one.dependency)])
+    told = {(one.dependency, one.situation) for one in asked}
+    missed = (f"{name} was {each}" for name in names for each in situations if (name, each) not in told)
+    return next(missed, "")
+
+
+def longest_gap(asked: Iterable[Asked]) -> float:
+    """The longest time in which one of the paths was not asked, between its first and its last question."""
+    begun: dict[str, list[float]] = {}
+    for one in asked:
+        begun.setdefault(one.purpose, []).append(one.exchange.begun)
+    return max((b - a for times in begun.values() for a, b in pairwise(sorted(times))), default=0.0)
+
+
 def _in_time(asked: Asked, run: Run) -> Asked:
-    """An answer that came when the dependency was back already is none to what was asked while it was away."""
+    """An answer that came when the dependency was back already is none to what was asked while it was away; one that
+    came when it was away again belongs to neither."""
     steps = [event.time for event in run.events if event.kind is EventKind.DEPENDENCY]
     over = min((time for time in steps if time > asked.exchange.begun), default=float("inf"))
-    if asked.situation not in WRONG or asked.exchange.ended is None or asked.exchange.ended < over:
+    if asked.exchange.ended is None or asked.exchange.ended < over:
         return asked
-    return replace(asked, exchange=replace(asked.exchange, outcome=Outcome.TIMED_OUT))
+    if asked.situation in WRONG:
+        return replace(asked, exchange=replace(asked.exchange, outcome=Outcome.TIMED_OUT))
+    return replace(asked, situation=CHANGING)
 
 
 def _run(recording: Recording, name: str) -> Run | Verdict:
     run = ready_run(recording, Scenario.DEPENDENCY, name)
     if isinstance(run, Verdict):
         return run
-    return unproved(name, run.disturbed) if run.disturbed else run
+    if run.disturbed:
+        return unproved(name, run.disturbed)
+    gap = longest_gap(run.asked)
+    return unproved(name, f"this machine was busy: for {seconds(gap)} nobody asked") if gap > GAP else run
 
 
 def _not_well(recording: Recording, path: str) -> str:

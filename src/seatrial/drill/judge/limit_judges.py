@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from seatrial.drill.judge.at_work import at_work, meanwhile, pace
 from seatrial.drill.judge.view import skipped, unproved
-from seatrial.model.recording import Recording, Run
+from seatrial.model.recording import Recording, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
 FILES, PIDS = "nofile-limit", "pids-limit"
@@ -21,20 +21,22 @@ _EMFILE = ("EMFILE", "Too many open files", "too many open files")
 _EAGAIN = ("can't start new thread", "pthread_create", "Resource temporarily unavailable", "fork: retry")
 
 
-def _said(run: Run, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines of its log that complain of the limit."""
-    return tuple(line.text.strip()[:160] for line in run.log if any(word in line.text for word in words))[:3]
+def _said(recording: Recording, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of its log at work that complain of the limit: they prove as much where no request was answered."""
+    runs = (recording.run(scenario) for scenario in (Scenario.LOAD, Scenario.WORK))
+    lines = (line.text for run in runs if run is not None for line in run.log)
+    return tuple(text.strip()[:160] for text in lines if any(word in text for word in words))[:3]
 
 
 def nofile_limit(recording: Recording) -> Verdict:
     """Whether the limit of open files leaves room above what one process held open under load."""
+    cure = f"write `ulimits: {{nofile: {ENOUGH}}}`, and let the program raise its soft limit where it can"
+    if complaints := _said(recording, _EMFILE):
+        return Verdict(FILES, Ruling.FAIL, "it ran out of open files under light load", complaints, cure)
     run = at_work(recording, FILES)
     if isinstance(run, Verdict):
         return run
     most, soft = max((used.most_descriptors for used in run.usage), default=0), run.nofile[0]
-    cure = f"write `ulimits: {{nofile: {ENOUGH}}}`, and let the program raise its soft limit where it can"
-    if complaints := _said(run, _EMFILE):
-        return Verdict(FILES, Ruling.FAIL, "it ran out of open files under light load", complaints, cure)
     if not most or not soft:
         return unproved(FILES, run.disturbed or "its open files could not be counted")
     figures = {"peak_descriptors": float(most), "soft_limit": float(soft), "hard_limit": float(run.nofile[1])}
@@ -50,14 +52,15 @@ def nofile_limit(recording: Recording) -> Verdict:
 
 def pids_limit(recording: Recording) -> Verdict:
     """Whether there is a limit of processes and threads, and it leaves room above the peak under load."""
+    measured = recording.run(Scenario.LOAD) or recording.run(Scenario.WORK)
+    most = max((used.tasks for used in measured.usage), default=0) if measured is not None else 0
+    wanted, limit = max(LEAST_PIDS, 1 << (2 * most - 1).bit_length()) if most else 0, recording.subject.pids
+    cure = f"write `pids_limit: {wanted or LEAST_PIDS}`"
+    if complaints := _said(recording, _EAGAIN):
+        return Verdict(PIDS, Ruling.FAIL, "it ran out of processes or threads under light load", complaints, cure)
     run = at_work(recording, PIDS)
     if isinstance(run, Verdict):
         return run
-    most, limit = max((used.tasks for used in run.usage), default=0), recording.subject.pids
-    wanted = max(LEAST_PIDS, 1 << (2 * most - 1).bit_length()) if most else 0
-    cure = f"write `pids_limit: {wanted or LEAST_PIDS}`"
-    if complaints := _said(run, _EAGAIN):
-        return Verdict(PIDS, Ruling.FAIL, "it ran out of processes or threads under light load", complaints, cure)
     if not most:
         return unproved(PIDS, run.disturbed or "its threads could not be counted")
     figures = {"peak_pids": float(most), "limit": float(limit), "proposed": float(wanted)}

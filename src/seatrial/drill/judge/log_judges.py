@@ -7,8 +7,9 @@ import re
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.at_work import at_work, has_job, meanwhile
-from seatrial.drill.judge.view import COMPLETE, count, events, exchanges_of, pairs, skipped, unproved
+from seatrial.drill.judge.view import count, events, exchanges_of, pairs, skipped, unproved
 from seatrial.model.recording import EventKind, FileGrown, LogLine, Recording, Run
+from seatrial.model.traffic import COMPLETE
 from seatrial.model.verdict import Ruling, Verdict
 
 TO_STDOUT, STRUCTURED, CORRELATED = "logs-to-stdout", "logs-structured", "logs-carry-correlation"
@@ -20,17 +21,6 @@ _TIME = frozenset({"time", "timestamp", "ts", "@timestamp", "datetime", "date", 
 _MESSAGE = frozenset({"message", "msg", "event", "text", "body", "@message"})
 
 
-def _loaded(recording: Recording, name: str) -> Run | Verdict:
-    """The run under load, or the verdict that it shows nothing."""
-    run = at_work(recording, name)
-    if isinstance(run, Verdict) or has_job(run):
-        return run
-    answered = [exchange for exchange in exchanges_of(pairs(run)) if exchange.outcome in COMPLETE]
-    if not answered:
-        return unproved(name, run.disturbed or "it answered no request under load, so it had nothing to log")
-    return run
-
-
 def _lines(run: Run) -> list[LogLine]:
     return [line for line in run.log if line.text.strip()]
 
@@ -40,7 +30,7 @@ def _lines(run: Run) -> list[LogLine]:
 
 def logs_to_stdout(recording: Recording) -> Verdict:
     """Whether the log goes to stdout and stderr, and no log file inside the container grows."""
-    run = _loaded(recording, TO_STDOUT)
+    run = at_work(recording, TO_STDOUT, calm=False)
     if isinstance(run, Verdict):
         return run
     if not run.processes:
@@ -76,7 +66,7 @@ def _grew(file: FileGrown) -> str:
 
 def logs_structured(recording: Recording) -> Verdict:
     """Whether each line is one JSON object with level, time and message."""
-    run = _loaded(recording, STRUCTURED)
+    run = at_work(recording, STRUCTURED, calm=False)
     if isinstance(run, Verdict):
         return run
     lines = _lines(run)
@@ -113,7 +103,7 @@ def _lacks(text: str) -> str:
 
 def logs_carry_correlation(recording: Recording) -> Verdict:
     """Whether the id that came in X-Request-ID shows up in the log."""
-    run = _loaded(recording, CORRELATED)
+    run = at_work(recording, CORRELATED, calm=False)
     if isinstance(run, Verdict):
         return run
     if has_job(run):

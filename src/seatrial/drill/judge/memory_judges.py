@@ -5,8 +5,8 @@ from __future__ import annotations
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.at_work import at_work, pace
 from seatrial.drill.judge.view import count, memory_kills, skipped, unproved
-from seatrial.model.memory import LEAST_ROOM, MIB, TRIES, Proposal, mib, peak, proposal, tries
-from seatrial.model.recording import Recording, Run
+from seatrial.model.memory import LEAST_ROOM, MIB, TRIES, Proposal, mib, peak, proposal, still_growing, tries
+from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
 LIMIT, SURVIVES = "memory-limit", "survives-memory-limit"
@@ -14,12 +14,12 @@ LIMIT, SURVIVES = "memory-limit", "survives-memory-limit"
 
 def memory_limit(recording: Recording) -> Verdict:
     """Whether there is a memory limit, and it leaves room above the peak under load."""
+    if any(memory_kills(run) for run in recording.runs if run.scenario in (Scenario.LOAD, Scenario.WORK)):
+        return unproved(LIMIT, "it was killed for memory: its peak is not known", cause=SURVIVES)
     run = at_work(recording, LIMIT)
     if isinstance(run, Verdict):
         return run
     used, limit = peak(run), recording.subject.memory
-    if memory_kills(run):
-        return unproved(LIMIT, "it was killed for memory: its peak is not known", cause=SURVIVES)
     if not used:
         return unproved(LIMIT, run.disturbed or "the memory in use could not be read")
     wanted = proposal(recording, used)
@@ -37,12 +37,21 @@ def memory_limit(recording: Recording) -> Verdict:
     if limit < LEAST_ROOM * used:
         summary = f"the limit of {mib(limit)} is less than the peak under light load ({mib(used)}) and a fifth of it"
         return Verdict(LIMIT, Ruling.FAIL, summary, (*evidence, advice), cure, figures=figures)
-    if limit < wanted.least:
-        refuted = next(each for each in tries(recording) if each.lived is False and each.limit >= limit)
-        summary = f"the limit of {mib(limit)} has room, but {mib(refuted.limit)} was not enough: {refuted.words}"
-        return unproved(LIMIT, summary, evidence=(*evidence, advice), cause=SURVIVES if _killed_run(recording) else "")
+    if doubt := _doubt(recording, run, wanted.least):
+        return unproved(LIMIT, doubt, evidence=(*evidence, advice), cause=SURVIVES if _killed_run(recording) else "")
     summary = f"peak under load {mib(used)} of the {mib(limit)} that are allowed ({used / limit:.0%})"
     return Verdict(LIMIT, Ruling.PASS, summary, (*evidence, advice), figures=figures)
+
+
+def _doubt(recording: Recording, run: Run, least: float) -> str:
+    """Why a limit with room above what was seen may be too small, or ""."""
+    limit = recording.subject.memory
+    if grew := still_growing(recording):
+        return f"{mib(peak(run))} of the {mib(limit)} that are allowed, but {grew}: its peak is not known"
+    if limit >= least:
+        return ""
+    refuted = next(each for each in tries(recording) if each.lived is False and each.limit >= limit)
+    return f"the limit of {mib(limit)} has room, but {mib(refuted.limit)} was not enough: {refuted.words}"
 
 
 def _advice(wanted: Proposal) -> str:
@@ -69,6 +78,10 @@ def survives_memory_limit(recording: Recording) -> Verdict:
         return unproved(SURVIVES, f"the limit is not enforced here: {enforced[0] if enforced else 'no cgroup'}")
     if killed is not None:
         return _killed(killed)
+    if grew := still_growing(recording):
+        return unproved(
+            SURVIVES, f"no kill for memory at the limit of {mib(limit)}, but {grew}: more load may bring it"
+        )
     runs = [one for one in recording.runs if one.scenario not in TRIES]
     summary = f"no kill for memory in {count(len(runs), 'run')} at the limit of {mib(limit)}"
     evidence = (enforced[0], f"peak under load {mib(peak(run))}")

@@ -8,7 +8,8 @@ from seatrial.drill.judge import remedy
 from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest
 from seatrial.drill.judge.last_words import complaint
 from seatrial.drill.judge.view import describe_code, events, seconds, unproved
-from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.drill.scenarios import RECIPES
+from seatrial.model.recording import WORKER, EventKind, LogLine, Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "no-crash-loop"
@@ -25,19 +26,25 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 """What a line says that tells of something that can't be reached."""
+_DIGITS = re.compile(r"[0-9]+")
+_PLAIN = (*RECIPES, Scenario.LOAD, Scenario.WORK)
+"""The runs in which nothing that it needs is missing."""
 
 
 def no_crash_loop(recording: Recording) -> Verdict:
     """Whether a start that can't work ends with an error and a message, and not in a silent hang."""
     runs = [run for scenario in MEANS if (run := recording.run(scenario)) is not None and not run.disturbed]
+    plain = [run for scenario in _PLAIN if (run := recording.run(scenario)) is not None and run.readiness.ready]
+    runs = [run for run in runs if plain or not _is_silent(run)]
     if not runs:
         return _nothing(recording)
     evidence = tuple(line for run in runs for line in _evidence(run))
     figures = {f"{run.scenario.value.replace('-', '_')}_seconds": round(_took(run), 6) for run in runs if run.exit}
-    wrong = [why for run in runs if (why := _why_wrong(run))]
+    wrong = {why: run for run in runs if (why := _why_wrong(run, plain))}
     if wrong:
-        return Verdict(NAME, Ruling.FAIL, "; ".join(wrong), evidence, remedy.MISFIT, _cause(recording, runs), figures)
-    summary = "; ".join(_how_right(run) for run in runs)
+        cause = _cause(recording, list(wrong.values()))
+        return Verdict(NAME, Ruling.FAIL, "; ".join(wrong), evidence, remedy.MISFIT, cause, figures)
+    summary = "; ".join(_how_right(run, plain) for run in runs)
     return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)
 
 
@@ -45,6 +52,8 @@ def _nothing(recording: Recording) -> Verdict:
     for scenario in MEANS:
         run = recording.run(scenario)
         why = recording.why_skipped(scenario) or (run.disturbed if run is not None else "")
+        if run is not None and _is_silent(run):
+            why = "nothing listened, and no run shows whether anything does as a rule"
         if why:
             return unproved(NAME, why)
     return unproved(NAME, f"the {Scenario.PORT_TAKEN.value} drill was not run")
@@ -62,15 +71,32 @@ def _elsewhere(run: Run) -> str:
     return next((name for name in found if name.rpartition(":")[2] not in ports), "")
 
 
-def _is_fine(run: Run) -> bool:
-    """Whether it came up all the same, by defaults of its own, or before what it depends on."""
-    return run.scenario is not Scenario.PORT_TAKEN and run.readiness.ready and run.exit is None
+def _is_silent(run: Run) -> bool:
+    """Whether it counted as ready because it listened nowhere for a while: a worker does, and whatever hangs."""
+    return run.readiness.ready and run.readiness.by == WORKER
 
 
-def _waits(run: Run) -> bool:
-    """Whether it goes on trying to reach what it depends on, and says so."""
-    told = any(_UNREACHABLE.search(line.text) for line in run.log)
+def _is_fine(run: Run, plain: list[Run]) -> bool:
+    """Whether it came up all the same, by defaults of its own, or before what it depends on: as it does at other
+    times."""
+    came_up = run.scenario is not Scenario.PORT_TAKEN and run.readiness.ready and run.exit is None
+    return came_up and (not _is_silent(run) or all(_is_silent(one) for one in plain))
+
+
+def _waits(run: Run, plain: list[Run]) -> bool:
+    """Whether it goes on trying to reach what it depends on, and says so in words that it has not at other times."""
+    usual = {_shape(line) for one in plain for line in one.log if _is_before_signal(one, line)}
+    told = any(_UNREACHABLE.search(line.text) and _shape(line) not in usual for line in run.log)
     return run.scenario is Scenario.NO_DEPENDENCY and run.exit is None and told
+
+
+def _is_before_signal(run: Run, line: LogLine) -> bool:
+    return run.signalled is None or line.time < run.signalled
+
+
+def _shape(line: LogLine) -> str:
+    """What a line says, without times and other numbers."""
+    return _DIGITS.sub("0", line.text.strip())
 
 
 def _took(run: Run) -> float:
@@ -80,9 +106,9 @@ def _took(run: Run) -> float:
     return run.exit.time - begun if run.exit is not None else 0.0
 
 
-def _why_wrong(run: Run) -> str:
+def _why_wrong(run: Run, plain: list[Run]) -> str:
     where = MEANS[run.scenario]
-    if _is_fine(run) or _waits(run):
+    if _is_fine(run, plain) or _waits(run, plain):
         return ""
     if run.exit is None:
         other = _elsewhere(run)
@@ -94,21 +120,20 @@ def _why_wrong(run: Run) -> str:
     return ""
 
 
-def _cause(recording: Recording, runs: list[Run]) -> str:
+def _cause(recording: Recording, bad: list[Run]) -> str:
     """The requirement that explains it, where an end is hidden or unexplained whatever brought it about."""
-    bad = [run for run in runs if _why_wrong(run)]
     for verdict in (exit_code_honest(recording), dies_on_fatal_error(recording)):
         if verdict.ruling is Ruling.FAIL and all(run.exit is not None for run in bad):
             return verdict.requirement
     return ""
 
 
-def _how_right(run: Run) -> str:
+def _how_right(run: Run, plain: list[Run]) -> str:
     where = MEANS[run.scenario]
-    if _is_fine(run):
+    if _is_fine(run, plain):
         alone = " with defaults of its own" if run.scenario is Scenario.NO_SETTINGS else ""
         return f"{where} it comes up{alone}"
-    if _waits(run):
+    if _waits(run, plain):
         return f"{where} it says so and goes on trying"
     assert run.exit is not None
     return f"{where} it says so and ends with {describe_code(run.exit.code)} after {seconds(_took(run))}"

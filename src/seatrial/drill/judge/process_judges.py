@@ -7,7 +7,6 @@ from seatrial.drill.judge.exit_judges import lost_in_flight
 from seatrial.drill.judge.launch import Program, describe, main_process, program
 from seatrial.drill.judge.reaction import root_cause
 from seatrial.drill.judge.view import (
-    COMPLETE,
     at,
     count,
     events,
@@ -21,7 +20,7 @@ from seatrial.drill.judge.view import (
     was_killed,
 )
 from seatrial.model.recording import Event, EventKind, ProcessSeen, Recording, Run, Scenario
-from seatrial.model.traffic import Exchange
+from seatrial.model.traffic import COMPLETE, Exchange
 from seatrial.model.verdict import Ruling, Verdict
 
 MOST = 0.9

@@ -10,7 +10,6 @@ from enum import Enum
 
 from seatrial.drill.judge.launch import Launcher, in_the_way, launcher_of, main_process
 from seatrial.drill.judge.view import (
-    COMPLETE,
     DEFAULT_ACTION,
     LOST,
     REACTION,
@@ -28,7 +27,7 @@ from seatrial.drill.judge.view import (
     was_killed,
 )
 from seatrial.model.recording import Recording, Run, Scenario
-from seatrial.model.traffic import Outcome, Population
+from seatrial.model.traffic import COMPLETE, Outcome, Population
 
 TEARDOWN = 0.25
 """Seconds that the kernel may take to end what a PID 1 has left, listeners and all, before its own end is told."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from seatrial.drill.judge.reaction import root_cause
-from seatrial.drill.judge.view import COMPLETE, REACTION, at, closing, count, last_moment, obstacle, seconds, unproved
+from seatrial.drill.judge.view import REACTION, at, closing, count, last_moment, obstacle, seconds, unproved
 from seatrial.model.recording import Recording, Run, Scenario
-from seatrial.model.traffic import Exchange, Outcome
+from seatrial.model.traffic import COMPLETE, Exchange, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "readiness-flips-first"
 UNASKED = 0.25
 """Seconds before the close in which nobody asked, on a busy machine: what would have been said is not known."""
+PROBED = 1.0
+"""Seconds between two probes at least, where nobody says how long a balancer lags: Kubernetes' `periodSeconds: 1`."""
+ENOUGH = 0.9
+"""The part of that time in which it has to be heard saying no: it is asked at moments alone."""
 CURE = (
     "on the signal let the readiness path answer 503 at once, go on serving for as long as a balancer needs to notice "
     "(its interval times its threshold), and only then close the listener"
@@ -54,7 +58,7 @@ def _judged(recording: Recording, run: Run, after: list[Exchange]) -> Verdict:
         f"listener closed by {at(run, moment)}" if moment is not None else "the listener was not seen to close",
     )
     if flipped:
-        return _flipped(run, flipped[0], evidence)
+        return _flipped(recording, run, flipped, evidence)
     cause = root_cause(recording)
     quick = moment is not None and moment - run.signalled <= REACTION + run.load_lag
     unasked = _unasked(run, after)
@@ -80,14 +84,34 @@ def _unasked(run: Run, after: list[Exchange]) -> float:
     return end - max(answers, default=run.signalled)
 
 
-def _flipped(run: Run, first: Exchange, evidence: tuple[str, ...]) -> Verdict:
+def _flipped(recording: Recording, run: Run, said: list[Exchange], evidence: tuple[str, ...]) -> Verdict:
+    """Whether there was time to notice it. At least from the first no to the last it listened, and at most until it
+    was seen not to."""
     assert run.signalled is not None
-    flip = (first.ended or first.begun) - run.signalled
-    closed = closing(run)
-    open_for = (closed if closed is not None else last_moment(run)) - (first.ended or first.begun)
+    first, last = said[0], said[-1]
+    flipped, closed = first.ended or first.begun, closing(run)
+    least = last.begun - flipped
+    most = max(0.0, (closed if closed is not None else last_moment(run)) - flipped)
+    wanted, why = _notice(recording)
     summary = (
-        f"{first.path} said {first.status} {seconds(flip)} after the signal; the listener stayed open for "
-        f"{seconds(max(0.0, open_for))} more"
+        f"{first.path} said {first.status} {seconds(flipped - run.signalled)} after the signal; the listener stayed "
+        f"open for {seconds(most)} more"
     )
-    figures = {"flip_seconds": round(flip, 6), "open_seconds": round(max(0.0, open_for), 6)}
-    return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)
+    figures = {"flip_seconds": round(flipped - run.signalled, 6), "open_seconds": round(most, 6)}
+    if max(least, 0.0) >= ENOUGH * wanted:
+        return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)
+    if most >= ENOUGH * wanted:
+        reason = f"{first.path} said {first.status}, but was heard to say so for {seconds(max(least, 0.0))} alone"
+        return unproved(NAME, f"{reason}, and {seconds(wanted)} are needed ({why})", evidence=evidence)
+    summary += f": a balancer needs {seconds(wanted)} to notice ({why})"
+    return Verdict(NAME, Ruling.FAIL, summary, evidence, CURE, root_cause(recording), figures)
+
+
+def _notice(recording: Recording) -> tuple[float, str]:
+    """The time that a balancer needs at least to notice that it is not ready, and by whose word."""
+    subject = recording.subject
+    if subject.lag:
+        return subject.lag, "--lag"
+    if subject.health is not None and 0 < subject.health.interval < PROBED:
+        return subject.health.interval, "the interval of its health check"
+    return PROBED, "the shortest interval of a Kubernetes probe"

@@ -77,6 +77,10 @@ CHECK = {
     "error": "fail on an error status: `curl -f` (without -f curl exits 0 for a 500), or compare the status",
 }
 """By what the health check did not notice, the plainest first."""
+TOOL = (
+    "check with a program that the image has: `node -e` or `python3 -c` with a request, or `seatrial-probe` "
+    "(slim and distroless images have no curl, alpine has busybox's wget)"
+)
 
 HONEST = (
     "let PID 1 end with the program's own status: start the program itself, or with `exec`; no `|| true`, no "

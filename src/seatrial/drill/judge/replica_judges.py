@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from seatrial.drill.judge.attribution import Moment, Owed, owed, stop_of
 from seatrial.drill.judge.view import (
-    COMPLETE,
     Pair,
     at,
     count,
@@ -21,7 +20,7 @@ from seatrial.drill.judge.view import (
     unproved,
 )
 from seatrial.model.recording import Event, EventKind, Recording, Replica, Run, Scenario
-from seatrial.model.traffic import Exchange, Outcome
+from seatrial.model.traffic import COMPLETE, Exchange, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 ROLLOUT, IN_TIME, CODE = "rollout-drops-nothing", "stops-in-time", "exit-code-clean"

@@ -13,6 +13,7 @@ from seatrial.drill.judge import remedy
 from seatrial.drill.judge.announcing import announces_close
 from seatrial.drill.judge.confined_judges import non_root_user, read_only_root
 from seatrial.drill.judge.crash_judges import dies_on_fatal_error, exit_code_honest, recovers_from_crash
+from seatrial.drill.judge.declared_judges import healthcheck_port, healthcheck_tool_present, stop_signal_handled
 from seatrial.drill.judge.dependency_judges import liveness_is_shallow, readiness_is_deep
 from seatrial.drill.judge.exit_judges import exit_code_clean, slow_clients_bounded, stops_in_time
 from seatrial.drill.judge.grace_judges import grace_period_fits
@@ -45,6 +46,7 @@ from seatrial.model.verdict import Ruling, Verdict
 JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
     {
         "handles-sigterm": handles_sigterm,
+        "stop-signal-handled": stop_signal_handled,
         "stops-in-time": stops_in_time,
         "grace-period-fits": grace_period_fits,
         "exit-code-clean": exit_code_clean,
@@ -63,6 +65,8 @@ JUDGES: Mapping[str, Callable[[Recording], Verdict]] = MappingProxyType(
         "logs-flushed": logs_flushed,
         "handles-sigint": handles_sigint,
         "healthcheck-detects-failure": healthcheck_detects_failure,
+        "healthcheck-tool-present": healthcheck_tool_present,
+        "healthcheck-port": healthcheck_port,
         "healthcheck-timing": healthcheck_timing,
         "liveness-is-shallow": liveness_is_shallow,
         "readiness-is-deep": readiness_is_deep,

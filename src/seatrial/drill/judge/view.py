@@ -14,7 +14,7 @@ from math import ceil
 from seatrial.drill.judge.last_words import last_words, what_to_build
 from seatrial.model.recording import Event, EventKind, Exit, ProcessSeen, Readiness, Recording, Run, Scenario
 from seatrial.model.service import signal_name, signal_number
-from seatrial.model.traffic import Bulk, Connection, Exchange, Outcome, Population
+from seatrial.model.traffic import COMPLETE, Bulk, Connection, Exchange, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
 
 REACTION = 0.25
@@ -34,7 +34,6 @@ AT_EXIT = 0.1
 DEFAULT_ACTION = 0.3
 """A signal's default action ends a process in milliseconds; a drain that took longer was one."""
 
-COMPLETE = frozenset({Outcome.COMPLETE, Outcome.COMPLETE_CLOSE})
 CUT = frozenset({Outcome.FIN, Outcome.RST, Outcome.TRUNCATED, Outcome.NOT_SERVED, Outcome.MALFORMED})
 LOST = CUT | {Outcome.TIMED_OUT, Outcome.CONNECT_TIMED_OUT}
 _PLURALS = {"process": "processes", "child": "children", "is": "are", "was": "were"}

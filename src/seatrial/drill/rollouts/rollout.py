@@ -24,7 +24,7 @@ from seatrial.load.remote import Load, start_local
 from seatrial.model.errors import InputError
 from seatrial.model.recording import Event, EventKind, Readiness, Recording, Run, Scenario, Subject
 from seatrial.model.redaction import Redactor, secrets_of
-from seatrial.model.traffic import Outcome, Target
+from seatrial.model.traffic import COMPLETE, Target
 
 RATE = 50.0
 LIMIT = 600.0
@@ -152,7 +152,7 @@ class _Rollout:
         deadline = time.monotonic() + ANSWERS_WITHIN
         while True:
             answer = await load.request(target, target.quick_path, ANSWERS_WITHIN)
-            good = answer.outcome in (Outcome.COMPLETE, Outcome.COMPLETE_CLOSE) and (answer.status or 500) < 500
+            good = answer.outcome in COMPLETE and (answer.status or 500) < 500
             if good:
                 return
             if time.monotonic() > deadline:

@@ -14,6 +14,7 @@ Rules (contract, chapter 6; moby: daemon/health.go)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -32,6 +33,12 @@ LEAST = 0.001
 """Seconds: Docker refuses shorter times."""
 FAILED_TO_RUN = -1
 """The exit code in the log of a probe that ended by its timeout, or could not be started."""
+
+
+_NOT_FOUND = re.compile(
+    r"([\w./+-]+): (?:command |applet )?(?:not found|No such file or directory|Permission denied)"
+    r"|exec: \"?([\w./+-]+)\"?: (?:executable file not found|permission denied|stat |no such file)"
+)
 
 
 class Status(Enum):
@@ -93,6 +100,14 @@ class Result:
     ended: float
     code: int
     output: str = ""
+
+
+def missing_program(code: int | None, output: str) -> str:
+    """The program that a probe could not run, by the words of the shell or the engine; "" if it ran."""
+    found = _NOT_FOUND.search(output)
+    if found is None or (code not in (126, 127) and "not found" not in found.group()):
+        return ""
+    return found.group(1) or found.group(2)
 
 
 @dataclass(frozen=True, slots=True)

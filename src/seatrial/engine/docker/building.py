@@ -28,6 +28,11 @@ IGNORE = ".dockerignore"
 _STEP = re.compile(r"Step (\d+)/\d+ : (.*)")
 _BUILT = re.compile(r"Successfully built ([0-9a-f]+)")
 _NEEDS_BUILDKIT = re.compile(r"requires BuildKit|unknown flag: --?(mount|link|chmod|parents|exclude)", re.IGNORECASE)
+_NO_BASE = re.compile(
+    r"pull access denied|manifest (?:for .* not found|unknown)|repository does not exist|no such host|dial tcp|"
+    r"toomanyrequests|unauthorized",
+    re.IGNORECASE,
+)
 _KEPT = 12
 """Lines of the build's output that an error quotes."""
 
@@ -145,6 +150,8 @@ def _failure(error: str, step: int, kept: Sequence[str], recipe: Recipe) -> Inpu
     if output:
         message += "".join(f"\n  {text}" for text in output[-5:])
     hint = ""
+    if _NO_BASE.search(error):
+        hint = "can the engine reach the registry, and does the image exist? docker pull IMAGE"
     if _NEEDS_BUILDKIT.search(error):
         hint = "build it with BuildKit and drill the image: docker build -t app . && seatrial drill --engine docker app"
     return InputError(message, place=Place(recipe.file, line), hint=hint)

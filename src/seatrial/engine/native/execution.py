@@ -54,7 +54,8 @@ class Helpers:
     async def spawn_beside(
         self, argv: Sequence[str], namespaces: Mapping[str, int], pass_fds: tuple[int, ...]
     ) -> asyncio.subprocess.Process:
-        """A program of the host, with the caller's environment, in the instance's user and network namespaces."""
+        """A program of the host, with the caller's environment, in the instance's user and network namespaces. SIGTERM
+        to the process ends it and all that it started, and the process ends after them."""
         joined = {name: namespaces[name] for name in ("user", "net") if name in namespaces}
         process = await asyncio.create_subprocess_exec(
             *beside.command(joined, list(argv)),
@@ -74,7 +75,7 @@ class Helpers:
         for process in self._beside:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+                    process.terminate()
         for process in self._beside:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), CLOSE_DEADLINE)

@@ -115,7 +115,6 @@ def _probe(container: Fields, key: str) -> Probe | None:
         fields.number("initialDelaySeconds"),
         fields.number("periodSeconds"),
         fields.number("timeoutSeconds"),
-        fields.number("successThreshold"),
         fields.number("failureThreshold"),
     )
 

@@ -114,7 +114,6 @@ class Objects:
                 metadata.mapping("labels") if metadata else {},
                 owner.number("replicas") if head.kind != "Pod" else None,
                 _strategy(owner),
-                "volumeClaimTemplates" in owner.table.entries,
             )
         )
 
@@ -178,8 +177,8 @@ class Objects:
         selector = spec.sub("selector") if spec else None
         if spec is not None and selector is not None:
             labels = selector.mapping("matchLabels")
-            bounds = spec.text("minAvailable"), spec.text("maxUnavailable")
-            self.budgets.append(DisruptionBudget(head.name, head.place, head.namespace, labels, *bounds))
+            bound = spec.text("maxUnavailable")
+            self.budgets.append(DisruptionBudget(head.name, head.place, head.namespace, labels, bound))
 
     def _autoscaler(self, head: _Head, fields: Fields) -> None:
         spec = fields.sub("spec")

@@ -57,7 +57,7 @@ async function stop(why) {
   log('info', 'stopping', { why });
   setTimeout(() => process.exit(1), 3500).unref(); // within the grace period
   for (const response of responses) if (!response.headersSent) response.setHeader('Connection', 'close');
-  await pause(600); // for as long as a balancer may still send
+  await pause(800); // for as long as a balancer may still send
   const closed = new Promise((resolve) => server.close(resolve));
   setTimeout(() => {
     for (const [socket, requests] of sockets) if (!requests) socket.destroySoon();

@@ -69,7 +69,7 @@ async def main():
     await told.wait()
     stopping = True
     log("info", "stopping")
-    await asyncio.sleep(0.6)  # for as long as a balancer may still send
+    await asyncio.sleep(0.8)  # for as long as a balancer may still send
     server.close()
     await asyncio.sleep(0.2)  # for what was accepted and has not sent yet
     for writer in list(idle):
