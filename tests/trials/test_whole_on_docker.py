@@ -60,7 +60,7 @@ WHOLE: Mapping[str, frozenset[str]] = {
     "postgres, INT": frozenset({"fitted"}),
 }
 """The services, and how each is drilled."""
-FEW = ("http.server", "redis")
+FEW = ("http.server",)
 ONE_SIDED: Mapping[str, tuple[Ruling, Ruling, str]] = {
     "image-size": (Ruling.SKIPPED, Ruling.PASS, "only an engine that has an image can measure it"),
     "healthcheck-tool-present": (

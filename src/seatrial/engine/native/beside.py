@@ -4,9 +4,10 @@ A script of its own, run by its path: `beside.py NAMESPACES OWNER ARGV…` with 
 name. It imports little, because each start of it is waited for.
 
 The program gets a PID namespace, and with it all that it ever starts ends at once with it, with this process or with
-the owner, however they end: the kernel kills what is in a PID namespace when its first process ends. Its /proc and
-its /dev/shm are its own and vanish likewise. SIGTERM to this process ends all, and it is the last to go; every other
-signal is for the program, and is to be sent to the process group.
+the owner, however they end: the kernel kills what is in a PID namespace when its first process ends. Its /dev/shm is
+its own and vanishes likewise; /proc stays the host's, by which the sockets in an instance's file system are reached.
+SIGTERM to this process ends all, and it is the last to go; every other signal is for the program, and is to be sent to
+the process group.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_NOSUID, MS_NODEV = 2, 4
 MS_REC, MS_SLAVE = 0x4000, 0x80000
 PR_SET_PDEATHSIG = 1
 MEMORY = "/dev/shm"
@@ -71,12 +72,10 @@ def _unshare() -> bool:
 
 
 def _mount() -> None:
-    """A /proc of the new namespace, and a /dev/shm of its own; where that is forbidden those that were there."""
-    safe = MS_NOSUID | MS_NODEV
+    """A /dev/shm of its own; where that is forbidden the one that was there."""
     _call("mount", None, b"/", None, ctypes.c_ulong(MS_REC | MS_SLAVE), None)  # or all would see what is mounted here
-    for kind, place, flags in ((b"proc", b"/proc", safe | MS_NOEXEC), (b"tmpfs", MEMORY.encode(), safe)):
-        with contextlib.suppress(OSError):
-            _call("mount", kind, place, kind, ctypes.c_ulong(flags), None)
+    with contextlib.suppress(OSError):
+        _call("mount", b"tmpfs", MEMORY.encode(), b"tmpfs", ctypes.c_ulong(MS_NOSUID | MS_NODEV), None)
 
 
 def _first(parent: int, argv: list[str]) -> int:
