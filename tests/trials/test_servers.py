@@ -101,7 +101,7 @@ dumb-init                 | bare | PFFPPFPFFFF | 137
 dumb-init, wrapper        | bare | FPFF....?FF | 143
 catatonit                 | bare | PFFPPFPFFFF | 137
 supervisord               | bare | PPPPPFPPPPP | 0
-uvicorn, two workers      | bare | PPPPPPFPPPP | 0
+uvicorn, two workers      | bare | PPPPP.FPPPP | 0
 granian                   | bare | PPPPPPPFPPP | 0
 gunicorn gthread          | bare | PPPPP.FFPPP | 0
 flask                     | bare | FFFPPP?F?PF | 137
