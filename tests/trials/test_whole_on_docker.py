@@ -28,6 +28,7 @@ from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Dependency, Healthcheck, Limits, Mount, Port, Service, Ulimit
 from seatrial.model.verdict import Ruling, Verdict
+from tests.drill.acts.test_real_surroundings import STATE, WORKER
 from tests.engine.docker.conftest import host_image as host_image
 from tests.engine.docker.conftest import new_engine as new_engine
 from tests.engine.docker.conftest import on_host_files
@@ -199,29 +200,13 @@ def test_a_whole_drill_has_the_same_verdicts_on_both_engines(
 
 # --- a queue worker ---
 
-WORKER = """
-import os, signal, subprocess
-def redis(*words):
-    return subprocess.run(["redis-cli", "-h", "queue", *words], capture_output=True, text=True).stdout.strip()
-stopping = []
-signal.signal(signal.SIGTERM, lambda *_: HANDLER)
-while not stopping:
-    job = redis("BRPOPLPUSH", "jobs", "taken", "1")
-    if job:
-        subprocess.run(["sleep", "1"])
-        redis("SADD", "finished", job)
-        redis("LREM", "taken", "1", job)
-"""
-STATE = (
-    'if [ "$(redis-cli SISMEMBER finished 7)" = 1 ]; then echo done; '
-    'elif [ "$(redis-cli LLEN taken)" = 1 ]; then echo taken; fi'
-)
 HANDLERS = {"finishes": ("stopping.append(1)", Ruling.PASS), "drops": ("os._exit(0)", Ruling.FAIL)}
 
 
 def worker(folder: Path, handler: str) -> Service:
     """A worker on a queue that compose calls `queue`."""
-    (folder / "worker.py").write_text(WORKER.replace("HANDLER", handler), encoding="utf-8")
+    program = WORKER.replace("HANDLER", handler).replace('"redis-cli", ', '"redis-cli", "-h", "queue", ')
+    (folder / "worker.py").write_text(program, encoding="utf-8")
     return Service(
         name="worker",
         context=str(folder),
