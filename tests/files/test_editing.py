@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.files.editing import Change, edited, read_source, unified_diff, write_source, write_sources
+from seatrial.files.editing import Change, edited, read_source, write_source, write_sources
 from seatrial.model.edit import Appends, Edit, Sets
 from seatrial.model.errors import InputError
 from seatrial.model.place import Place
-from tests.requirements import missing_program, require
 
 PROMISE = Sets(("a",), "1")
 
@@ -85,19 +83,6 @@ def test_what_is_outside_of_an_edit_never_changes(text: str, line: int, column: 
     else:
         before, _, after = result.partition("<new>")
         assert text.startswith(before) and text.endswith(after) and len(before) + len(after) <= len(text)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("a\nb\n", "a\nc\n"), ("a\nb", "a\nb\nc"), ("a\r\n", "a\r\nb\r\n"), ("\ufeffa\x0cb\n", "\ufeffa\n")],
-)
-def test_the_diff_is_one_that_git_applies(old: str, new: str, tmp_path: Path) -> None:
-    require(missing_program("git"))
-    (tmp_path / "f").write_bytes(old.encode())
-    diff = unified_diff(old, new, "f").encode()
-    subprocess.run(["git", "apply", "-"], input=diff, cwd=tmp_path, check=True)
-    assert (tmp_path / "f").read_bytes() == new.encode()
-    assert unified_diff(old, old, "f") == ""
 
 
 def test_writing_keeps_mode_link_and_byte_order_mark(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from seatrial.cli.check_settings import Settings, known_findings, read_settings
 from seatrial.cli.fix_measured import Measurements
 from seatrial.cli.fix_projects import projects
 from seatrial.cli.streams import complain, emit
-from seatrial.files.editing import Change, Edited, edited, read_source, unified_diff, write_sources
+from seatrial.files.diffs import unified_diff
+from seatrial.files.editing import Change, Edited, edited, read_source, write_sources
 from seatrial.files.promises import are_kept
 from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit

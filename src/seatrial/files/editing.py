@@ -8,11 +8,10 @@ files either all are written, or none is: what was written before a failure is p
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
-import re
 import stat
 import tempfile
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -55,12 +54,6 @@ class _Span:
     end: int
     text: str
 
-    def overlaps(self, other: _Span) -> bool:
-        """Whether both want the same characters; insertions at one point don't."""
-        if self.start == self.end and other.start == other.end:
-            return False
-        return self.start < other.end and other.start < self.end
-
 
 def edited(text: str, edits: Iterable[Edit], is_kept: IsKept) -> Edited:
     """The text with these edits, which are of one file and in the order of their importance."""
@@ -93,19 +86,28 @@ def _without_overlaps(text: str, edits: Sequence[Edit]) -> tuple[list[_Chosen], 
     lines = Lines(text, "")
     chosen: list[_Chosen] = []
     left: list[Left] = []
+    taken: list[tuple[int, int, int]] = []
     for edit in edits:
         spans = _spans(text, lines, edit)
+        others = {number for span in spans for number in _overlapped(taken, span)}
         if not spans:
             left.append(Left(edit, "the file does not have this place"))
-        elif other := next((each for each, taken in chosen if _overlap(taken, spans)), None):
-            left.append(Left(edit, f"it overlaps the fix for {other.requirement}"))
+        elif others:
+            left.append(Left(edit, f"it overlaps the fix for {chosen[min(others)][0].requirement}"))
         else:
+            for span in spans:
+                insort(taken, (span.start, span.end, len(chosen)))
             chosen.append((edit, spans))
     return chosen, left
 
 
-def _overlap(taken: Sequence[_Span], wanted: Sequence[_Span]) -> bool:
-    return any(each.overlaps(other) for each in taken for other in wanted)
+def _overlapped(taken: Sequence[tuple[int, int, int]], span: _Span) -> Iterator[int]:
+    """The numbers of those that want a character of this span, or want to put something between two of them. Who has
+    taken what is sorted, and none of it overlaps, so that the ends are in order, too."""
+    at = bisect_left(taken, (span.end,))
+    while at and taken[at - 1][1] > span.start:
+        at -= 1
+        yield taken[at][2]
 
 
 def _one_by_one(text: str, chosen: list[_Chosen], is_kept: IsKept) -> tuple[list[_Chosen], list[Left]]:
@@ -145,7 +147,7 @@ def _span(text: str, lines: Lines, place: Place, new: str) -> _Span | None:
         end = lines.offset(place.end_line, place.end_column)
     except (IndexError, ValueError):
         return None
-    if not 0 <= start <= end <= len(text) or place.line > text.count("\n") + 1:
+    if not 0 <= start <= end <= len(text) or place.line > len(lines):
         return None
     return _Span(start, end, _with_line_ends(new, text, start))
 
@@ -177,18 +179,6 @@ def _depth(span: _Span) -> int:
     if span.start != span.end:
         return 0
     return len(line) - len(line.lstrip(" ")) if line != span.text else _BEFORE_LINES
-
-
-def unified_diff(old: str, new: str, name: str, *, is_new: bool = False) -> str:
-    """What `git apply` and `patch -p1` take; "" where nothing differs. `is_new` says that there is no such file yet."""
-    before = "/dev/null" if is_new else f"a/{name}"
-    lines = difflib.unified_diff(_lines(old), _lines(new), before, f"b/{name}")
-    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(text: str) -> list[str]:
-    # Not splitlines(): a form feed or U+2028 ends no line.
-    return re.findall(r"[^\n]*\n|[^\n]+\Z", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,10 @@ class Lines:
         """Where this line and column (from 1) stand in the text; its end where it has no such line."""
         return self._starts[line - 1] + column - 1 if line <= len(self._starts) else len(self.text)
 
+    def __len__(self) -> int:
+        """How many lines there are; behind the last line end is one more."""
+        return len(self._starts)
+
     def _at(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1

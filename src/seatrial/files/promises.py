@@ -193,17 +193,18 @@ def _with_item(value: Any, promise: InsertsItem) -> Any:
 
 def _dockerfile_kept(old: str, new: str, promises: Sequence[_Docker]) -> bool:
     head = _directives(old)
-    expected = _instructions(old)
+    before = _instructions(old)
+    expected = {line: [each] for line, each in before}
+    if len(expected) != len(before):
+        return False
     for promise in (*_joined_splices(old, promises), *(each for each in promises if not isinstance(each, Splices))):
-        at = next((i for i, (line, _) in enumerate(expected) if line == promise.line), None)
-        written = _instructions(head + "FROM scratch\n" + promise.written)[1:]
-        if at is None or not written or (isinstance(promise, Becomes) and len(written) != 1):
+        written = [each for _, each in _instructions(head + "FROM scratch\n" + promise.written)[1:]]
+        if promise.line not in expected or not written or (isinstance(promise, Becomes) and len(written) != 1):
             return False
-        if isinstance(promise, Becomes):
-            expected[at] = (promise.line, written[0][1])
-        else:
-            expected[at:at] = [(0, each) for _, each in written]
-    return [each for _, each in expected] == [each for _, each in _instructions(new)]
+        # what precedes an instruction stands in front of it, whatever itself becomes
+        there = expected[promise.line]
+        there[-1:] = written if isinstance(promise, Becomes) else [*written, there[-1]]
+    return [each for there in expected.values() for each in there] == [each for _, each in _instructions(new)]
 
 
 def _directives(text: str) -> str:

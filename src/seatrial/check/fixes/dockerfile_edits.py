@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from seatrial.check.fixes.interface import point, spanned
+from seatrial.check.fixes.interface import lines_of, point, spanned
 from seatrial.check.interface import Context
-from seatrial.model.documents import Instruction, Unit
+from seatrial.check.memory import remembered
+from seatrial.model.documents import Dockerfile, Instruction, Unit
 from seatrial.model.edit import Edit, Precedes, Splices
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
@@ -69,7 +70,7 @@ def preceding(
 ) -> Edit | None:
     """The edit that puts lines (instructions, and comments above them) in front of an instruction, and of the comments
     that belong to it."""
-    text = context.documents.texts.get(instruction.place.file, "").split("\n")
+    text = lines_of(context, instruction.place.file)
     at = instruction.place.line
     start = at
     while start > 1 and text[start - 2].lstrip().startswith("#"):
@@ -104,11 +105,20 @@ def before_command(
 
 def instruction_over(unit: Unit, place: Place | None) -> Instruction | None:
     """The instruction of the service's Dockerfile that this place lies in."""
-    stages = unit.dockerfile.stages if unit.dockerfile else ()
-    for each in (one for stage in stages for one in (stage.origin, *stage.instructions)):
-        if place is not None and _holds(each.place, place):
-            return each
-    return None
+    if unit.dockerfile is None or place is None:
+        return None
+    return next((each for each in _on_lines(unit.dockerfile).get(place.line, ()) if _holds(each.place, place)), None)
+
+
+@remembered
+def _on_lines(dockerfile: Dockerfile) -> dict[int, list[Instruction]]:
+    """The instructions by each of the lines that they stand on."""
+    found: dict[int, list[Instruction]] = {}
+    for stage in dockerfile.stages:
+        for each in (stage.origin, *stage.instructions):
+            for line in range(each.place.line, each.place.end_line + 1):
+                found.setdefault(line, []).append(each)
+    return found
 
 
 def _holds(outer: Place, inner: Place) -> bool:

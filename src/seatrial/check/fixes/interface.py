@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from seatrial.check.interface import Context
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
+from seatrial.model.kubernetes import Cluster
 from seatrial.model.place import Place
 
 USUAL_MEMORY = 512
@@ -25,15 +27,22 @@ Fix = Callable[[Context, Finding], Iterable[Edit]]
 def unit_of(context: Context, finding: Finding) -> Unit | None:
     """The service that the finding speaks of; None where it speaks of a workload or a task, which may have the
     same name."""
-    cluster = context.documents.cluster
-    if cluster is not None and any(task.place.file == finding.place.file for task in cluster.tasks):
+    if context.documents.cluster is not None and finding.place.file in _files(context.documents.cluster):
         return None
-    if cluster is not None and any(
-        finding.place.file in (each.place.file, *(one.place.file for one in each.pod.containers[:1]))
-        for each in cluster.workloads
-    ):
-        return None
-    return next((unit for unit in context.units if unit.service.name == finding.service), None)
+    return _by_name(context.units).get(finding.service)
+
+
+@remembered
+def _files(cluster: Cluster) -> frozenset[str]:
+    """The files that the cluster's workloads and tasks stand in."""
+    workloads = {each.place.file for each in cluster.workloads}
+    containers = {one.place.file for each in cluster.workloads for one in each.pod.containers[:1]}
+    return frozenset({task.place.file for task in cluster.tasks} | workloads | containers)
+
+
+@remembered
+def _by_name(units: tuple[Unit, ...]) -> dict[str, Unit]:
+    return {unit.service.name: unit for unit in reversed(units)}
 
 
 def instruction_at(unit: Unit, place: Place | None, *keywords: str) -> Instruction | None:
@@ -45,9 +54,19 @@ def instruction_at(unit: Unit, place: Place | None, *keywords: str) -> Instructi
     return None
 
 
+def lines_of(context: Context, file: str) -> list[str]:
+    """The file's lines, not to be changed; one empty line where it isn't known."""
+    return _lines(context.documents.texts.get(file, ""))
+
+
+@remembered
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
+
+
 def spanned(context: Context, place: Place) -> str:
     """The text at this place, "" where it isn't known."""
-    lines = context.documents.texts.get(place.file, "").split("\n")[place.line - 1 : place.end_line]
+    lines = lines_of(context, place.file)[place.line - 1 : place.end_line]
     if not lines or not place.end_line:
         return ""
     lines[-1] = lines[-1][: place.end_column - 1]

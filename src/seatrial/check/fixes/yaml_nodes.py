@@ -6,10 +6,12 @@ for what a text holds: what can't be read, or is nested or repeated beyond reaso
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from seatrial.check.memory import remembered
 from seatrial.model.edit import Path
 from seatrial.model.values import dataclass
 
@@ -45,8 +47,15 @@ class Node:
         """The key and the value of this name; an item has its value for a key, too."""
         if self.kind == SEQUENCE and isinstance(name, int) and 0 <= name < len(self.items):
             return self.items[name], self.items[name]
-        found = [each for each in self.entries if each[0].kind == SCALAR and each[0].value == name]
-        return found[0] if len(found) == 1 else None
+        return _named(self).get(name) if isinstance(name, str) else None
+
+
+@remembered
+def _named(mapping: Node) -> dict[str, tuple[Node, Node]]:
+    """The entries by the names that only one of them has."""
+    named = [each for each in mapping.entries if each[0].kind == SCALAR]
+    times = Counter(key.value for key, _ in named)
+    return {entry[0].value: entry for entry in named if times[entry[0].value] == 1}
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import builds
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
@@ -98,6 +99,7 @@ def _is_clean(kind: str, instruction: Instruction, unit: Unit) -> bool:
     return kind in ("pip", "npm", "yarn") and (base is None or not base.reference.is_official)
 
 
+@remembered
 def _squashes(unit: Unit) -> bool:
     """Whether the Dockerfile makes its image from a directory, so that layers don't matter."""
     return any("--installroot" in text or "docker-squash" in text for text in builds.run_texts(unit))
