@@ -16,7 +16,7 @@ from .test_real import DRAINING, PLAIN, SLOW, drilled, server
 
 pytestmark = pytest.mark.slow
 
-TIMES = 10 if os.environ.get("SEATRIAL_ON_A_LOADED_MACHINE") else 3
+TIMES = 10 if os.environ.get("SEATRIAL_ON_A_LOADED_MACHINE") else 2
 SPARE = TIMES
 """How many drills may prove less than others because the machine was disturbed; they are repeated."""
 
