@@ -26,10 +26,11 @@ from typing import Any
 from seatrial.check import fixing
 from seatrial.check.run import run
 from seatrial.cli.fix_projects import projects
-from seatrial.files.editing import Change, Edited, Source, edited, read_source, write_sources
+from seatrial.cli.fix_rounds import Options, Outcome, mend
+from seatrial.files.editing import Edited, write_sources
 from seatrial.files.promises import are_kept
+from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit
-from seatrial.model.errors import InputError
 
 TODAY = "2026-01-01"
 COMMENT = re.compile(r"#[^\n\r]*")
@@ -45,6 +46,7 @@ class Figures:
     left: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     new: Counter[str] = field(default_factory=Counter)
+    rounds: Counter[int] = field(default_factory=Counter)
 
 
 def main() -> int:
@@ -67,25 +69,21 @@ def main() -> int:
 
 
 def _try(root: Path, figures: Figures, *, is_safe: bool) -> None:
-    before, wanted = _wanted(root, figures, is_safe=is_safe)
-    changes = []
-    for path, edits in wanted.items():
-        name = os.path.relpath(path, root)
-        try:
-            source = read_source(Path(path), name, may_be_new=all(edit.creates for edit in edits))
-        except InputError:
-            continue
-        result = edited(source.text, edits, are_kept)
-        for left in result.left:
-            figures.left[f"{left.edit.requirement}: {left.reason}"] += 1
-        if result.done:
-            _look(name, source, result, figures)
-            changes.append(Change(source, result.text, name))
-            figures.edits.update(edit.requirement for edit in result.done)
-    write_sources(changes)
-    after, again = _wanted(root, Figures(), is_safe=is_safe)
-    for path, edits in again.items():
-        kinds = sorted({edit.requirement for edit in edits})
+    before: Counter[tuple[str, str]] = Counter()
+    found = _mended(root, figures, before, is_safe=is_safe)
+    for path, mended in found.mended.items():
+        name, old = os.path.relpath(path, root), mended.change.source.text
+        figures.changed[_kind(name, mended.change.text)] += 1
+        for result in mended.rounds:
+            _look(name, old, result, figures)
+            old = result.text
+        figures.edits.update(edit.requirement for edit in mended.done)
+    for _, left in found.left:
+        figures.left[f"{left.edit.requirement}: {left.reason}"] += 1
+    write_sources([each.change for each in found.mended.values()])
+    after: Counter[tuple[str, str]] = Counter()
+    for path, again in _mended(root, Figures(), after, is_safe=is_safe).mended.items():
+        kinds = sorted({edit.requirement for edit in again.done})
         figures.problems.append(
             f"{root.name}/{os.path.relpath(path, root)}: a second run has to do: {', '.join(kinds)}"
         )
@@ -94,26 +92,30 @@ def _try(root: Path, figures: Figures, *, is_safe: bool) -> None:
         figures.problems.append(f"{root.name}/{file}: new finding: {requirement}")
 
 
-def _wanted(root: Path, figures: Figures, *, is_safe: bool) -> tuple[Counter[tuple[str, str]], dict[str, list[Edit]]]:
-    """The findings, and the edits of each file by its real path."""
-    findings: Counter[tuple[str, str]] = Counter()
-    wanted: dict[str, dict[Edit, None]] = {}
+def _mended(root: Path, figures: Figures, findings: Counter[tuple[str, str]], *, is_safe: bool) -> Outcome:
+    """What comes of all rounds, and the findings that were there before the first."""
+    rounds = 0
+
+    def look() -> Iterator[tuple[Documents, Iterator[Edit]]]:
+        nonlocal rounds
+        rounds += 1
+        for documents in projects(Path(), lambda _path, _error: None):
+            outcome = run(documents)
+            if rounds == 1:
+                figures.looked.update(_kind(name, text) for name, text in documents.texts.items())
+                prefix = os.path.relpath(documents.directory, root)
+                findings.update((each.requirement, f"{prefix}/{each.place.file}") for each in outcome.all_findings)
+            yield documents, fixing.edits(documents, outcome)
+
     here = Path.cwd()
     os.chdir(root)
     try:
         with contextlib.redirect_stderr(None):
-            for documents in projects(Path(), lambda _path, _error: None):
-                figures.looked.update(_kind(name, text) for name, text in documents.texts.items())
-                outcome = run(documents)
-                prefix = os.path.relpath(documents.directory, root)
-                findings.update((each.requirement, f"{prefix}/{each.place.file}") for each in outcome.all_findings)
-                for edit in fixing.edits(documents, outcome):
-                    if edit.is_safe or not is_safe:
-                        real = os.path.realpath(Path(documents.directory) / edit.place.file)
-                        wanted.setdefault(real, {})[edit] = None
+            found = mend(look, Options(unsafe=not is_safe, wrong=lambda _file, _error: None))
     finally:
         os.chdir(here)
-    return findings, {path: list(edits) for path, edits in wanted.items()}
+    figures.rounds[rounds] += 1
+    return found
 
 
 def _kind(name: str, text: str) -> str:
@@ -125,15 +127,13 @@ def _kind(name: str, text: str) -> str:
     return "other"
 
 
-def _look(name: str, source: Source, result: Edited, figures: Figures) -> None:
+def _look(name: str, old: str, result: Edited, figures: Figures) -> None:
     """Hold one changed file against what is promised."""
-    kind = _kind(name, result.text)
-    figures.changed[kind] += 1
-    figures.problems += [f"{name}: {problem}" for problem in _problems(kind, source, result)]
+    figures.problems += [f"{name}: {problem}" for problem in _problems(_kind(name, result.text), old, result)]
 
 
-def _problems(kind: str, source: Source, result: Edited) -> Iterator[str]:
-    old, new = source.text, result.text
+def _problems(kind: str, old: str, result: Edited) -> Iterator[str]:
+    new = result.text
     if not are_kept(old, new, result.done):
         yield "the difference is not the promised one"
     if kind in ("compose", "kubernetes") and (problem := _yaml_problem(new)):
@@ -201,6 +201,7 @@ def _print(figures: Figures, seconds: float) -> None:
     print(f"\n{'looked at':12}", dict(figures.looked))
     print(f"{'changed':12}", dict(figures.changed))
     print(f"{'edits':12}", sum(figures.edits.values()), dict(figures.edits.most_common()))
+    print(f"{'rounds':12}", dict(sorted(figures.rounds.items())))
     print(f"{'left':12}", sum(figures.left.values()), dict(figures.left.most_common(12)))
     print(f"{'problems':12}", len(figures.problems), f"in {seconds:.0f} s")
 

@@ -142,6 +142,21 @@ def test_a_failing_auditor_is_one_line_and_no_secret(
     assert "hunter2" not in said.out + said.err
 
 
+def test_who_is_asked_for_by_name_and_has_nothing_to_read_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    fake(tmp_path / "bin", "trivy", "raise SystemExit(3)")
+    assert dispatch(["check", "--audit=trivy,grype", "--fail-on", "never"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert "trivy in .: no lock file that it reads" in said
+    assert any(line.startswith("grype in .: no lock file that it reads, and grype is not installed") for line in said)
+    dispatch(["check", "--audit", "--fail-on", "never"])
+    assert "lock file" not in capsys.readouterr().err
+
+
 def test_an_auditor_of_another_name_is_refused(project: Path) -> None:
     with pytest.raises(InputError, match="no auditor is called 'snyk'"):
         dispatch(["check", "--audit=npm,snyk"])

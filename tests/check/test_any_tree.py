@@ -133,6 +133,7 @@ def test_several_processes_find_what_one_finds(files: dict[str, bytes]) -> None:
     with directory_of(many), pytest.MonkeyPatch.context() as patch:
         alone = check("--no-cache", "--format", "json")
         patch.setattr(check_projects, "WORTH_A_FORK", 1)
+        patch.setattr(check_projects, "FEW_DIRECTORIES", 1)
         patch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
         assert check("--no-cache", "--format", "json") == alone
 

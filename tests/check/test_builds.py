@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from seatrial.check import builds, credentials, lifetimes, packages
 from seatrial.check.run import Options, run
-from seatrial.model.documents import Unit
+from seatrial.files.shell_commands import shell_commands
+from seatrial.model.documents import Instruction, Unit
+from seatrial.model.place import Place
 
 from .conftest import documents_of
 
@@ -182,3 +184,43 @@ def test_no_dockerfile_makes_a_rule_raise(words: list[str]) -> None:
         text = "FROM node\n" + " ".join(words) + "\n"
         documents = documents_of(Path(directory), {"Dockerfile": text, "package.json": "{}", ".env": ""})
     assert run(documents, Options(today=TODAY)) == run(documents, Options(today=TODAY))
+
+
+PIECES = (
+    "npm",
+    "n",
+    "p",
+    "m",
+    "pip3",
+    "python",
+    "apt",
+    "-get",
+    "'",
+    '"',
+    "\\",
+    "\\\n",
+    "${A:-",
+    "${A=",
+    "}",
+    "$A",
+    "$(",
+    ")",
+)
+SHELL = st.lists(
+    st.sampled_from((*PIECES, " ", "\n", "&&", ";", "|", "<<E", "E", "/", "exec ", "sudo ", "A=b ", "#"))
+).map("".join)
+
+
+@given(SHELL)
+def test_a_run_without_a_programs_name_does_not_run_it(text: str) -> None:
+    place = Place("Dockerfile", 2)
+    run = Instruction("RUN", place, text, place, read_shell=lambda: shell_commands(text, lambda _start, _end: place))
+    for command in builds.run_commands(run):
+        for name in ("npm", "pip", "python", "apt"):
+            assert name not in command.program or builds.may_run(run, (name,))
+
+
+def test_a_name_is_looked_for_without_its_quotes() -> None:
+    place = Place("Dockerfile", 2)
+    for text, may_run in (("n\\p'm' ci", True), ("${X:-n}pm", True), ("yarn", False), ("${N}pm", False)):
+        assert builds.may_run(Instruction("RUN", place, text), ("npm",)) is may_run

@@ -26,17 +26,17 @@ MENDED = {
     "exec-form-command": {0, 2},
     "package-manager-as-pid1": {0, 1},
     "dev-runner-in-production": {2, 4},
-    "entrypoint-hands-over": {0, 1},
+    "entrypoint-hands-over": {0, 1, 6},
     "one-init": {0},
     "init-reaps-orphans": set(),
     "stop-signal-handled": {0, 1, 2, 3},
     "handles-sigterm": {0, 1, 4, 6},
     "healthcheck-present": {0, 1, 2},
-    "healthcheck-detects-failure": {0},
+    "healthcheck-detects-failure": {0, 4},
     "healthcheck-tool-present": {0, 1, 3},
     "healthcheck-timing": {0, 1},
     "waits-for-dependencies": {0},
-    "restart-policy": {0},
+    "restart-policy": {0, 2},
     "memory-limit": {0, 2},
     "cpu-limit": {0},
     "pids-limit": {0},
@@ -53,10 +53,10 @@ MENDED = {
     "dockerignore-covers": {0, 1, 2, 3, 4, 5, 6, 7},
     "node-env-production": {0, 1, 3},
     "image-labels": {1},
-    "grace-period-fits": set(range(8)),
+    "grace-period-fits": set(range(9)),
     "pre-stop-delay": {0, 1, 2, 3},
     "probes-distinct": {0, 1, 3, 4},
-    "resources-set": {0, 1, 2},
+    "resources-set": {0, 1, 2, 3},
     "security-context": {0, 1},
     "update-order": {0, 1, 2, 3, 4, 5, 6, 7, 8},
 }
@@ -74,6 +74,10 @@ MORE: dict[str, dict[str, str]] = {
     },
     "exec-form-command, expansions": {
         "Dockerfile": "FROM node:22-slim\nCMD gunicorn -w $(($(nproc)*2)) -b \"0.0.0.0:${PORT:-80}\" 'a;b'\n"
+    },
+    "exec-form-command, a variable in front": {"Dockerfile": "FROM node:22-slim\nCMD A=1 B='x y' node a.js\n"},
+    "exec-form-command, a program whose image says the signal": {
+        "Dockerfile": 'FROM nginx:1.27.3\nCMD nginx -g "daemon off;"\n'
     },
     "exec-form-command, two stages": {"Dockerfile": "FROM debian:12 AS a\nCMD a b\nFROM a\nUSER 1\n"},
     "healthcheck-detects-failure, flow": {
@@ -97,6 +101,10 @@ MORE: dict[str, dict[str, str]] = {
         "compose.yaml": COMPOSE
         + "    depends_on: [db]\n  job:\n    image: x/app\n    depends_on:\n    - db\n"
         + "  db:\n    image: mariadb:11\n",
+    },
+    "healthcheck-present, of the port that the source says": {
+        "Dockerfile": 'FROM node:22-slim\nCOPY a.js .\nEXPOSE 3000\nCMD ["node", "a.js"]\n',
+        "a.js": "require('express')().listen(4000)\n",
     },
     "handles-sigterm, anonymous": {
         "Dockerfile": 'FROM node:22-slim\nCOPY a.js .\nCMD ["node", "a.js"]\n',
@@ -372,6 +380,44 @@ def test_depends_on_becomes_the_long_form_with_its_comments(tmp_path: Path) -> N
         "    depends_on:\n      db:\n        condition: service_healthy\n    # the cache\n"
         "      cache:\n        condition: service_started\n"
     ) in (project / "compose.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "command", "port"),
+    [
+        ("listen(4000)", '["node", "a.js"]', "4000"),
+        ("listen(3000)", '["node", "a.js"]', "3000"),
+        ("listen(4000).listen(3000)", '["node", "a.js"]', "3000"),
+        ("listen(process.env.PORT || 4000)", '["node", "a.js", "3000"]', "3000"),
+        ("listen(4000)\nb.listen(5000)", '["node", "a.js"]', ""),
+        ("listen(g())", '["node", "a.js"]', "3000"),
+    ],
+)
+def test_a_check_asks_the_port_that_the_source_says_and_none_where_that_is_not_sure(
+    source: str, command: str, port: str, tmp_path: Path
+) -> None:
+    project = write(
+        tmp_path / "shop",
+        {
+            "Dockerfile": f"FROM node:22-slim\nCOPY a.js .\nEXPOSE 3000\nCMD {command}\n",
+            "a.js": f"const e = require('express'), a = e(), b = e()\na.{source}\n",
+        },
+    )
+    mend(project, "healthcheck-present")
+    text = (project / "Dockerfile").read_text()
+    assert f"http://127.0.0.1:{port}/" in text if port else "HEALTHCHECK" not in text
+    assert "healthcheck-port" not in {requirement for requirement, _ in findings(project)}
+
+
+def test_a_line_that_two_requirements_ask_for_is_there_once(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": 'FROM node:22-slim\nCOPY . .\nRUN npm ci\nCMD ["node", "a.js"]\n',
+        "package.json": "{}",
+        "package-lock.json": "{}",
+    }
+    project = write(tmp_path / "shop", files)
+    mend(project)
+    assert (project / ".dockerignore").read_text() == "node_modules\n"
 
 
 def test_the_cause_is_mended_where_its_consequence_wants_the_same_place(tmp_path: Path) -> None:

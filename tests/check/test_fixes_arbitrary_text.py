@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seatrial.check import fixing
 from seatrial.check.run import run
+from seatrial.cli import fix_rounds
 from seatrial.files.documents import read_documents
-from seatrial.files.editing import edited
+from seatrial.files.editing import write_sources
 from seatrial.files.promises import are_kept
+from seatrial.model.documents import Documents
 from seatrial.model.edit import Edit
 from seatrial.model.errors import SeatrialError
 
@@ -21,20 +24,20 @@ from .test_arbitrary_text import LINES, WORDS
 
 
 def mend(directory: Path) -> int:
-    """Apply all fixes; how many there were."""
-    documents = read_documents(directory, environment={})
-    by_file: dict[str, list[Edit]] = {}
-    for edit in fixing.edits(documents, run(documents)):
-        by_file.setdefault(edit.place.file, []).append(edit)
-    done = 0
-    for name, edits in by_file.items():
-        file = directory / name
-        old = file.read_bytes().decode().removeprefix("\ufeff") if file.exists() else ""
-        result = edited(old, edits, are_kept)
-        assert not result.done or are_kept(old, result.text, result.done)
-        (directory / name).write_bytes(result.text.encode())
-        done += len(result.done)
-    return done
+    """Apply all fixes, round after round; how many there were."""
+
+    def look() -> Iterator[tuple[Documents, Iterator[Edit]]]:
+        documents = read_documents(directory, environment={})
+        yield documents, fixing.edits(documents, run(documents))
+
+    found = fix_rounds.mend(look, fix_rounds.Options(unsafe=True, wrong=lambda _file, _error: None))
+    for mended in found.mended.values():
+        old = mended.change.source.text
+        for result in mended.rounds:
+            assert are_kept(old, result.text, result.done)
+            old = result.text
+    write_sources([mended.change for mended in found.mended.values()])
+    return sum(len(mended.done) for mended in found.mended.values())
 
 
 def mend_twice(files: dict[str, str]) -> None:
@@ -57,6 +60,15 @@ def test_any_command(text: str, keyword: str) -> None:
     mend_twice(
         {"Dockerfile": f"FROM node:22-slim\n{keyword} {text}", "package.json": '{"scripts": {"start": "node a"}}'}
     )
+
+
+FLAGS = ["--watch", "--reload", "--hot", "node", "uvicorn", "bun", "a.js", "app:app", "$PORT", "exec", "npm", "start"]
+
+
+@given(st.lists(st.sampled_from(FLAGS), min_size=1, max_size=5).map(" ".join), st.sampled_from(["CMD", "ENTRYPOINT"]))
+@example("node --watch a.js", "CMD")
+def test_any_command_of_a_runner(text: str, keyword: str) -> None:
+    mend_twice({"Dockerfile": f"FROM node:22-slim\nEXPOSE 80\n{keyword} {text}\n", "a.js": "b.listen(90)\n"})
 
 
 @given(st.lists(LINES, max_size=16).map("\n".join))

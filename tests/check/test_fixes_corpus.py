@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from seatrial.cli import fix_rounds
+
 from .conftest import write
 
 TOOL = Path(__file__).parents[2] / "tools/fix_corpus.py"
@@ -48,8 +50,8 @@ def test_what_breaks_is_told(
     answers = {"_yaml_problem": lambda _text: "broken", "_is_in_order": lambda *_: False}
     if what == "are_kept":
         # Every edit is applied, and held against the promise only afterwards.
-        real = tool.edited
-        monkeypatch.setattr(tool, "edited", lambda text, edits, _: real(text, edits, lambda *_: True))
+        real = fix_rounds.edited
+        monkeypatch.setattr(fix_rounds, "edited", lambda text, edits, _: real(text, edits, lambda *_: True))
         monkeypatch.setattr(tool, what, lambda *_: False)
     else:
         monkeypatch.setattr(tool, what, answers[what])

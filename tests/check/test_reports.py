@@ -219,7 +219,7 @@ def test_the_line_that_copies_a_key_file_is_shown() -> None:
     ["docker run -u 1000:1000 curlimages/curl a", "mysql -p 3306 -h db", "name: token, value: [a]", "mysql -p$PW"],
 )
 def test_what_is_no_password_is_shown(line: str) -> None:
-    assert redact.source_line(line) == line
+    assert redact.source_line([line], 1) == line
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -76,6 +76,6 @@ def test_an_amount_is_worked_out_with_the_services_variables(
 
 def test_rules_about_source_are_not_loaded_where_there_is_none() -> None:
     service = Service("a", "/", None)
-    without = {rule.name for rule in rules_for(Documents("/", (Unit(service),)))}
-    with_source = {rule.name for rule in rules_for(Documents("/", (Unit(service, has_source=True),)))}
+    without = set(rules_for(Documents("/", (Unit(service),))))
+    with_source = set(rules_for(Documents("/", (Unit(service, has_source=True),))))
     assert "handles-sigterm" not in without and "handles-sigterm" in with_source

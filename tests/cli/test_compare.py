@@ -16,11 +16,16 @@ from seatrial.drill import archive
 from seatrial.drill.judge import judge
 from seatrial.model.errors import InputError
 from seatrial.model.verdict import Ruling, Verdict
-from seatrial.report import json_report
+from seatrial.report import json_report, terminal
 from seatrial.report.comparison import Baseline
 from seatrial.report.trial import prepare
 from tests.report import sample
 
+REPORT = (
+    '{"format": 1, "service": {"name": "api"}, "recorded_at": "2026", "verdicts": [{"requirement": "stops-in-time",'
+    ' "ruling": "pass", "summary": "", "figures": {"stop_seconds": %s}}], "runs": [{"scenario": "stop", "stop_seconds":'
+    " %s}]}"
+)
 PASS, FAIL, UNPROVED, SKIPPED = Ruling.PASS, Ruling.FAIL, Ruling.NOT_PROVED, Ruling.SKIPPED
 
 
@@ -119,6 +124,8 @@ def test_a_baseline_of_another_service_is_warned_of(
         (UNPROVED, FAIL, "not-proved", 1),
         (PASS, UNPROVED, "fail", 0),
         (PASS, UNPROVED, "not-proved", 1),
+        (FAIL, UNPROVED, "fail", 0),
+        (FAIL, UNPROVED, "not-proved", 0),
         (UNPROVED, UNPROVED, "not-proved", 0),
         (PASS, SKIPPED, "not-proved", 0),
         (SKIPPED, FAIL, "fail", 1),
@@ -145,8 +152,18 @@ def test_both_kinds_of_baseline_know_how_long_the_stops_took(good: Path, tmp_pat
     assert load_baseline(report).stops == pytest.approx((took,))
 
 
-def test_a_trial_that_proves_nothing_any_more_fails() -> None:
-    baseline = Baseline("b", "api", "", (Verdict("a", PASS, ""),))
+def test_what_is_not_proved_after_a_failure_is_not_called_better(terrible: Path) -> None:
+    before = load_baseline(terrible)
+    trial = prepare(sample.GOOD, [Verdict("in-flight-finish", UNPROVED, "who knows")], baseline=before)
+    assert trial.comparison is not None
+    told = "no longer known to fail: in-flight-finish (fail → not proved): who knows"
+    assert f"? {told}" in terminal.render(trial, terminal.Style(width=120))
+    assert "1 no longer known to fail" in trial.comparison.headline()
+
+
+@pytest.mark.parametrize("before", [PASS, FAIL])
+def test_a_trial_that_proves_nothing_any_more_fails(before: Ruling) -> None:
+    baseline = Baseline("b", "api", "", (Verdict("a", before, ""),))
     assert exit_code(prepare(sample.GOOD, [Verdict("a", UNPROVED, "")], baseline=baseline), "fail") == codes.FAILED
 
 
@@ -155,3 +172,20 @@ def test_junit_and_markdown_are_written_to_files(terrible: Path, tmp_path: Path)
     run(["drill", f"--replay={terrible}", f"--junit={junit}", f"--markdown={markdown}"])
     assert junit.read_text(encoding="utf-8").startswith("<?xml")
     assert markdown.read_text(encoding="utf-8").startswith("## Sea trial of api")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "is no baseline"),
+        ('{"verdicts": ' + "[" * 100_000, "is no baseline"),
+        (REPORT % ("1" + "0" * 400, "1.5"), "is not a JSON report"),
+        (REPORT % ("1.5", "1" + "0" * 400), "is not a JSON report"),
+    ],
+    ids=["deep", "deep inside", "figure", "seconds"],
+)
+def test_what_is_too_much_for_a_figure_or_for_json_is_no_baseline(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        load_baseline(path)

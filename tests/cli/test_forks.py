@@ -85,3 +85,22 @@ def test_an_exception_in_a_copy_is_raised_here() -> None:
 
 def test_few_jobs_are_worth_no_fork() -> None:
     assert forks.workers_for(10, 32) == 1 and forks.workers_for(10_000, 32) <= forks.MAX_WORKERS
+
+
+def test_what_is_begun_aside_is_given_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert forks.aside(os.getpid)() != os.getpid()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert forks.aside(os.getpid)() == os.getpid(), "there is no processor for another"
+
+
+def test_what_is_begun_aside_and_dies_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    here = os.getpid()
+
+    def work() -> str:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "here"
+
+    assert forks.aside(work)() == "here"

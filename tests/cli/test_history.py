@@ -92,6 +92,42 @@ def test_a_damaged_file_is_refused_and_left_alone(file: Path) -> None:
     assert "mv " in refused(file)
 
 
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "figures", ["[1]", "1", "null", '{"a": "b"}', '{"a": true}', '{"a": NaN}', "{", b"{}", None, DEEP]
+)
+def test_figures_that_no_drill_writes_are_refused(file: Path, figures: object) -> None:
+    add(file, entry("2026"))
+    with sqlite3.connect(file) as database:
+        database.execute("DROP INDEX verdict_by_requirement")
+        database.execute("ALTER TABLE verdict RENAME TO kept")
+        database.execute("CREATE TABLE verdict AS SELECT * FROM kept")
+        database.execute("UPDATE verdict SET figures = ?", (figures,))
+    database.close()
+    with pytest.raises(InputError, match="holds what no drill writes") as caught:
+        entries(file)
+    assert "mv " in caught.value.hint
+
+
+@pytest.mark.parametrize("column", ["service", "recorded_at", "revision", "result"])
+def test_what_is_no_text_is_refused(file: Path, column: str) -> None:
+    add(file, entry("2026"))
+    with sqlite3.connect(file) as database:
+        database.execute(f"UPDATE trial SET {column} = ?", (b"\xff\x00",))
+    database.close()
+    with pytest.raises(InputError, match="holds what no drill writes"):
+        entries(file)
+
+
+def test_a_full_disk_is_no_damage(file: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written") as caught, history_store._opened(file, "rwc") as database:
+        database.execute("PRAGMA max_page_count = 1")
+        database.execute("CREATE TABLE trial (id INTEGER)")
+    assert (caught.value.hint, "full" in caught.value.message) == (f"df {file.parent}", True)
+
+
 def test_a_file_that_was_never_a_database_is_not_to_be_moved_away(file: Path) -> None:
     file.write_bytes(b"require('http')" * 100)
     assert "name another file" in refused(file)

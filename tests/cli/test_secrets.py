@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seatrial.cli import engines
 from seatrial.cli.history_command import remember
 from seatrial.cli.subject import Subject
 from seatrial.drill import archive, exercise
 from seatrial.drill.acts import work
 from seatrial.drill.judge import judge
-from seatrial.drill.options import DrillOptions, Progress
+from seatrial.drill.options import DrillOptions, Progress, Stage
 from seatrial.drill.outside import KEPT
 from seatrial.drill.trial import drill
 from seatrial.engine.interface import ExecResult
 from seatrial.load.interface import LoadError
-from seatrial.model.errors import SeatrialError
+from seatrial.model.errors import InputError, SeatrialError
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Recording, Scenario
 from seatrial.model.service import Healthcheck
@@ -49,8 +53,9 @@ SECRETS = {
     "of the command that gives a job": "give-s3cret",
     "of the command that asks for it": "tell-s3cret",
     "of another service": "other-s3cret",
+    "of a file": "file-s3cret",
 }
-OPTION, EQUALS, URL, VARIABLE, COOKIE, CALLER, DATABASE, PROBE, LOAD, ACCOUNT, HEADER, SID, GIVE, TELL, OTHER = (
+OPTION, EQUALS, URL, VARIABLE, COOKIE, CALLER, DATABASE, PROBE, LOAD, ACCOUNT, HEADER, SID, GIVE, TELL, OTHER, FILE = (
     SECRETS.values()
 )
 COMMAND = ("node", "server.js", "--token", OPTION, f"--password={EQUALS}", f"redis://me:{URL}@cache:6379")
@@ -107,6 +112,7 @@ def drilled_with(monkeypatch: pytest.MonkeyPatch, scenario: Scenario, **behaviou
         quick_path=f"/?access_token={OPTION}",
         load_from=LOADING,
         others=others,
+        secrets=(FILE,),
         tool="seatrial",
         **JOBS,
     )
@@ -198,6 +204,30 @@ def test_what_an_engine_complains_of_is_told_without_secrets() -> None:
     assert raised.value.args == ("can't use [redacted]",)
 
 
+def test_what_an_engine_says_while_it_prepares_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker's builds, and dependencies that end: whole messages are cleaned, and cut then."""
+    of = service(*COMMAND, environment=ENVIRONMENT)
+
+    class Preparing:
+        def __init__(self, _arguments: object, _subject: object, show: Callable[[Progress], None]) -> None:
+            self._show = show
+
+        @contextlib.asynccontextmanager
+        async def prepared(self, _service: object) -> AsyncIterator[None]:
+            self._show(Progress(0.0, Scenario.STOP, Stage.PREPARING, f"building with {VARIABLE}"))
+            raise InputError(f"db ended with 1: {'.' * 1996}{VARIABLE}", hint=f"without {DATABASE}")
+            yield
+
+    monkeypatch.setattr(engines, "ENGINES", {"native": Preparing})
+    steps: list[Progress] = []
+    subject = Subject(of, ".", (), DrillOptions())
+    with pytest.raises(InputError) as raised:
+        asyncio.run(engines.run_trial(argparse.Namespace(engine="native"), subject, steps.append))
+    assert [step.text for step in steps] == ["building with [redacted]"]
+    assert (raised.value.message[:17], raised.value.hint) == ("db ended with 1: ", "without [redacted]")
+    assert VARIABLE[:3] not in raised.value.message
+
+
 def test_common_words_are_no_secrets_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords that are words which everybody says would make the recording unreadable, and no safer."""
     monkeypatch.setattr(exercise, "Load", FakeLoad)
@@ -246,15 +276,19 @@ while True:
 
 
 def run_command(folder: Path, *words: str) -> tuple[dict[str, str], str]:
-    """A real drill with every output that there is; each as text, and what the command complained of."""
+    """A real drill of the server as a command of secrets; what is said as in `run_drill`."""
     (folder / "server.py").write_text(SERVER, encoding="utf-8")
     (folder / "client.py").write_text(CLIENT, encoding="utf-8")
+    command = ["/usr/bin/python3", "server.py", "--token", OPTION, f"--password={EQUALS}", f"redis://me:{URL}@cache"]
+    return run_drill(folder, f"--env=API_TOKEN={VARIABLE}", *words, "--", *command)
+
+
+def run_drill(folder: Path, *words: str) -> tuple[dict[str, str], str]:
+    """A real drill with every output that there is; each as text, and what the command complained of."""
     names = ("report", "json", "junit", "markdown", "save", "history")
     to = [f"--{name}={folder / name}" for name in names]
-    command = ["/usr/bin/python3", "server.py", "--token", OPTION, f"--password={EQUALS}", f"redis://me:{URL}@cache"]
-    options = ["--only=stop", "--grace=1", "--verbose", f"--env=API_TOKEN={VARIABLE}", *to, *words]
     done = subprocess.run(
-        [sys.executable, "-m", "seatrial", "drill", *options, "--", *command],
+        [sys.executable, "-m", "seatrial", "drill", "--only=stop", "--grace=1", "--verbose", *to, *words],
         cwd=folder,
         env={**os.environ, "CI_TOKEN": CALLER},
         capture_output=True,
@@ -282,4 +316,48 @@ def test_no_output_holds_a_secret_of_the_load_command(tmp_path: Path) -> None:
     texts, complaint = run_command(tmp_path, f'--load-from=sh -c "exec {client} {VARIABLE}"')
     (run,) = json.loads(texts["save"])["runs"]
     assert "asking with --api-key [redacted] --user me:[redacted]" in run["outside"]["output"], complaint
+    assert {name: leaked(text) for name, text in texts.items()} == {name: [] for name in texts}
+
+
+GIVEN = """\
+services:
+  api:
+    image: python:3
+    command: [/usr/bin/python3, /app/server.py]
+    working_dir: /app
+    volumes: ["./app:/app"]
+    env_file: api.env
+    secrets: [db, key]
+    configs: [settings]
+secrets:
+  db: {file: ./db}
+  key: {file: ./key.json}
+configs:
+  settings: {file: ./settings}
+"""
+READER = """\
+import os
+for name in ("/run/secrets/db", "/run/secrets/key", "/settings"):
+    print(name, "is", open(name).read(), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_no_output_holds_a_secret_that_compose_gives_as_a_file(tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": GIVEN,
+        "api.env": f"API_TOKEN={VARIABLE}\n",
+        "db": f"{FILE}\n",
+        "key.json": json.dumps({"kind": "account", "said": OTHER}),
+        "settings": f"colour = turquoise\npassword = {OPTION}\n",
+        "app/server.py": READER + SERVER,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    texts, complaint = run_drill(tmp_path, str(tmp_path))
+    log = [line["text"] for line in json.loads(texts["save"])["runs"][0]["log"]]
+    shown = ["/run/secrets/db is [redacted]", "", "/run/secrets/key is [redacted]", "/settings is colour = turquoise"]
+    assert log[:4] == shown, complaint
+    assert "the variable is [redacted]" in log
     assert {name: leaked(text) for name, text in texts.items()} == {name: [] for name in texts}

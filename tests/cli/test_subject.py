@@ -11,9 +11,11 @@ from seatrial.cli import choice, codes, drill, subject
 from seatrial.cli.arguments import _parser
 from seatrial.cli.front import run
 from seatrial.drill import archive
+from seatrial.drill.dependencies import dependencies_of
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
+from seatrial.model.redaction import Redactor
 from seatrial.model.service import Service
 from seatrial.model.verdict import Ruling, Verdict
 from tests.report import sample
@@ -106,6 +108,63 @@ def test_a_project_is_read_with_its_routes(tmp_path: Path) -> None:
         ("/healthz", True),
     ]
     assert sorted(found.secrets) == ["hunter2", "tok3n"]
+
+
+COMPOSE = """\
+services:
+  api:
+    image: node:22
+    command: node server.js
+    env_file: api.env
+    depends_on: [store]
+    secrets: [db, key, gone, far]
+    configs: [settings]
+  store:
+    image: postgres:16
+    secrets: [root]
+secrets:
+  db: {file: ./db.txt}
+  key: {environment: SHOP_SIGNING}
+  gone: {file: ./gone.txt}
+  far: {external: true}
+  root: {file: ./root.txt}
+configs:
+  settings: {file: ./settings.ini}
+"""
+
+
+def test_what_compose_gives_as_files_is_secret_and_there(tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": COMPOSE,
+        ".env": "SHOP_SIGNING=of-the-project\n",
+        "api.env": "API_TOKEN=of-an-env-file\nCOLOUR=turquoise\n",
+        "db.txt": "of-a-file\n",
+        "root.txt": '{"user": "shop", "password": "of-another"}\n',
+        "settings.ini": "colour = turquoise\npassword = of-a-config\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = subject.subject_of(arguments(str(tmp_path), "--service=api"))
+    known = Redactor(found.secrets)
+    hidden = ("of-the-project", "of-an-env-file", "of-a-file", "of-another", files["root.txt"].strip(), "of-a-config")
+    assert {known.known(f"it is {secret}!") for secret in hidden} == {"it is [redacted]!"}
+    assert known.known("turquoise shop") == "turquoise shop"
+    assert [mount.value.target for mount in found.service.mounts] == ["/run/secrets/db", "/settings"]
+    assert [mount.value.target for mount in found.others[0].mounts] == ["/run/secrets/root"]
+    assert [finding.message for finding in found.findings] == [
+        "the secret key of api is not at /run/secrets/key: only files are mounted here",
+        "the secret gone of api is not at /run/secrets/gone: its file is missing",
+    ]
+    assert [one.name for one in dependencies_of(found.service, {}, found.others)[0]] == ["store:5432"]
+
+
+@pytest.mark.parametrize("said", ["", "x\n", "true\n", "5432\n", "store\n", "postgres\n"])
+def test_a_trivial_secret_in_a_file_is_no_secret_elsewhere(said: str, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(COMPOSE.replace("env_file: api.env", "tty: false"))
+    (tmp_path / "db.txt").write_text(said)
+    known = Redactor(subject.subject_of(arguments(str(tmp_path), "--service=api")).secrets)
+    line = f"x true postgres at store:5432 {said.strip()}"
+    assert known.known(line) == line
 
 
 def test_nothing_to_drill_is_told_apart_from_a_bad_argument(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from seatrial.engine.native import shim
 from tests.engine.native.conftest import PYTHON
 from tests.engine.native.test_without_root import FORBID, FORBIDDEN, ORDINARY, SOURCE, forbidden
-from tests.requirements import require
+from tests.requirements import require, too_busy
 
 from .test_drill_command import SERVER
 
@@ -34,6 +34,36 @@ COPY server.py .
 EXPOSE 8080
 CMD ["/usr/bin/env", "python3", "server.py", "--handler"]
 """
+
+ON_A_SOCKET = """\
+import http.server, os, signal, socketserver, threading, time
+
+busy = []
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        busy.append(self)
+        time.sleep(0.8 if self.path == "/slow" else 0)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+        busy.remove(self)
+    def address_string(self):
+        return "somebody"
+    def log_message(self, *words):
+        pass
+
+server = socketserver.ThreadingUnixStreamServer("/tmp/app.sock", Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
+os.close(server.fileno())
+while busy:
+    time.sleep(0.02)
+os._exit(0)
+"""
+TRIES = 4
 
 
 @pytest.fixture
@@ -68,8 +98,10 @@ def place() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def drill(place: Path, *prefix: str, words: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [*prefix, PYTHON, "-m", "seatrial", "drill", str(place / "project"), "--only=handles-sigterm", *words]
+def drill(
+    place: Path, *prefix: str, only: str = "handles-sigterm", words: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    command = [*prefix, PYTHON, "-m", "seatrial", "drill", str(place / "project"), f"--only={only}", *words]
     environment = {
         "PATH": f"{place}/bin:{os.environ['PATH']}",
         "PYTHONPATH": str(place / "packages"),
@@ -86,6 +118,26 @@ def test_an_ordinary_user_drills_a_service(place: Path) -> None:
     document = json.loads(told.stdout)
     assert document["machine"]["rootless"] is True
     assert {each["requirement"]: each["ruling"] for each in document["verdicts"]} == {"handles-sigterm": "pass"}
+
+
+def test_an_ordinary_user_drills_what_listens_on_a_unix_socket(place: Path) -> None:
+    """Its socket is reached through /proc, as somebody who has no rights outside of the instance's user namespace."""
+    prefix = ORDINARY if IS_ROOT else []
+    require(forbidden(*prefix))
+    (place / "project" / "server.py").write_text(ON_A_SOCKET)
+    for _ in range(TRIES):
+        told = drill(place, *prefix, only="in-flight-finish", words=("--slow-path=/slow", "--json"))
+        assert told.returncode in (0, 1), told.stdout + told.stderr
+        document = json.loads(told.stdout)
+        ((run,), (verdict,)) = document["runs"], document["verdicts"]
+        assert document["machine"]["rootless"] is True
+        assert run["target"]["address"].endswith("/root/tmp/app.sock")
+        if not run["disturbed"]:
+            break
+    else:
+        too_busy(run["disturbed"])
+    assert verdict["ruling"] == "pass", verdict
+    assert verdict["figures"]["in_flight"] == 3.0
 
 
 def test_where_namespaces_are_forbidden_the_exit_code_is_four_and_a_hint_says_what_to_do(place: Path) -> None:

@@ -13,6 +13,7 @@ from seatrial.engine.interface import (
     Ended,
     ExecResult,
     Listener,
+    Notice,
     Output,
     ProcessState,
     StartOptions,
@@ -90,9 +91,9 @@ class FakeInstance:
     """One instance that needs no process."""
 
     init = ""
-    approximations = ("no process at all",)
-    enforcement = ("memory: not enforced",)
-    notices = ()
+    approximations: tuple[str, ...] = ("no process at all",)
+    enforcement: tuple[str, ...] = ("memory: not enforced",)
+    notices: tuple[Notice, ...] = ()
     shares_network = True
     restarts = 0
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from seatrial.drill.dependencies import Dependency, dependencies_of
+from seatrial.drill.programs import StandIn
 from seatrial.drill.standing import told
-from seatrial.drill.surroundings import Surroundings, behind
+from seatrial.drill.surroundings import RELAY, Surroundings, behind
+from seatrial.engine.interface import StartOptions
 from seatrial.model.place import Sourced
 from seatrial.model.service import Dependency as DependsOn
 from seatrial.model.service import Port
 
-from .fakes import service
+from .fakes import Behaviour, FakeEngine, FakeInstance, service
 
 
 def named(*names: str, ports: tuple[int, ...] = (3000,), **environment: str) -> tuple[list[str], list[str]]:
@@ -48,6 +52,14 @@ def named(*names: str, ports: tuple[int, ...] = (3000,), **environment: str) -> 
 )
 def test_variables_name_what_a_service_depends_on(environment: dict[str, str], expected: list[str]) -> None:
     assert named(**environment) == (expected, [])
+
+
+def test_more_than_can_be_stood_in_for_are_named_with_the_reason() -> None:
+    found, unknown = named(**{f"CACHE{n}_URL": f"redis://cache{n}" for n in range(10)})
+    assert len(found) == 8
+    assert unknown == [
+        f"cache{n}:6379 (variable CACHE{n}_URL) is one more than the 8 that are stood in for" for n in (8, 9)
+    ]
 
 
 def test_compose_names_some_by_their_names() -> None:
@@ -111,6 +123,29 @@ def test_without_a_program_only_what_can_be_cut_off_is_stood_in_for(relayed: boo
     assert argv is not None
     assert (argv.value[0] == "/bin/sh") == relayed
     assert "not there" in strange.described
+
+
+def test_what_an_engine_has_is_brought_near_once_with_all_its_addresses() -> None:
+    """A job is given where one of them is on 127.0.0.1; relays lead to the others."""
+    one, two = Dependency("db", 5432, "postgres", "variable DB"), Dependency("queue", 6379, "redis", "depends_on")
+    engine = FakeEngine(Behaviour())
+
+    async def near(*found: StandIn) -> None:
+        instance = FakeInstance(engine, ("node",), StartOptions())
+        around = Surroundings(found)
+        await around.bring_near(instance)
+        await around.bring_near(instance)
+        await around.close()
+
+    asyncio.run(near(StandIn(one), told(two)))
+    assert engine.beside == [], "what stands in is beside the instance itself"
+    asyncio.run(near(StandIn(one, elsewhere=("172.17.0.2", 5432)), StandIn(two, elsewhere=("172.17.0.3", 6379))))
+    (argv,) = engine.beside
+    assert argv[:-1] == RELAY
+    assert json.loads(argv[-1]) == [
+        [["127.0.0.1", 5432], ["172.17.0.2", 5432], True],
+        [["127.0.0.1", 6379], ["172.17.0.3", 6379], True],
+    ]
 
 
 def test_a_command_waits_for_each_port_and_becomes_itself() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,22 @@ def test_bytes_that_are_no_text_are_kept_as_well_as_can_be() -> None:
 def test_a_secret_at_the_place_of_the_cut_is_hidden_too() -> None:
     text = b"x" * (LONGEST - 3) + b"topsecret\n"
     assert "top" not in book([("stdout", text)], {"MY_SECRET": "topsecret"}).lines(0.0)[0].text
+
+
+@pytest.mark.parametrize("hidden", ["postgres://me:0123456789@db", "Authorization: Bearer AB0123456789"])
+def test_what_looks_like_a_secret_at_the_place_of_the_cut_is_hidden_too(hidden: str) -> None:
+    front = "x" * (LONGEST - hidden.index("4") - 1)
+    assert "0123" not in book([("stdout", f"{front} {hidden}\n".encode())]).lines(0.0)[0].text
+
+
+@pytest.mark.parametrize("between", ["", " "])
+def test_secrets_that_fill_a_line_leave_no_half_of_one_at_its_end(between: str) -> None:
+    """Without them it is much shorter, so that the place where it was cut comes into sight."""
+    secret = "topsecret" * 20
+    pieces = [("stdout", (secret + between).encode() * 1000), ("stdout", b"\n")]
+    (line,) = book(pieces, {"MY_SECRET": secret}).lines(0.0)
+    assert line.text.startswith(f"[redacted]{between}[redacted]")
+    assert "top" not in line.text
 
 
 @settings(max_examples=40, deadline=None)

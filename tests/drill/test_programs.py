@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from seatrial.drill.dependencies import Dependency
 from seatrial.drill.programs import DATA, PROGRAMS, Program, StandIn, Step, lacking, lowered
 from seatrial.drill.surroundings import Surroundings
 from seatrial.engine.native import beside, leftovers
+from seatrial.model.redaction import Redactor
 from tests.requirements import require
 
 DATABASE = Dependency("db", 5432, "postgres", "variable DB", user="me", database='a"b')
@@ -41,11 +43,13 @@ async def read_beside(one: StandIn) -> str:
     return (await reading.communicate())[0].decode()
 
 
-def stood_in(*dependencies: Dependency, neighbours: dict[str, str] | None = None) -> tuple[StandIn, ...]:
+def stood_in(
+    *dependencies: Dependency, neighbours: dict[str, str] | None = None, clean: Callable[[str], str] = str
+) -> tuple[StandIn, ...]:
     """What stands in, and whoever has a folder has found in its own copy what was prepared."""
 
     async def whole() -> tuple[StandIn, ...]:
-        async with standing.standing(dependencies, neighbours) as ready:
+        async with standing.standing(dependencies, neighbours, clean) as ready:
             for one in ready:
                 if one.template >= 0:
                     assert await read_beside(one) == "hi"
@@ -121,6 +125,28 @@ def test_what_can_not_be_prepared_is_not_there(found: None, monkeypatch: pytest.
     (one,) = stood_in(DATABASE)
     assert not one.is_started
     assert "not there (a shell could not be prepared: no room)" in one.described
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"", "it said nothing"),
+        (b"one\ntwo\n\n", "two"),
+        (b"x" * 297 + b"topsecret", "x" * 297 + "[re"),
+        (b"x" * 290 + b" redis://me:0123456789@db", "x" * 290 + " redis://m"),
+        (b"x" * standing.KEPT, "it said nothing"),
+        (b"secret\n" + b"x" * (standing.KEPT - 7), "x" * 300),
+    ],
+)
+def test_the_last_line_is_clean_before_it_is_cut_and_none_without_its_begin(said: bytes, told: str) -> None:
+    assert standing.last_line(said, Redactor(["topsecret"]).text) == told
+
+
+def test_what_can_not_be_prepared_says_why_without_secrets(found: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = replace(SHELL, steps=(Step(("{program}", "-c", "echo no room for topsecret; exit 1")),))
+    monkeypatch.setattr(standing, "PROGRAMS", {"postgres": fails})
+    (one,) = stood_in(DATABASE, clean=Redactor(["topsecret"]).text)
+    assert "a shell could not be prepared: no room for [redacted]" in one.described
 
 
 def test_nothing_is_written_into_a_memory_that_others_see(found: None, monkeypatch: pytest.MonkeyPatch) -> None:

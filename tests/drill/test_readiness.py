@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -17,12 +20,14 @@ from seatrial.drill.readiness import (
     choose,
     probe_argv,
     target_of,
+    wait_ready,
     worker_after,
 )
 from seatrial.engine.interface import ExecResult, Listener
 from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Healthcheck, Image, Port
+from seatrial.model.traffic import Exchange, Outcome, Target
 
 from .fakes import service
 
@@ -145,6 +150,46 @@ def test_scenarios_are_chosen_by_only_and_skip() -> None:
         Scenario.ORPHAN,
     )
     assert Scenario.STOP not in DrillOptions(skip=frozenset({Scenario.STOP})).scenarios()
+
+
+class Answers:
+    """A load generator whose requests are answered with these, the last one again and again."""
+
+    def __init__(self, *statuses: int) -> None:
+        self._statuses = list(statuses)
+
+    async def request(self, _target: Target, path: str, _limit: float) -> Exchange:
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        return Exchange(path, Outcome.COMPLETE, 0.0, status=status)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "well", "ready", "status"),
+    [
+        ((500,), False, True, 500),
+        ((404,), True, True, 404),
+        ((503, 200), True, True, 200),
+        ((500,), True, False, 500),
+    ],
+)
+def test_an_error_is_no_readiness_of_a_service_that_gives_none_as_a_rule(
+    statuses: tuple[int, ...], well: bool, ready: bool, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seatrial.drill.readiness.PAUSE", 0.001)
+    watcher = SimpleNamespace(listening=[V4], events=[], look=lambda: None)
+    waiting = Waiting(
+        service=service(ports=(Sourced(Port(3000)),)),
+        instance=cast("Any", None),
+        watcher=cast("Any", watcher),
+        load=cast("Any", Answers(*statuses)),
+        limit=0.05,
+        options=DrillOptions(),
+        is_over=lambda: False,
+        begun=time.monotonic(),
+        well=well,
+    )
+    told, _ = asyncio.run(wait_ready(waiting))
+    assert (told.ready, told.status, told.is_well) == (ready, status, status < 500)
 
 
 @pytest.mark.parametrize(

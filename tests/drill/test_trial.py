@@ -239,14 +239,15 @@ def test_the_slow_paths_own_status_is_known_before_any_signal(status: int, monke
     whole = FakeLoad.request
 
     async def request(self: FakeLoad, target: Target, path: str, timeout: float, *more: Any) -> Exchange:
-        return replace(await whole(self, target, path, timeout, *more), status=status if path == "/really" else 200)
+        answer = await whole(self, target, path, timeout, *more)
+        return replace(answer, status=status if path == "/really" else 200, body_bytes=7)
 
     monkeypatch.setattr(FakeLoad, "request", request)
     candidates = Candidates(slow=(Candidate("/really", "app.js:10"),))
     recording = run(FakeEngine(Behaviour(requests={"/really": 0.6})), replace(ONLY_STOP, candidates=candidates))
     target = recording.runs[0].target
     assert target is not None
-    assert (target.slow_path, target.slow_status) == ("/really", status)
+    assert (target.slow_path, target.slow_status, target.slow_bytes) == ("/really", status, 7)
 
 
 def test_a_first_process_that_was_never_seen_by_its_arguments_has_those_of_the_command(

@@ -21,7 +21,7 @@ def tree(root: Path, *names: str) -> Path:
 def found(root: Path) -> list[str]:
     all_of_them = candidates(root)
     paths = (*all_of_them.directories, *all_of_them.compose_files, *all_of_them.dockerfiles)
-    return [str(path.relative_to(root)) for path in paths]
+    return [os.path.relpath(path, root) for path in paths]
 
 
 def test_a_monorepo_gives_all_its_projects_and_nobody_elses(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_monorepo_gives_all_its_projects_and_nobody_elses(tmp_path: Path) -> N
     tree(tmp_path, "node_modules/a/Dockerfile", "vendor/b/Dockerfile", "third_party/c/compose.yaml", ".git/Dockerfile")
     tree(tmp_path, "api/Dockerfile.md", "api/Dockerfile.prod.dockerignore", "venv/lib/Dockerfile")
     assert found(tmp_path) == [".", "api/compose.dev.yaml", "api/Dockerfile.prod", "web/Dockerfile"]
-    assert [path.name for path in candidates(tmp_path).manifests] == ["app.yaml"]
+    assert [Path(path).name for path in candidates(tmp_path).manifests] == ["app.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,16 @@ def test_what_another_process_asked_is_heard(heard: disk.Notes) -> None:
     assert not disk.is_consistent(heard)
 
 
+def test_what_another_process_has_listed_is_not_looked_at_again(tmp_path: Path, heard: disk.Notes) -> None:
+    with disk.apart() as alone:
+        disk.entries(tmp_path)
+        known = disk.listings()
+    disk.hear(alone)
+    (tmp_path / "late").touch()
+    disk.know(known)
+    assert disk.entries(tmp_path) == () and heard.keys() == {("entries", str(tmp_path))}
+
+
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "/proc/self/mem", "/dev/null/x"])
 def test_odd_paths_are_answered_like_missing_ones(path: str) -> None:
     assert not is_regular(Path(path)) or path.startswith("/proc")
@@ -248,3 +258,16 @@ def test_a_whole_check_asks_nothing_that_is_not_noted(
     noted = {os.path.abspath(tmp_path / path) for _, path in heard}  # noqa: PTH100
     assert len(inside) > 20 and not inside - noted
     assert not any("/ignored/" in path for path in inside)
+
+
+def test_what_is_pretended_is_answered_whatever_is_there(tmp_path: Path) -> None:
+    old, new, link = tmp_path / "old", tmp_path / "new", tmp_path / "link"
+    old.write_text("a")
+    link.symlink_to(old)
+    with disk.pretending({str(old): b"b", str(new): b"c"}):
+        assert [read_bytes(path) for path in (old, link, new)] == [b"b", b"b", b"c"]
+        assert disk.entries(tmp_path) == (("link", False), ("new", False), ("old", False))
+        assert disk.exists(new) and is_regular(new) and not disk.exists(tmp_path / "other")
+        assert disk.is_directory(tmp_path) and disk.entries(tmp_path / "other") == ()
+    assert read_bytes(old) == b"a" and not disk.exists(new) and len(disk.entries(tmp_path)) == 2
+    assert old.read_text() == "a" and not new.exists()

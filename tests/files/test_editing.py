@@ -69,6 +69,12 @@ def test_what_two_edits_add_to_the_end_of_a_file_is_all_there() -> None:
     assert apply("a\n", *both) == ("a\n.git\n.env\n", [])
 
 
+def test_a_line_that_an_earlier_edit_adds_is_not_added_again() -> None:
+    rows = [("host-modules-not-copied", ("a", "b")), ("lockfile-copied", ("b",)), ("dockerignore-covers", ("b", "c"))]
+    edits = [Edit(Place("f", 1, 1, 1, 1), "", name, "", Appends(lines)) for name, lines in rows]
+    assert apply("", *edits) == ("a\nb\nc\n", [])
+
+
 def test_what_ends_a_line_comes_before_the_lines_behind_it() -> None:
     text, _ = apply("a\nb\n", edit(1, 2, 2, "\n  deep"), edit(1, 2, 2, "  # why"))
     assert text == "a  # why\n  deep\nb\n"

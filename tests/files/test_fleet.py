@@ -101,11 +101,15 @@ def test_a_probe_without_a_command_keeps_the_times_of_the_health_check(tmp_path:
 def test_secrets_come_from_files_and_variables_and_are_missed_by_name(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("x")
     top = "secrets:\n  password: {file: ./password}\n  token: {environment: TOKEN}\n"
-    files = web(tmp_path, "    secrets: [password, token]\n" + top, TOKEN="t").files
+    files = web(tmp_path, "    secrets: [password, token]\n" + top, TOKEN="t").service.granted
     assert [(each.target, each.file, each.content) for each in files] == [
         ("/run/secrets/password", str(tmp_path / "password"), None),
         ("/run/secrets/token", "", "t"),
     ]
+    (tmp_path / ".env").write_text("TOKEN=of the project\n")
+    files = web(tmp_path, "    secrets: [token]\n" + top).service.granted
+    assert [each.content for each in files] == ["of the project"]
+    (tmp_path / ".env").unlink()
     with pytest.raises(InputError, match="TOKEN, which is not set"):
         web(tmp_path, "    secrets: [password, token]\n" + top)
     with pytest.raises(InputError, match=r"kept by another engine"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from seatrial.files.scripts import Tree, resolve_hops
 from seatrial.files.scripts.launchers import RunProgram, RunScript, read_intent
-from seatrial.files.scripts.shell_line import commands, directory_after, last_program, script_hand_over
+from seatrial.files.scripts.shell_line import commands, directory_after, last_program, pieces, script_hand_over
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place, Sourced
 from seatrial.model.service import Copy, Hop
@@ -279,3 +280,9 @@ def test_arbitrary_launcher_lines_never_raise_and_shrink_or_name_a_script(words:
         assert intent.argv
     if isinstance(intent, RunScript):
         assert intent.name
+
+
+def test_a_long_line_costs_what_its_length_costs() -> None:
+    begun = time.monotonic()
+    assert pieces("$A" * 100_000)
+    assert time.monotonic() - begun < 15, "it takes a hundred times longer where each part costs those before it"

@@ -145,6 +145,14 @@ def test_a_full_backlog_is_neither_accepted_nor_refused(family: str) -> None:
     assert connection.exchanges[0].outcome is Outcome.CONNECT_TIMED_OUT
 
 
+@pytest.mark.parametrize(("data", "unframed"), [(b"\r\nhello", True), (b"Content-Length: 5\r\n\r\nhello", False)])
+def test_a_body_that_ends_with_its_connection_is_known_as_such(data: bytes, unframed: bool) -> None:
+    case = Case("", servers.answer(servers.OK + data, stay=False), Outcome.COMPLETE_CLOSE, Outcome.COMPLETE_CLOSE)
+    with servers.running("ipv4", case.behave) as server:
+        told = asyncio.run(one(server.target, case, 0))
+    assert (told.exchanges[0].unframed, told.exchanges[0].body_bytes) == (unframed, 5)
+
+
 def test_bytes_after_the_response_leave_it_complete_and_the_connection_unusable() -> None:
     case = servers.unpredictable()
 

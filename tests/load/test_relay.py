@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from seatrial.load.relay import Route
+from seatrial.load.relay import Route, is_here, main
 
 
 @asynccontextmanager
@@ -99,3 +100,23 @@ def test_where_it_leads_nowhere_nothing_answers(nobody: str | None, tmp_path: Pa
             await route.cut()
 
     assert asyncio.run(story()) == (b"" if nobody else b"hangs")
+
+
+@pytest.mark.parametrize(("address", "here"), [("127.0.0.1", True), ("192.0.2.1", False)])
+def test_an_address_of_its_own_network_is_known(address: str, here: bool) -> None:
+    assert is_here([address, 80]) is here
+
+
+def test_what_is_in_its_own_network_needs_no_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listening: list[object] = []
+
+    async def listens(route: Route) -> None:
+        listening.append(route._listen)
+
+    monkeypatch.setattr(Route, "restore", listens)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    asyncio.run(main([["a", ["127.0.0.1", 80], True], ["b", ["192.0.2.1", 80], True], ["c", ["127.0.0.1", 80]]]))
+    assert listening == ["b", "c"]
+    assert capsys.readouterr().out == "ok\n"

@@ -174,7 +174,11 @@ def test_no_delay_is_advised_where_nothing_was_lost() -> None:
     assert lagging(SERVED, SERVED, SERVED, SERVED, REFUSED).holds, "what came after the lag is no loss"
     assert not lagging(SERVED, status=503).holds
     health = replace(STOP.target, quick_is_health=True) if STOP.target else None
-    assert lagging(SERVED, status=503, target=health).holds, "a health endpoint says it on purpose"
+    told = lagging(SERVED, status=503, target=health)
+    assert (told.value, told.holds) == (None, False), "a health endpoint says it on purpose, and others may be served"
+    assert "1 of 1 answers in the 2 s of --lag were a health endpoint's or a rate limit's" in told.figure
+    assert lagging(SERVED, REFUSED, status=503, target=health).value == 2.0, "one of two was lost all the same"
+    assert not lagging(SERVED, status=404).holds, "an error that its path never gave before"
 
 
 def test_without_a_measured_lag_no_delay_is_advised() -> None:

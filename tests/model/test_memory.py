@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.model.memory import MIB, growth, proposal, tried
+from seatrial.model.memory import MIB, growth, measured_by, proposal, tried
 from seatrial.model.recording import Charged, Exit, LogLine, Readiness, Recording, Run, Scenario, Skipped, Usage
 from seatrial.model.traffic import Outcome
 from tests.drill.recordings import at_limit, load, new, recording
@@ -106,6 +106,12 @@ def test_why_a_limit_was_not_tried_is_said() -> None:
 
 def rising(*values: int) -> tuple[Usage, ...]:
     return tuple(Usage(0.15 * number, value * MIB, 20, 1) for number, value in enumerate(values))
+
+
+def test_by_what_the_peak_was_measured_is_said() -> None:
+    run = load(usage=(Usage(0.1, 40 * MIB, 20, 1), Usage(0.2, 50 * MIB, 20, 1, charged=True)))
+    assert measured_by(run) == "by the kernel's charge to its cgroup"
+    assert "the sum of its processes" in measured_by(replace(run, usage=run.usage[:1]))
 
 
 @pytest.mark.parametrize(

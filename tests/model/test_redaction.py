@@ -6,6 +6,8 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seatrial.model import redaction
 from seatrial.model.redaction import (
@@ -14,6 +16,7 @@ from seatrial.model.redaction import (
     argv,
     argv_secrets,
     environment_secrets,
+    file_secrets,
     is_secret_variable,
     secrets_of,
 )
@@ -88,6 +91,14 @@ S = "S3cr3t9"
         f"env PGPASSWORD={S} psql",
         f"env REDISCLI_AUTH={S} redis-cli PING",
         f"k6 run -e API_TOKEN={S}",
+        f"curl -b sid={S} {{url}}",
+        f"curl -b 'theme=dark; sid={S}' {{url}}",
+        f"curl -bsid={S} {{url}}",
+        f"curl --cookie sid={S} {{url}}",
+        f"curl --oauth2-bearer {S} {{url}}",
+        f"ab -n 10 -C sid={S} http://api/",
+        f"load --jwt={S} {{url}}",
+        f"load --pw {S} {{url}}",
     ],
 )
 def test_a_secret_of_a_command_line_is_hidden_and_known_however_it_is_given(line: str) -> None:
@@ -113,6 +124,9 @@ def test_a_secret_of_a_command_line_is_hidden_and_known_however_it_is_given(line
         "Sec-WebSocket-Key: abc",
         "they said: -a is all",
         "broker -a 0.0.0.0:4222",
+        "gunicorn -b 0.0.0.0:8000 app:api",
+        "curl -b cookies.txt http://api:80/",
+        "jwt expired, sent by the bearer of it",
     ],
 )
 def test_what_is_no_secret_of_a_command_line_is_left_alone(line: str) -> None:
@@ -144,12 +158,34 @@ def test_a_recording_knows_the_secrets_of_every_command_line_in_it() -> None:
         ("STRIPE_KEY", "a b/c", "?key=a%20b%2Fc", f"?key={REDACTED}"),
         ("TLS_KEY", "-----BEGIN\nMIIEvQIBADAN\n-----END", "line MIIEvQIBADAN", f"line {REDACTED}"),
         ("DATABASE_URL", "postgres://u:geheim@db/x", "password geheim wrong", f"password {REDACTED} wrong"),
+        ("API_TOKEN", "s3cr3t?>~!", "Basic czNjcjN0Pz5+IQ== ok", f"Basic {REDACTED}== ok"),
+        ("API_TOKEN", "s3cr3t?>~!", "czNjcjN0Pz5-IQ", REDACTED),
+        ("API_TOKEN", "s3cr3t?>~!", "czNjcjN0Pz5%2BIQ%3D%3D", f"{REDACTED}%3D%3D"),
+        ("API_TOKEN", "s3crt", "czNjcnQ", "czNjcnQ"),
         ("USE_KEY", "yes", "yes, it is", "yes, it is"),
         ("GREETING", "hello", "hello", "hello"),
     ],
 )
 def test_values_of_secret_variables_are_hidden(name: str, value: str, text: str, shown: str) -> None:
     assert Redactor(environment_secrets({name: value})).known(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("content", "whole", "text", "shown"),
+    [
+        ("f00dfeed\n", True, "it is f00dfeed", "it is [redacted]"),
+        ("first-line-of\nsecond-line\n", True, "a second-line b", "a [redacted] b"),
+        ("A=1\nDB_PASSWORD='two words'\n", True, "with two words", "with [redacted]"),
+        ("listen 8080;\npassword: hunter22\n", False, "listen 8080; hunter22", "listen 8080; [redacted]"),
+        ("DATABASE=postgres://me:p%40ssword@db/x\n", False, "p@ssword", "[redacted]"),
+        ("2026\nno\n", True, "no, 2026", "no, 2026"),
+        ("", True, "nothing", "nothing"),
+    ],
+)
+def test_a_file_that_is_secret_gives_all_away_and_another_what_looks_like_it(
+    content: str, whole: bool, text: str, shown: str
+) -> None:
+    assert Redactor(file_secrets(content, whole=whole)).known(text) == shown
 
 
 def test_a_secret_that_contains_another_is_hidden_whole() -> None:
@@ -161,6 +197,7 @@ def test_a_secret_that_contains_another_is_hidden_whole() -> None:
     [
         *("PASSWORD", "DB_PASSWORD", "DB_PASS", "PGPASSWORD", "MYSQL_PWD", "dbPassword", "DB_PASSWORD_PROD"),
         *("STRIPE_KEY", "apiKey", "GITHUB_TOKEN_2", "SESSION_COOKIE", "SECRET_KEY_BASE", "REDISCLI_AUTH", "KEY"),
+        *("JWT", "DB_PW"),
     ],
 )
 def test_variables_with_secrets_are_known_by_their_names(name: str) -> None:
@@ -172,6 +209,7 @@ def test_variables_with_secrets_are_known_by_their_names(name: str) -> None:
     [
         *("PWD", "OLDPWD", "PASSWORD_FILE", "TOKEN_TTL", "REDIS_KEY_PREFIX", "SSH_AUTH_SOCK", "NODE_ENV", "MONKEY"),
         *("KEYBOARD", "KEYCLOAK_URL", "NEXTAUTH_URL", "AUTHOR", "COMPASS", "PASSENGER_APP_ENV"),
+        *("JWT_ISSUER", "JWT_EXPIRES_IN", "PWM_RATE"),
     ],
 )
 def test_other_variables_are_not(name: str) -> None:
@@ -182,3 +220,54 @@ def test_other_variables_are_not(name: str) -> None:
 def test_a_value_that_is_said_everywhere_is_hidden_at_its_own_place_alone(value: str) -> None:
     redactor = Redactor(environment_secrets({"DB_PASSWORD": value, "DB_USER": "shop"}))
     assert redactor.text(f"{value} at {value}, password={value}") == f"{value} at {value}, password={REDACTED}"
+
+
+PIECES = (
+    "curl",
+    "mysql",
+    "redis-cli",
+    "login",
+    "sshpass",
+    " ",
+    " ",
+    "-p",
+    "-u",
+    "-a",
+    "-w ",
+    "--",
+    "-",
+    "pass",
+    "token",
+    "x7Gd0q2k",
+)
+MORE = (
+    ":",
+    "=",
+    "@",
+    "://",
+    "/",
+    ",",
+    "[",
+    "]",
+    '"',
+    "'",
+    "\\",
+    "key",
+    "value: ",
+    "name: ",
+    "# ",
+    "a",
+    "Bearer ",
+    "RUN ",
+    "&",
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.lists(st.sampled_from(PIECES + MORE), max_size=9).map("".join), min_size=1, max_size=4))
+def test_what_is_not_looked_at_for_want_of_a_hint_holds_nothing(lines: list[str]) -> None:
+    quick = [redaction.source_line(lines, number) for number in range(1, len(lines) + 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_has_any", lambda *_: True)
+        patch.setattr(redaction, "_stands_alone", lambda *_: False)
+        assert quick == [redaction.source_line(lines, number) for number in range(1, len(lines) + 1)]

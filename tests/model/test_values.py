@@ -155,26 +155,24 @@ def test_what_it_does_not_offer_is_refused() -> None:
             all: list[int] = []  # noqa: RUF012 — what is refused
 
 
-def test_an_init_is_written_for_what_is_made_often_and_not_before() -> None:
+def test_a_new_is_written_for_what_is_made_often_and_not_before() -> None:
     @values.dataclass(frozen=True, slots=True)
     class Late:
         x: int
         y: tuple[int, ...] = ()
         z: list[int] = values.field(default_factory=list)
 
-    before = Late.__init__
+    before = Late.__new__
     few = [Late(1), Late(x=1), Late(1, ()), Late(1, y=(), z=[])]
-    assert Late.__init__ is before
+    assert Late.__new__ is before
     many = [Late(1) for _ in range(50)]
-    assert Late.__init__ is not before and Late.__init__.__qualname__.endswith("Late.__init__")
+    assert Late.__new__ is not before and Late.__new__.__qualname__.endswith("Late.__new__")
     assert {each.z is few[0].z for each in few[1:]} == {False} and all(each == few[0] for each in few + many)
 
 
 @pytest.mark.parametrize("made", [0, 20])
 @pytest.mark.parametrize(("given", "named"), [((), {}), ((1, 2, 3), {}), ((1,), {"x": 1}), ((1,), {"w": 1})])
-def test_an_init_refuses_wrong_arguments_written_or_not(
-    made: int, given: tuple[int, ...], named: dict[str, int]
-) -> None:
+def test_a_new_refuses_wrong_arguments_written_or_not(made: int, given: tuple[int, ...], named: dict[str, int]) -> None:
     @values.dataclass(frozen=True, slots=True)
     class Late:
         x: int
@@ -182,7 +180,7 @@ def test_an_init_refuses_wrong_arguments_written_or_not(
 
     for number in range(made):
         Late(number)
-    with pytest.raises(TypeError, match="__init__"):
+    with pytest.raises(TypeError, match="__new__"):
         Late(*given, **named)
     assert Late(1) == Late(1, 0)
 

@@ -23,7 +23,7 @@ def of(before: dict[str, Ruling], now: dict[str, Ruling]) -> Comparison:
         (PASS, FAIL, Change.WORSE),
         (UNPROVED, FAIL, Change.FOUND),
         (PASS, UNPROVED, Change.UNPROVED),
-        (FAIL, UNPROVED, Change.BETTER),
+        (FAIL, UNPROVED, Change.UNKNOWN),
         (FAIL, PASS, Change.BETTER),
         (UNPROVED, PASS, Change.BETTER),
         (SKIPPED, SKIPPED, Change.SAME),

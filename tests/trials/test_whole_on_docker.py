@@ -214,8 +214,13 @@ def worker(folder: Path, handler: str) -> Service:
         workdir=Sourced("/srv/trial"),
         environment={"REDIS_URL": Sourced("redis://queue:6379"), "PYTHONDONTWRITEBYTECODE": Sourced("1")},
         healthcheck=Healthcheck(Sourced(("CMD", "true"))),
-        depends_on=(Sourced(Dependency("queue", "service_healthy")),),
+        depends_on=(Sourced(Dependency("helper")), Sourced(Dependency("queue", "service_healthy"))),
     )
+
+
+def helper(folder: Path) -> Service:
+    """What the worker depends on besides, and first: the job's queue is not in its network."""
+    return Service("helper", str(folder), Sourced(("sleep", "999")), workdir=Sourced("/srv/trial"))
 
 
 def queue(folder: Path) -> Service:
@@ -233,7 +238,7 @@ def test_what_becomes_of_a_job_in_hand_is_the_same_on_both_engines(
     source, wanted = HANDLERS[handler]
     of = worker(tmp_path, source)
     options = DrillOptions(only=frozenset({Scenario.WORK}), job="redis-cli LPUSH jobs 7", job_state=STATE)
-    engine = new_engine(others=(on_host_files(queue(tmp_path), host_image),))
+    engine = new_engine(others=[on_host_files(one, host_image) for one in (helper(tmp_path), queue(tmp_path))])
     native = asyncio.run(drilled(of, NativeEngine(), options))["work-finished-or-returned"]
     docker = asyncio.run(drilled(on_host_files(of, host_image), engine, options))["work-finished-or-returned"]
     assert (native.ruling, docker.ruling) == (wanted, wanted), (native, docker)

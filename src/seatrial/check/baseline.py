@@ -25,9 +25,9 @@ def key(finding: Finding, texts: Mapping[str, str]) -> Key:
     """What a finding is recognised by."""
     lines = texts.get(finding.place.file, "").split("\n")
     number = finding.place.line
-    line = lines[number - 1] if 0 < number <= len(lines) else ""
     column = max(finding.place.column, 1) if finding.requirement == _SECRETS else 0
-    text = " ".join(source_line(line, column).split())
+    line = source_line(lines, number, column) if 0 < number <= len(lines) else ""
+    text = " ".join(line.split())
     return finding.requirement, finding.place.file, finding.service, text
 
 

@@ -18,6 +18,8 @@ _VARIABLE = pattern(r"\$\{?([A-Za-z_]\w*)")
 _NAMED = pattern(r"\$\{?([A-Za-z_]\w*)(?::?-[^}]*)?\}?")
 _WHOLE = frozenset({".", "./", "/", "*", "./*", "./."})
 _BEFORE = frozenset({"sudo", "env", "time", "nice"})
+_PUTS_TOGETHER = pattern(r"\$\{\w+:?[-=]")
+"""What gives a word a part that doesn't stand where the word does: `${NAME:-npm}`."""
 _COUNTED = pattern(r"v?(\d+(?:\.\d+)*)(?:-|$)")
 
 
@@ -73,10 +75,19 @@ def instructions(unit: Unit) -> tuple[Instruction, ...]:
     return tuple(each for stage in reversed(unit.stages) for each in stage.instructions if not each.broken)
 
 
-@remembered
-def runs(unit: Unit) -> tuple[tuple[Instruction, ShellCommand], ...]:
-    """The commands that RUN runs for the service's image, `sudo` and the like taken off."""
-    return tuple((each, command) for each in instructions(unit) for command in run_commands(each))
+def runs(unit: Unit, programs: tuple[str, ...] = ("",)) -> Iterator[tuple[Instruction, ShellCommand]]:
+    """The commands that RUN runs for the service's image, `sudo` and the like taken off. Those of a RUN that surely
+    runs none of `programs` are left out."""
+    for each in instructions(unit):
+        if each.keyword == "RUN" and may_run(each, programs):
+            for command in run_commands(each):
+                yield each, command
+
+
+def may_run(instruction: Instruction, programs: tuple[str, ...]) -> bool:
+    """Whether the text of a RUN holds one of these names: where it doesn't, its commands needn't be read for them."""
+    text = _unquoted(instruction)
+    return any(program in text for program in programs) or _PUTS_TOGETHER.search(text) is not None
 
 
 @remembered
@@ -88,6 +99,13 @@ def run_texts(unit: Unit) -> tuple[str, ...]:
 def run_commands(instruction: Instruction) -> tuple[ShellCommand, ...]:
     """The commands of one RUN, none of what isn't one."""
     return _run_commands(instruction) if instruction.keyword == "RUN" else ()
+
+
+@remembered
+def _unquoted(instruction: Instruction) -> str:
+    """The text of a RUN as its words are made of it: without quotes and backslashes."""
+    text = script(instruction)
+    return text.replace('"', "").replace("'", "").replace("\\", "")
 
 
 @remembered

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from seatrial.check import credentials, images, launch, patience, services
 from seatrial.check.interface import Check, Context, Wrong, finding
-from seatrial.check.kubernetes import built_here, is_placeholder, listed, moved
+from seatrial.check.kubernetes import is_placeholder, listed, moved
+from seatrial.check.kubernetes.built import built_here
 from seatrial.model.documents import Documents, Neighbour, Unit
 from seatrial.model.ecs import LONGEST_STOP, Task, TaskContainer
 from seatrial.model.finding import Confidence, Finding, Severity

@@ -128,6 +128,8 @@ class Wrong:
     confidence: Confidence | None = None
     related: tuple[Sourced[str], ...] = ()
     evidence: tuple[str, ...] = field(default=())
+    service: str = ""
+    """Whose fault it is, where that is a part of what was looked at."""
 
 
 def per_service(
@@ -159,7 +161,7 @@ def finding(
         wrong.remedy,
         wrong.evidence,
         wrong.confidence or confidence,
-        service,
+        wrong.service or service,
         wrong.related,
     )
 

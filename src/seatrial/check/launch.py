@@ -5,13 +5,15 @@ Pure. A `Link` is one member of the chain that PID 1 starts; the first is PID 1 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from seatrial.check import images
 from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
 from seatrial.model.place import Place
-from seatrial.model.values import dataclass
+from seatrial.model.service import SHELLS as _SHELLS
+from seatrial.model.values import dataclass, replace
 
 INITS = frozenset(
     {"tini", "tini-static", "docker-init", "dumb-init", "catatonit", "seatrial-init", "s6-svscan", "my_init", "init"}
@@ -25,18 +27,19 @@ SMALL_INITS = frozenset({"tini", "tini-static", "docker-init", "dumb-init", "cat
 _LIBRARY_SERVERS = frozenset({"http.server", "SimpleHTTPServer", "xmlrpc.server", "smtpd"})
 """Modules of Python's own library that serve when they are run; none of them handles SIGTERM."""
 
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+SHELLS = _SHELLS
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """One member: `argv` and where it is written; `by_shell` says that a shell starts it, `execs` that the shell is
-    told to go away."""
+    told to go away, `line` what the shell is given, if that is a line."""
 
     argv: tuple[str, ...]
     place: Place | None
     by_shell: bool = False
     execs: bool = False
+    line: str = ""
 
     @property
     def program(self) -> str:
@@ -51,8 +54,19 @@ def chain(unit: Unit) -> tuple[Link, ...]:
     if service.argv is None or not service.argv.value:
         return ()
     links = [Link(service.argv.value, service.argv.place)]
-    links += [Link(hop.argv, hop.by.place, hop.shell, hop.execs) for hop in service.hops if hop.argv]
-    return tuple(links)
+    links += [Link(hop.argv, hop.by.place, hop.shell, hop.execs, hop.line) for hop in service.hops if hop.argv]
+    takes_options = any(link.program == "npm" and len(link.argv) > 3 for link in links)
+    return tuple(_without_lost_names(links) if takes_options else links)
+
+
+def _without_lost_names(links: Iterable[Link]) -> Iterator[Link]:
+    """Of `npm start --token x` npm takes the option and gives on its value, which nothing tells for a secret then."""
+    from seatrial.model.redaction import REDACTED, argv
+
+    hidden: set[str] = set()
+    for link in links:
+        yield replace(link, argv=tuple(REDACTED if word in hidden else word for word in link.argv))
+        hidden |= {word for word, shown in zip(link.argv, argv(link.argv), strict=True) if shown == REDACTED}
 
 
 def behind_inits(links: tuple[Link, ...]) -> tuple[Link, ...]:

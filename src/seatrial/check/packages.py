@@ -12,6 +12,8 @@ from seatrial.model.values import dataclass
 _NODE = {"npm": frozenset({"install", "i", "ci", "clean-install"}), "pnpm": frozenset({"install", "i"})}
 _PROGRAMS = frozenset({*_NODE, "yarn", "bun", "uv", "poetry", "pdm", "pipenv", "composer", "bundle", "corepack"})
 """Those that `_install` knows, besides Python's and pip's of all versions."""
+_NAMED = ("npm", "yarn", "bun", "uv", "poetry", "pdm", "pip", "composer", "corepack", "python")
+"""What is in the names of all of them."""
 _GLOBAL = frozenset({"-g", "--global", "--location=global", "global"})
 _TAKE_A_VALUE = frozenset(
     {"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links"}
@@ -50,6 +52,8 @@ def installs(instructions: Iterable[Instruction]) -> Iterator[Install]:
 
 @remembered
 def _installs(instruction: Instruction) -> tuple[Install, ...]:
+    if not builds.may_run(instruction, _NAMED):
+        return ()
     found = (_install(instruction, command) for command in builds.run_commands(instruction))
     return tuple(each for each in found if each is not None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from seatrial.check import baseline
@@ -81,7 +81,7 @@ class Outcome:
 def run(documents: Documents, options: Options | None = None) -> Outcome:
     """Check one project."""
     options = options or Options()
-    rules = {rule.name: rule for rule in rules_for(documents, options.names)}
+    rules = rules_for(documents, options.names)
     found = once(_found(Context(documents, options.today), rules.values(), options.wants))
     ignores = read_ignores(documents)
     kept, ignored = [], []
@@ -94,11 +94,18 @@ def run(documents: Documents, options: Options | None = None) -> Outcome:
     if options.wants("syntax"):
         kept += unknown_names(ignores, _KNOWN)
     causes = tuple(moved(finding, options.prefix, options.here) for finding in kept)
-    named = {moved_file(file, options.prefix, options.here): file for file in documents.texts if options.known}
-    texts = {name: documents.texts[file] for name, file in named.items()}
-    fresh, known = baseline.without_known(causes, texts, options.known)
+    fresh, known = _without_known(causes, documents, options)
     shown, hidden = _without_consequences(fresh, causes, rules)
     return Outcome(tuple(sorted(_together(shown, rules), key=_order)), tuple(ignored), hidden, known, causes)
+
+
+def _without_known(
+    findings: tuple[Finding, ...], documents: Documents, options: Options
+) -> tuple[tuple[Finding, ...], int]:
+    if not options.known:
+        return findings, 0
+    texts = {moved_file(file, options.prefix, options.here): text for file, text in documents.texts.items()}
+    return baseline.without_known(findings, texts, options.known)
 
 
 def moved(finding: Finding, prefix: str, here: str = "") -> Finding:
@@ -167,7 +174,7 @@ def _places(finding: Finding) -> set[Place | None]:
 
 
 def _without_consequences(
-    findings: Iterable[Finding], causes: Iterable[Finding], rules: dict[str, Rule]
+    findings: Iterable[Finding], causes: Iterable[Finding], rules: Mapping[str, Rule]
 ) -> tuple[list[Finding], tuple[Finding, ...]]:
     there = {(finding.requirement, finding.service) for finding in causes}
     shown: list[Finding] = []
@@ -179,7 +186,7 @@ def _without_consequences(
     return shown, tuple(hidden)
 
 
-def _together(findings: Iterable[Finding], rules: dict[str, Rule]) -> Iterator[Finding]:
+def _together(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for number, finding in enumerate(findings):
         rule = rules.get(finding.requirement)

@@ -25,7 +25,7 @@ def load_baseline(path: Path) -> Baseline:
     text = archive.read(path)
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise InputError(f"is no baseline: {error}", place=Place(str(path), 1), hint=_HINT) from None
     if isinstance(data, dict) and "verdicts" in data:
         return _of_report(path, data)
@@ -56,7 +56,7 @@ def _of_report(path: Path, data: Mapping[str, Any]) -> Baseline:
         verdicts = tuple(_verdict(each) for each in data["verdicts"])
         service, recorded_at = str(data["service"]["name"]), str(data["recorded_at"])
         return Baseline(str(path), service, recorded_at, verdicts, stops=tuple(_stops(data.get("runs", ()))))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         problem = f"is not a JSON report: {type(error).__name__} {error}"
         raise InputError(problem, place=Place(str(path), 1), hint=_HINT) from None
 

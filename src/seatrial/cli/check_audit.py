@@ -6,6 +6,7 @@ Says in one line each which of them are not installed, failed or took too long. 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -62,7 +63,7 @@ def audited(
     for name in chosen(said):
         tool: Tool = import_module(f"seatrial.audit.{TOOLS[name]}").TOOL
         for root in dict.fromkeys(root.absolute() for root in roots):
-            _ask(tool, root, known, heard)
+            _ask(tool, root, known, heard, is_named=bool(said))
     if heard.others:
         codes = ", ".join(sorted(heard.others))
         heard.talk[f"hadolint said {sum(heard.others.values())} things more that are no requirement here: {codes}"] = (
@@ -74,18 +75,26 @@ def audited(
     return outcome, heard.texts, tuple(heard.talk)
 
 
-def _ask(tool: Tool, root: Path, known: Sequence[Finding], heard: _Heard) -> None:
+def _ask(tool: Tool, root: Path, known: Sequence[Finding], heard: _Heard, *, is_named: bool) -> None:
     if tool.files:
         places = [(root, tuple(os.path.relpath(each, root) for each in candidates(root).dockerfiles))]
     else:
         places = [(directory, ()) for directory in _directories(tool, root)]
+    places = [(directory, files) for directory, files in places if files or not tool.files]
+    if not places and is_named:
+        _tell_idle(tool, root, heard)
     for directory, files in places:
-        if tool.files and not files:
-            continue
         answer = run(tool, directory, files)
         _take(tool, answer, known, heard)
         if answer.is_absent:
             return
+
+
+def _tell_idle(tool: Tool, root: Path, heard: _Heard) -> None:
+    """That who was asked for by name has nothing to look at."""
+    reads = "Dockerfile" if tool.files else "lock file"
+    missing = "" if shutil.which(tool.program) else f", and {tool.program} is not installed ({tool.get_it})"
+    heard.talk[f"{tool.name} in {os.path.relpath(root)}: no {reads} that it reads{missing}"] = None
 
 
 def _directories(tool: Tool, root: Path) -> Iterator[Path]:

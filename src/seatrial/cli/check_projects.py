@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,14 @@ from seatrial.model.patterns import pattern
 from seatrial.model.values import dataclass, field, replace
 
 if TYPE_CHECKING:
+    from seatrial.files.discovery import Candidates
     from seatrial.files.kubernetes import Manifests
     from seatrial.model.kubernetes import Cluster
 
 WORTH_A_FORK = 32
 """Projects for which one more process pays."""
+FEW_DIRECTORIES = 64
+"""A tree of so many is looked through before another process would have begun."""
 _AT_ONCE = 8
 """Projects that a process takes at once: their neighbours are asked for the same directories."""
 
@@ -61,6 +65,8 @@ class _Search:
     root: Path
     options: Options
     cluster: Cluster | None
+    is_alone: bool
+    """Whether there is one Dockerfile only."""
 
 
 def check_path(path: Path, options: Options, checked: Checked) -> None:
@@ -68,24 +74,48 @@ def check_path(path: Path, options: Options, checked: Checked) -> None:
     if not disk.is_directory(path):
         _check_one(path, options, checked)
         return
-    from seatrial.files.discovery import candidates
-
     root = path.absolute()
-    found = candidates(root)
+    found = _candidates(root)
     checked.talk += found.left_out
     manifests = _manifests(root, found.manifests)
-    search = _Search(root, options, manifests.cluster if manifests and manifests.texts else None)
+    is_alone = len(found.dockerfiles) == 1 and not found.left_out
+    search = _Search(root, options, manifests.cluster if manifests and manifests.texts else None, is_alone)
     _check_all((*found.directories, *found.compose_files), search, checked)
-    _check_all([each for each in found.dockerfiles if str(each) not in checked.read], search, checked)
+    _check_all([each for each in found.dockerfiles if each not in checked.read], search, checked)
     if manifests is not None:
-        _check_manifests(root, manifests, options, checked)
+        _check_manifests(search, manifests, checked)
 
 
-def _check_all(projects: Sequence[Path], search: _Search, checked: Checked) -> None:
+def _candidates(root: Path) -> Candidates:
+    """What lies below `root`. In a large tree another process looks for it, while the rules are imported here."""
+    from seatrial.files.discovery import candidates
+
+    found = candidates(root, limit=FEW_DIRECTORIES)
+    if not found.left_out:
+        return found
+    from seatrial.check.table import load_common
+    from seatrial.cli import forks
+
+    looking = forks.aside(partial(_look_around, root))
+    load_common()
+    found, notes, listings = looking()
+    disk.hear(notes)
+    disk.know(listings)
+    return found
+
+
+def _look_around(root: Path) -> tuple[Candidates, disk.Notes, disk.Listings]:
+    from seatrial.files.discovery import candidates
+
+    with disk.apart() as notes:
+        return candidates(root), notes, disk.listings()
+
+
+def _check_all(projects: Sequence[str], search: _Search, checked: Checked) -> None:
     # Manifests are checked with the services around them, and a service that was read can't be sent to and fro.
     if search.cluster or len(projects) < 2 * WORTH_A_FORK:
         for project in projects:
-            _check_one(project, search.options, checked, search)
+            _check_one(Path(project), search.options, checked, search)
         return
     from seatrial.cli import forks
 
@@ -97,21 +127,21 @@ def _check_all(projects: Sequence[Path], search: _Search, checked: Checked) -> N
         disk.hear(notes)
 
 
-def _elsewhere(search: _Search) -> Callable[[Sequence[Path]], tuple[Checked, disk.Notes]]:
+def _elsewhere(search: _Search) -> Callable[[Sequence[str]], tuple[Checked, disk.Notes]]:
     """What another process does with a part: checks each, and gives back what was asked of the disk, too."""
 
-    def check(projects: Sequence[Path]) -> tuple[Checked, disk.Notes]:
+    def check(projects: Sequence[str]) -> tuple[Checked, disk.Notes]:
         part = Checked()
         with disk.apart() as notes:
             for project in projects:
-                _check_one(project, search.options, part, search)
+                _check_one(Path(project), search.options, part, search)
         part.neighbours.clear()
         return part, notes
 
     return check
 
 
-def _manifests(root: Path, files: tuple[Path, ...]) -> Manifests | None:
+def _manifests(root: Path, files: tuple[str, ...]) -> Manifests | None:
     if not files:
         return None
     from seatrial.files.kubernetes import read_manifests
@@ -119,13 +149,13 @@ def _manifests(root: Path, files: tuple[Path, ...]) -> Manifests | None:
     return read_manifests(root, files)
 
 
-def _check_manifests(root: Path, manifests: Manifests, options: Options, checked: Checked) -> None:
-    """The Kubernetes manifests below `root`, all together: what they say of one service may stand in many files."""
+def _check_manifests(search: _Search, manifests: Manifests, checked: Checked) -> None:
+    """The Kubernetes manifests of a search, all together: what they say of one service may stand in many files."""
     from seatrial.files.kubernetes.project import manifest_documents
 
-    documents = manifest_documents(root, manifests, checked.neighbours)
+    documents = manifest_documents(search.root, manifests, checked.neighbours)
     if documents is not None:
-        _run(documents, options, checked)
+        _run(replace(documents, is_alone=search.is_alone), search.options, checked)
         checked.talk += documents.cluster.left_out() if documents.cluster else ()
 
 
@@ -151,7 +181,8 @@ def _check_one(path: Path, options: Options, checked: Checked, search: _Search |
                 return  # a part that is put over another file, or no compose file at all
             found = tuple(_of_any_context(found))
         checked.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
-        documents = replace(documents, findings=found, around=search.cluster, prefix=prefix)
+        is_alone = search.is_alone
+        documents = replace(documents, findings=found, around=search.cluster, prefix=prefix, is_alone=is_alone)
     _run(documents, options, checked)
 
 

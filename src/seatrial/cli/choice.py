@@ -36,7 +36,7 @@ def service_of(arguments: argparse.Namespace) -> Chosen:
         from seatrial.cli.refusal import without_command
 
         raise without_command(service, project)
-    return Chosen(service, project.directory, project.findings)
+    return _chosen(service, project)
 
 
 def service_with_image(arguments: argparse.Namespace) -> Chosen:
@@ -53,7 +53,10 @@ def service_with_image(arguments: argparse.Namespace) -> Chosen:
             "a command after -- needs an image to run in", hint="seatrial drill --engine docker IMAGE -- COMMAND"
         )
     project = _project(arguments)
-    service = choose(project.services, arguments.service)
+    return _chosen(choose(project.services, arguments.service), project)
+
+
+def _chosen(service: Service, project: Project) -> Chosen:
     others = tuple(other for other in project.services if other.name != service.name)
     return Chosen(service, project.directory, project.findings, others)
 

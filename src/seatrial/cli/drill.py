@@ -282,7 +282,7 @@ def exit_code(trial: Trial, fail_on: str) -> int:
         return codes.GOOD
     if trial.comparison is not None:
         counted = (Change.WORSE, Change.FOUND, Change.UNPROVED) if fail_on == "not-proved" else (Change.WORSE,)
-        lost_all = trial.proved_nothing and trial.comparison.of(Change.UNPROVED)
+        lost_all = trial.proved_nothing and trial.comparison.of(Change.UNPROVED, Change.UNKNOWN)
         return codes.FAILED if trial.comparison.of(*counted) or lost_all else codes.GOOD
     if trial.count(Ruling.FAIL) or trial.proved_nothing:
         return codes.FAILED

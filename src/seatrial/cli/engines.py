@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.cli.subject import Subject
 from seatrial.drill.options import Progress, Stage
+from seatrial.drill.secrets import redactor_of, shown_without, told_without
 from seatrial.drill.trial import drill
 from seatrial.engine.interface import Engine
 from seatrial.model.recording import Recording, Scenario
@@ -46,10 +47,12 @@ ENGINES: Mapping[str, Callable[[argparse.Namespace, Subject, Show], Engine]] = M
 
 
 async def run_trial(arguments: argparse.Namespace, subject: Subject, show: Show) -> Recording:
-    """The whole trial on the engine that was chosen."""
-    engine = ENGINES[arguments.engine](arguments, subject, show)
-    async with engine.prepared(subject.service) as service:
-        return await drill(service, engine, subject.options, show)
+    """The whole trial on the engine that was chosen. What it says while it prepares holds no secret either."""
+    redactor = redactor_of(subject.service, subject.options)
+    engine = ENGINES[arguments.engine](arguments, subject, shown_without(redactor, show))
+    with told_without(redactor):
+        async with engine.prepared(subject.service) as service:
+            return await drill(service, engine, subject.options, show)
 
 
 def recipe(plan: BuildPlan, directory: str) -> Recipe:

@@ -30,6 +30,7 @@ class _Search:
 
     root: Path
     complain: Callable[[Path, InputError], None]
+    is_alone: bool
     cluster: Cluster | None = None
     read: set[str] = field(default_factory=set)
     neighbours: list[Neighbour] = field(default_factory=list)
@@ -44,24 +45,24 @@ def projects(path: Path, complain: Callable[[Path, InputError], None]) -> Iterat
         return
     from seatrial.files.discovery import candidates
 
-    search = _Search(path.absolute(), complain)
-    found_below = candidates(search.root)
+    found_below = candidates(path.absolute())
+    search = _Search(path.absolute(), complain, len(found_below.dockerfiles) == 1 and not found_below.left_out)
     manifests = _manifests(search.root, found_below.manifests)
     search.cluster = manifests.cluster if manifests and manifests.texts else None
     for each in (*found_below.directories, *found_below.compose_files):
-        yield from _of_search(each, search)
+        yield from _of_search(Path(each), search)
     for each in found_below.dockerfiles:
         if os.path.realpath(each) not in search.read:
-            yield from _of_search(each, search)
+            yield from _of_search(Path(each), search)
     if manifests is not None:
         from seatrial.files.kubernetes.project import manifest_documents
 
         documents = manifest_documents(search.root, manifests, search.neighbours)
         if documents is not None:
-            yield documents
+            yield replace(documents, is_alone=search.is_alone)
 
 
-def _manifests(root: Path, files: tuple[Path, ...]) -> Manifests | None:
+def _manifests(root: Path, files: tuple[str, ...]) -> Manifests | None:
     if not files:
         return None
     from seatrial.files.kubernetes import read_manifests
@@ -80,7 +81,7 @@ def _of_search(path: Path, search: _Search) -> Iterator[Documents]:
     below = os.path.relpath(directory, search.root)
     prefix = "" if below == "." else below + "/"
     search.neighbours += [Neighbour(prefix, unit) for unit in documents.units]
-    yield replace(documents, around=search.cluster, prefix=prefix)
+    yield replace(documents, around=search.cluster, prefix=prefix, is_alone=search.is_alone)
 
 
 def _read(

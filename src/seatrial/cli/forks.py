@@ -11,8 +11,10 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from io import BytesIO
+from typing import Any, NamedTuple, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -42,10 +44,11 @@ def each(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> list[R]:
     gc.freeze()  # who looks for garbage among what is shared has it copied, page by page
     try:
         firsts = range(1, min(workers, len(jobs)))
-        copies.extend(copy for first in firsts if (copy := _fork(work, jobs, first, waiting)) is not None)
-        results = _done(work, jobs, 0, waiting)
+        shares = [partial(_done, work, jobs, first, waiting) for first in firsts]
+        copies.extend(copy for share in shares if (copy := _fork(share)) is not None)
+        results = dict(_done(work, jobs, 0, waiting))
         while copies:
-            results |= _given(copies.pop()) or {}
+            results |= _given(copies.pop()) or ()
     finally:
         gc.unfreeze()
         os.close(waiting)
@@ -54,6 +57,17 @@ def each(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> list[R]:
             os.kill(copy.pid, signal.SIGKILL)
             os.waitpid(copy.pid, 0)
     return [results[number] if number in results else work(job) for number, job in enumerate(jobs)]
+
+
+def aside(work: Callable[[], R]) -> Callable[[], R]:
+    """Begin this work in a copy, where there is a processor for it; what this gives waits for the result, once."""
+    copy = _fork(lambda: (work(),)) if len(os.sched_getaffinity(0)) > 1 else None
+
+    def result() -> R:
+        given = _given(copy) if copy else None
+        return given[0] if given else work()
+
+    return result
 
 
 def _numbers(numbers: Sequence[int]) -> int:
@@ -66,16 +80,15 @@ def _numbers(numbers: Sequence[int]) -> int:
     return reading
 
 
-def _done(work: Callable[[J], R], jobs: Sequence[J], first: int, waiting: int) -> dict[int, R]:
+def _done(work: Callable[[J], R], jobs: Sequence[J], first: int, waiting: int) -> Iterator[tuple[int, R]]:
     """What comes of the first job, and of each that nobody else has begun: one process may be slower than another."""
-    results = {first: work(jobs[first])}
+    yield first, work(jobs[first])
     while number := os.read(waiting, _WIDTH):
         next_one = int.from_bytes(number)
-        results[next_one] = work(jobs[next_one])
-    return results
+        yield next_one, work(jobs[next_one])
 
 
-def _fork(work: Callable[[J], R], jobs: Sequence[J], first: int, waiting: int) -> _Copy | None:
+def _fork(produce: Callable[[], Iterable[object]]) -> _Copy | None:
     reading, writing = os.pipe()
     try:
         pid = os.fork()
@@ -89,22 +102,26 @@ def _fork(work: Callable[[J], R], jobs: Sequence[J], first: int, waiting: int) -
     code = 1
     try:
         os.close(reading)
+        # Pickled one by one: who is busy with that leaves more of the work to the others.
+        pickled = [pickle.dumps(each, pickle.HIGHEST_PROTOCOL) for each in produce()]
         with open(writing, "wb") as pipe:  # noqa: PTH123 — an open descriptor, not a path
-            pickle.dump(_done(work, jobs, first, waiting), pipe, pickle.HIGHEST_PROTOCOL)
+            pipe.writelines(pickled)
         code = 0
     finally:
         # Neither this process's buffers are written again nor its exit functions run: they are the other's.
         os._exit(code)
 
 
-def _given(copy: _Copy) -> dict[int, R] | None:
+def _given(copy: _Copy) -> list[Any] | None:
     """What a copy gave back; None if it died over it."""
     try:
         with open(copy.pipe, "rb") as pipe:  # noqa: PTH123  # a descriptor
-            data = pipe.read()
+            data = BytesIO(pipe.read())
     finally:
         _, status = os.waitpid(copy.pid, 0)
     if status:
         return None
-    given: dict[int, R] = pickle.loads(data)
+    given = []
+    while data.tell() < len(data.getbuffer()):
+        given.append(pickle.load(data))
     return given

@@ -102,9 +102,36 @@ def _entry(database: sqlite3.Connection, row: tuple[int, str, str, str, str, str
     found = database.execute(
         "SELECT requirement, ruling, summary, figures FROM verdict WHERE trial = ? ORDER BY rowid", row[:1]
     )
-    verdicts = tuple(Judged(name, ruling, summary, json.loads(figures)) for name, ruling, summary, figures in found)
-    _, recorded_at, tool, project, service, engine, revision, dirty, result = row
-    return Entry(recorded_at, tool, project, service, engine, revision, bool(dirty), result, verdicts)
+    verdicts = tuple(
+        Judged(_text(name), _text(ruling), _text(summary), _figures(figures))
+        for name, ruling, summary, figures in found
+    )
+    recorded_at, tool, project, service, engine, revision = map(_text, row[1:7])
+    return Entry(
+        recorded_at, tool, project, service, engine, revision, bool(row[7]), result=_text(row[8]), verdicts=verdicts
+    )
+
+
+def _text(value: object) -> str:
+    """What SQLite holds in a column of text, where any type may stand. Raises ValueError for another one."""
+    if not isinstance(value, str):
+        raise ValueError(value)
+    return value
+
+
+def _figures(text: object) -> Mapping[str, float]:
+    """Raises ValueError for anything but an object of numbers."""
+    try:
+        figures = json.loads(_text(text))
+    except RecursionError:
+        raise ValueError(text) from None
+    if not isinstance(figures, dict) or not all(map(_is_figure, figures.values())):
+        raise ValueError(text)
+    return figures
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 @contextlib.contextmanager
@@ -117,13 +144,15 @@ def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         raise _refused(path, error) from None
     except ValueError:
-        raise InputError("holds figures that are no JSON", place=Place(str(path), 1), hint=_aside(path)) from None
+        raise InputError("holds what no drill writes", place=Place(str(path), 1), hint=_aside(path)) from None
 
 
 def _refused(path: Path, error: sqlite3.Error) -> InputError:
     place, said = Place(str(path), 1), str(error)
     if "locked" in said:
         return InputError("is in use by another program", place=place, hint="run it again")
+    if "is full" in said or "disk I/O" in said:
+        return InputError(f"cannot be written: {said}", place=place, hint=f"df {path.parent}")
     if isinstance(error, sqlite3.OperationalError) and ("unable to open" in said or "readonly" in said):
         return InputError(f"cannot be opened: {said}", place=place, hint=f"ls -ld {path.parent}")
     return InputError(f"is damaged, or no history: {said}", place=place, hint=_aside(path))

@@ -37,17 +37,26 @@ class Subject:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of environment variables that are named like secrets, and the secrets of the command lines."""
+        """Values that must not be printed: of environment variables, command lines and files that are granted."""
         return tuple(known_secrets(self.service, self.options))
 
 
 def subject_of(arguments: argparse.Namespace) -> Subject:
     """Read the project and put everything together. Raises InputError and NothingFoundError."""
+    from seatrial.files.join.granted import granted_secrets, not_mounted, with_granted
+
     environment = environment_of(arguments)
     chosen = service_of(arguments) if arguments.engine == "native" else service_with_image(arguments)
-    candidates = _candidates(chosen.service, chosen.directory)
-    options = replace(_options(arguments), environment=environment, candidates=candidates, others=chosen.others)
-    return Subject(chosen.service, chosen.directory, chosen.findings, options, chosen.others)
+    service, *others = map(with_granted, (chosen.service, *chosen.others))
+    options = replace(
+        _options(arguments),
+        environment=environment,
+        candidates=_candidates(service, chosen.directory),
+        others=tuple(others),
+        secrets=tuple(granted_secrets((service, *others))),
+    )
+    findings = (*chosen.findings, *not_mounted(service))
+    return Subject(service, chosen.directory, findings, options, options.others)
 
 
 def _options(arguments: argparse.Namespace) -> DrillOptions:

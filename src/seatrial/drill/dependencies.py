@@ -39,7 +39,8 @@ _SCHEMES = frozenset({*PORTS, *KINDS, "amqps", "mongodb+srv"})
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _WITH_DATABASES = ("postgres", "mysql")
 FIRST = "127.0.0.1"
-MOST = 4
+MOST = 8
+"""So many are stood in for: each costs every instance a program, and the run that cuts them off a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def dependencies_of(
         for each in service.depends_on
         if each.value.service not in named
     ]
+    bad += [f"{one.name} ({one.by}) is one more than the {MOST} that are stood in for" for one in good[MOST:]]
     return tuple(_addressed(good[:MOST], service)), tuple(bad)
 
 

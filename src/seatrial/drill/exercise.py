@@ -88,6 +88,7 @@ class Exercise:
         self.disturbed = ""
         self.why_not = ""
         self.restart = ""
+        self.well = False
         self.orphan: tuple[Event | None, str] | None = None
         self.options = options
         self._progress = progress
@@ -108,6 +109,7 @@ class Exercise:
             options.dependencies,
             relayed=scenario is Scenario.DEPENDENCY,
             absent=scenario is Scenario.NO_DEPENDENCY,
+            clean=self.clean,
         )
         self.recipe = RECIPES.get(scenario)
         self.signals: list[float] = []
@@ -123,8 +125,8 @@ class Exercise:
 
     @property
     def clean(self) -> Callable[[str], str]:
-        """Takes known secrets out of a text that is cut before it is recorded: half a secret would not be found."""
-        return self._redactor.known
+        """Takes secrets out of a text that is cut before it is recorded: half a secret would not be found."""
+        return self._redactor.text
 
     @property
     def longest_secret(self) -> int:
@@ -185,7 +187,7 @@ class Exercise:
         if self.is_over or not self.readiness.ready:
             await self.note_end()
 
-    def _waiting(self, load: Load, limit: float) -> Waiting:
+    def _waiting(self, load: Load, limit: float, well: bool) -> Waiting:
         assert self.instance is not None and self.watcher is not None
         return Waiting(
             service=self.service,
@@ -196,11 +198,12 @@ class Exercise:
             options=self.options,
             is_over=lambda: self.is_over,
             begun=self._begun,
+            well=well,
         )
 
     async def _wait_ready(self, load: Load) -> None:
         try:
-            self.readiness, self.target = await wait_ready(self._waiting(load, self.options.ready_timeout))
+            self.readiness, self.target = await wait_ready(self._waiting(load, self.options.ready_timeout, self.well))
         except (LoadError, OSError, ProcessLookupError) as error:
             if not await self.ends_within(OUTPUT_LIMIT):
                 raise
@@ -209,11 +212,12 @@ class Exercise:
             self._tell(Stage.READY, f"after {self.readiness.time:.2f} s by {self.readiness.by}")
 
     async def wait_again(self, limit: float) -> bool:
-        """Wait until the service is ready once more, by a READY event, within this many seconds from now."""
+        """Wait until the service is ready once more, by a READY event, within this many seconds from now: where it
+        answered without an error the first time, until it does again."""
         assert self.instance is not None and self.load is not None
         age = time.monotonic() - self._begun
         with contextlib.suppress(LoadError, OSError, ProcessLookupError):  # it ended meanwhile: not ready
-            found, _ = await wait_ready(self._waiting(self.load, age + limit))
+            found, _ = await wait_ready(self._waiting(self.load, age + limit, self.readiness.is_well))
             return found.ready
         return False
 
@@ -254,7 +258,7 @@ class Exercise:
     def begin_orphan(self) -> None:
         """Begin to make an orphan under PID 1, while others are still getting ready."""
         assert self.instance is not None
-        self._orphaning = asyncio.create_task(make_orphan(self.instance, lambda: self.is_over))
+        self._orphaning = asyncio.create_task(make_orphan(self.instance, lambda: self.is_over, self.clean))
 
     async def wait_orphan(self) -> None:
         """Wait for what becomes of the orphan, if there is one, or why that could not be told."""

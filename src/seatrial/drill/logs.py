@@ -15,6 +15,8 @@ from seatrial.model.redaction import Redactor
 KEPT = 2000
 LONGEST = 16384
 """Characters of one line that are kept."""
+MARGIN = 1024
+"""Characters more that are looked at, in which what looks like a secret has its end."""
 
 
 class LogBook:
@@ -23,6 +25,7 @@ class LogBook:
     def __init__(self, redactor: Redactor, kept: int = KEPT) -> None:
         self._kept = kept
         self._redactor = redactor
+        self._margin = max(MARGIN, redactor.longest)
         self._rest = {"stdout": b"", "stderr": b""}
         self._dropping: set[str] = set()
         self._first: list[LogLine] = []
@@ -45,7 +48,7 @@ class LogBook:
         *whole, rest = (self._rest.get(stream, b"") + output.data).split(b"\n")
         for line in whole:
             self._add(stream, output.time, line, complete=True)
-        room = 4 * (LONGEST + self._redactor.longest)
+        room = 4 * (LONGEST + self._margin + 1)
         self._rest[stream] = rest[:room]
 
     def _finish(self, stream: str, time: float) -> None:
@@ -53,13 +56,21 @@ class LogBook:
             self._add(stream, time, rest, complete=False)
 
     def _add(self, stream: str, time: float, data: bytes, *, complete: bool) -> None:
-        text = self._redactor.known(data.decode("utf-8", "replace").removesuffix("\r"))
-        line = LogLine(time, stream, text[:LONGEST], complete)
+        line = LogLine(time, stream, self._clean(data.decode("utf-8", "replace").removesuffix("\r")), complete)
         self._count += 1
         if len(self._first) < self._kept:
             self._first.append(line)
         else:
             self._last.append(line)
+
+    def _clean(self, text: str) -> str:
+        """A line without known secrets. One that is too long is cut when it is clean of what looks like one, too; what
+        then stands at the end may be the first half of one that was cut, and goes."""
+        if len(text) <= LONGEST:
+            return self._redactor.known(text)
+        kept = LONGEST + self._margin
+        cleaned = self._redactor.text(text[:kept])
+        return (cleaned[: -self._margin] if len(text) > kept else cleaned)[:LONGEST]
 
     def lines(self, zero: float) -> tuple[LogLine, ...]:
         """What was kept, in the order of arrival, with what is still unfinished; times relative to `zero`."""

@@ -72,6 +72,8 @@ class DrillOptions:
     """Another instance of the service did: one that does not is no worker."""
     others: tuple[Service, ...] = ()
     """The project's other services, on which it may depend."""
+    secrets: tuple[str, ...] = ()
+    """What is secret in files that the services are given."""
     tool: str = "seatrial"
 
     def names_targets(self) -> bool:

@@ -26,12 +26,15 @@ def _state(instance: Instance, pid: int) -> ProcessState | None:
     return next((state for state in instance.processes() if state.pid == pid), None)
 
 
-async def make_orphan(instance: Instance, is_over: Callable[[], bool]) -> tuple[Event | None, str]:
-    """The event of its end (absolute time), or None and the reason why there is nothing to tell."""
+async def make_orphan(
+    instance: Instance, is_over: Callable[[], bool], clean: Callable[[str], str]
+) -> tuple[Event | None, str]:
+    """The event of its end (absolute time), or None and the reason why there is nothing to tell. `clean` takes secrets
+    out of what is cut."""
     made = await instance.execute(COMMAND, timeout=LIMIT)
     words = made.output.split()
     if made.code != 0 or not words or not words[-1].isdigit():
-        said = made.error or made.output.strip()[:200] or f"exit code {made.code}"
+        said = made.error or clean(made.output).strip()[:200] or f"exit code {made.code}"
         return None, f"no shell to make an orphan with: {said}"
     return await _follow(instance, int(words[-1]), is_over)
 

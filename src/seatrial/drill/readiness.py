@@ -18,6 +18,7 @@ from seatrial.engine.contract import health
 from seatrial.engine.interface import ExecResult, Instance, Listener
 from seatrial.load.remote import Load
 from seatrial.model.recording import WORKER, Event, EventKind, Readiness
+from seatrial.model.served import SERVER_ERROR
 from seatrial.model.service import Healthcheck, Service
 from seatrial.model.traffic import COMPLETE, Exchange, Outcome, Target
 
@@ -46,7 +47,8 @@ _RAISED = re.compile(r"^(?:[\w.]*(?:Error|Exception)\b).*", re.MULTILINE)
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What the wait needs. `is_over` says that PID 1 ended; `begun` is when its command began, from
-    which `limit` counts, in seconds."""
+    which `limit` counts, in seconds. `well`: it answers without a server's error as a rule, so that one is no sign of
+    readiness."""
 
     service: Service
     instance: Instance
@@ -56,6 +58,7 @@ class Waiting:
     options: DrillOptions
     is_over: Callable[[], bool]
     begun: float
+    well: bool = False
 
 
 def probe_argv(check: Healthcheck | None, shell: Sequence[str]) -> tuple[str, ...]:
@@ -106,14 +109,14 @@ async def wait_ready(waiting: Waiting) -> tuple[Readiness, Target | None]:
     return await _by_port(waiting, deadline)
 
 
-def _ready(waiting: Waiting, by: str, detail: str = "") -> Readiness:
+def _ready(waiting: Waiting, by: str, detail: str = "", status: int = 0) -> Readiness:
     now = round(time.monotonic() - waiting.begun, 6)
     waiting.watcher.events.append(Event(now + waiting.begun, EventKind.READY, by, detail))
-    return Readiness(True, now, by, waiting.limit, detail)
+    return Readiness(True, now, by, waiting.limit, detail, status)
 
 
-def _not_ready(waiting: Waiting, detail: str) -> Readiness:
-    return Readiness(False, None, "", waiting.limit, detail)
+def _not_ready(waiting: Waiting, detail: str, status: int = 0) -> Readiness:
+    return Readiness(False, None, "", waiting.limit, detail, status)
 
 
 async def _by_probe(waiting: Waiting, argv: tuple[str, ...], deadline: float) -> tuple[Readiness, Target | None]:
@@ -199,7 +202,7 @@ def _is_busy(instance: Instance) -> bool:
 
 
 async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target | None]:
-    said, since, busy = "nothing listens", 0.0, time.monotonic()
+    said, since, busy, status = "nothing listens", 0.0, time.monotonic(), 0
     patience = worker_after(waiting)
     mute: set[Listener] = set()
     while time.monotonic() < deadline and not waiting.is_over():
@@ -220,18 +223,21 @@ async def _by_port(waiting: Waiting, deadline: float) -> tuple[Readiness, Target
             continue
         target = target_of(listener, waiting.watcher.listening)
         answer = await waiting.load.request(target, "/", min(REQUEST_TIMEOUT, max(0.1, deadline - now)))
-        if answer.outcome in COMPLETE:
-            return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status}"), target
         if answer.outcome is Outcome.MALFORMED:
-            over_http2 = replace(target, http1=False, http2=True)
-            answer = await waiting.load.request(over_http2, "/", REQUEST_TIMEOUT)
-            if answer.outcome in COMPLETE:
-                return _ready(waiting, "HTTP", f"{where(listener)} answered {answer.status} over HTTP/2"), over_http2
-            return _ready(waiting, "port", f"{where(listener)} listens and does not speak HTTP/1.1"), None
-        said = _unanswered(listener, answer)
-        mute.add(listener)
+            target = replace(target, http1=False, http2=True)
+            answer = await waiting.load.request(target, "/", REQUEST_TIMEOUT)
+            if answer.outcome not in COMPLETE:
+                return _ready(waiting, "port", f"{where(listener)} listens and does not speak HTTP/1.1"), None
+        status = answer.status or 0
+        if answer.outcome in COMPLETE:
+            said = f"{where(listener)} answered {status}" + (" over HTTP/2" if not target.http1 else "")
+            if not waiting.well or status < SERVER_ERROR:
+                return _ready(waiting, "HTTP", said, status), target
+        else:
+            said = _unanswered(listener, answer)
+            mute.add(listener)
         await asyncio.sleep(PAUSE * 2)
-    return _not_ready(waiting, said), None
+    return _not_ready(waiting, said, status), None
 
 
 def _other_port(waiting: Waiting) -> str:

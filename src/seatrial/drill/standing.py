@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import shlex
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from seatrial.engine.native import beside
 
 PREPARED_WITHIN = 60.0
 PREPARED = "prepared"
+KEPT = 4096
+"""Bytes that are kept of what a program says."""
 
 
 def told(one: Dependency) -> StandIn:
@@ -34,16 +36,17 @@ def told(one: Dependency) -> StandIn:
 
 @contextlib.asynccontextmanager
 async def standing(
-    found: Sequence[Dependency], neighbours: Mapping[str, str] | None = None
+    found: Sequence[Dependency], neighbours: Mapping[str, str] | None = None, clean: Callable[[str], str] = str
 ) -> AsyncIterator[tuple[StandIn, ...]]:
     """All that stands in, prepared. With an engine's `neighbours` (addresses by name) it is what they are, and no
-    program of this machine. What can't be prepared stands there without its program, and says why."""
+    program of this machine. What can't be prepared stands there without its program, and says why, as `clean` leaves
+    it."""
     if neighbours is not None:
         yield tuple(StandIn(one, elsewhere=_at(one, neighbours)) for one in found)
         return
     ready: list[StandIn] = []
     try:
-        await asyncio.gather(*(_prepare(told(one), ready) for one in found))
+        await asyncio.gather(*(_prepare(told(one), ready, clean) for one in found))
         yield tuple(sorted(ready, key=lambda one: found.index(one.dependency)))
     finally:
         for one in ready:
@@ -55,7 +58,7 @@ def _at(one: Dependency, neighbours: Mapping[str, str]) -> tuple[str, int] | Non
     return (neighbours[one.host], one.port) if one.host in neighbours else None
 
 
-async def _prepare(one: StandIn, ready: list[StandIn]) -> None:
+async def _prepare(one: StandIn, ready: list[StandIn], clean: Callable[[str], str]) -> None:
     """Have it ready, with its folder if it needs one."""
     if one.program is None or not one.program.steps:
         ready.append(one)
@@ -66,7 +69,7 @@ async def _prepare(one: StandIn, ready: list[StandIn]) -> None:
         *words, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT, cwd="/", start_new_session=True
     )
     try:
-        why = await asyncio.wait_for(_said(running), PREPARED_WITHIN)
+        why = await asyncio.wait_for(_said(running, clean), PREPARED_WITHIN)
         template = -1 if why else os.open(f"/proc/{running.pid}/root{DATA}", os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:  # a time-out among them, which says nothing
         why, template = str(error) or f"it took longer than {PREPARED_WITHIN:.0f} s", -1
@@ -96,21 +99,24 @@ def _alone() -> str:
     return f'{{ test "$(stat -c %d {beside.MEMORY})" != {shared} || {otherwise}; }}'
 
 
-async def _said(running: asyncio.subprocess.Process) -> str:
+async def _said(running: asyncio.subprocess.Process, clean: Callable[[str], str]) -> str:
     """Wait until all is prepared: "", or why it is not."""
     assert running.stdout is not None
     said = b""
     while data := await running.stdout.read(4096):
-        said = (said + data)[-4096:]
+        said = (said + data)[-KEPT:]
         if said.endswith(f"\n{PREPARED}\n".encode()):
             return ""
-    return last_line(said)
+    return last_line(said, clean)
 
 
-def last_line(said: bytes | bytearray) -> str:
-    """The end of what a program said."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it said nothing"
+def last_line(said: bytes | bytearray, clean: Callable[[str], str]) -> str:
+    """The end of what a program said, of which no more than `KEPT` bytes are there. It is cut when it is clean, and
+    where its begin is not there nothing is told: that could be half a secret."""
+    lines = said.decode(errors="replace").rstrip().splitlines()
+    if len(said) >= KEPT:
+        lines = lines[1:]
+    return clean(lines[-1].strip())[:300] if lines else "it said nothing"
 
 
 def beginning(one: StandIn, words: tuple[str, ...]) -> tuple[str, ...]:

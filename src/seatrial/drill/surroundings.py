@@ -13,14 +13,14 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from seatrial.drill import in_front
 from seatrial.drill.dependencies import Dependency
 from seatrial.drill.programs import DATA, Program, StandIn, lowered
-from seatrial.drill.standing import beginning, last_line
+from seatrial.drill.standing import KEPT, beginning, last_line
 from seatrial.engine.interface import Instance
 from seatrial.model.service import Service
 
@@ -30,8 +30,6 @@ LIMIT = 10.0
 STARTS_WITHIN = 30.0
 ENDS_WITHIN = 3.0
 LOOK = 0.02
-KEPT = 4096
-"""Bytes that are kept of what a program says."""
 _AWAITED = 'until /bin/grep -q " {at}:{port:04X} 00000000:0000 0A" /proc/net/tcp; do /bin/sleep 0.02; done; '
 ANY = "0.0.0.0"
 
@@ -51,9 +49,10 @@ def _as_listed(address: str) -> str:
 class _Running:
     """A program beside an instance. What it says is read, so that it never waits for a reader."""
 
-    def __init__(self, program: Program, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, program: Program, process: asyncio.subprocess.Process, clean: Callable[[str], str]) -> None:
         self.program = program
         self.process = process
+        self._clean = clean
         self._said = bytearray()
         assert process.stdout is not None and process.stderr is not None
         self._reading = [asyncio.create_task(self._read(stream)) for stream in (process.stdout, process.stderr)]
@@ -69,9 +68,11 @@ class _Running:
         while not self._is_ready(instance, at):
             if self.process.returncode is not None:
                 await asyncio.wait(self._reading, timeout=LIMIT)
-                return f"{self.program.name} ended at once: {last_line(self._said)}"
+                return f"{self.program.name} ended at once: {last_line(self._said, self._clean)}"
             if time.monotonic() > deadline:
-                return f"{self.program.name} did not start in {STARTS_WITHIN:.0f} s: {last_line(self._said)}"
+                return (
+                    f"{self.program.name} did not start in {STARTS_WITHIN:.0f} s: {last_line(self._said, self._clean)}"
+                )
             await asyncio.sleep(LOOK)
         return ""
 
@@ -96,9 +97,18 @@ class _Running:
 
 class Surroundings:
     """The dependencies of one instance. With `relayed` all can be cut; else only those are there that are started for
-    each instance. Where they are `absent` their names lead to where nothing listens."""
+    each instance. Where they are `absent` their names lead to where nothing listens. `clean` takes secrets out of what
+    they say."""
 
-    def __init__(self, found: Sequence[StandIn], *, relayed: bool = False, absent: bool = False) -> None:
+    def __init__(
+        self,
+        found: Sequence[StandIn],
+        *,
+        relayed: bool = False,
+        absent: bool = False,
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        self._clean = clean
         started = () if absent else tuple(one for one in found if one.is_started)
         self._named = tuple(found) if absent else ()
         self.found = tuple(found) if relayed else started
@@ -107,6 +117,8 @@ class Surroundings:
         """What did not start, by name, with the reason."""
         self._running: list[_Running] = []
         self._relay: asyncio.subprocess.Process | None = None
+        self._near: asyncio.subprocess.Process | None = None
+        self._elsewhere = tuple((one.dependency, one.elsewhere) for one in found if one.elsewhere is not None)
 
     @property
     def hosts(self) -> dict[str, str]:
@@ -131,7 +143,7 @@ class Surroundings:
             routes = self._routes()
             if routes:
                 self._relay = await instance.spawn_beside((*RELAY, json.dumps(routes)))
-                await self._answer()
+                await _answers(self._relay)
 
     async def _start(self, instance: Instance, number: int) -> None:
         one = self.found[number]
@@ -140,7 +152,7 @@ class Surroundings:
         at = self._hidden(number) if self._is_relayed else one.dependency
         words = beginning(one, lowered(one.program, one.program.filled(one.program.words, at), beside=True))
         passed = (one.template,) if one.template >= 0 else ()
-        running = _Running(one.program, await instance.spawn_beside(words, pass_fds=passed))
+        running = _Running(one.program, await instance.spawn_beside(words, pass_fds=passed), self._clean)
         self._running.append(running)
         if why := await running.why_not_ready(instance, at):
             self.problems[one.dependency.name] = f"{one.dependency.name} ({one.dependency.by}): not there: {why}"
@@ -165,6 +177,14 @@ class Surroundings:
             return None
         return [self._hidden(number).address, one.dependency.port]
 
+    async def bring_near(self, instance: Instance) -> None:
+        """Where an engine has them in networks of their own: bring all to the one in which `spawn_near_dependencies`
+        starts, to the addresses that they would have beside the instance. ProcessLookupError as there."""
+        if self._elsewhere and self._near is None:
+            routes = [[[one.address, one.port], there, True] for one, there in self._elsewhere]
+            self._near = await instance.spawn_near_dependencies((*RELAY, json.dumps(routes)))
+            await _answers(self._near)
+
     async def tell(self, word: str, number: int) -> bool:
         """Cut, slow or restore one of them; false if that was not done."""
         if self._relay is None or self._relay.stdin is None:
@@ -172,20 +192,22 @@ class Surroundings:
         with contextlib.suppress(ConnectionError):
             self._relay.stdin.write(f"{word} {number}\n".encode())
             await self._relay.stdin.drain()
-        return await self._answer()
-
-    async def _answer(self) -> bool:
-        assert self._relay is not None and self._relay.stdout is not None
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._relay.stdout.readline(), LIMIT) == b"ok\n"
-        return False
+        return await _answers(self._relay)
 
     async def close(self) -> None:
         """End them. Idempotent."""
-        relay, self._relay = self._relay, None
-        if relay is not None:
+        relays, self._relay, self._near = (self._relay, self._near), None, None
+        for relay in filter(None, relays):
             with contextlib.suppress(ProcessLookupError):
                 relay.terminate()
             await relay.wait()
         running, self._running = self._running, []
         await asyncio.gather(*(one.close() for one in running))
+
+
+async def _answers(relay: asyncio.subprocess.Process) -> bool:
+    """Whether a relay has done what it was told."""
+    assert relay.stdout is not None
+    with contextlib.suppress(TimeoutError):
+        return await asyncio.wait_for(relay.stdout.readline(), LIMIT) == b"ok\n"
+    return False

@@ -25,7 +25,7 @@ from seatrial.drill.paths import Found, find
 from seatrial.drill.readiness import probe_argv
 from seatrial.drill.record import record, record_orphan
 from seatrial.drill.scenarios import RECIPES
-from seatrial.drill.secrets import redactor_of
+from seatrial.drill.secrets import redactor_of, shown_without, told_without
 from seatrial.drill.spoiled import spoiled_runs
 from seatrial.drill.standing import standing
 from seatrial.drill.subject import subject_of
@@ -33,11 +33,11 @@ from seatrial.engine.cleaning import to_the_end
 from seatrial.engine.interface import Engine
 from seatrial.load.interface import LoadError
 from seatrial.load.remote import Load
-from seatrial.model.errors import InputError, SeatrialError
+from seatrial.model.errors import InputError
 from seatrial.model.recording import Machine, Recording, Run, Scenario, Skipped
 from seatrial.model.redaction import secrets_of
 from seatrial.model.service import Service, signal_number
-from seatrial.model.traffic import COMPLETE, Population, Target
+from seatrial.model.traffic import COMPLETE, Exchange, Population, Target
 
 RETRIES = 2
 """How often a run is repeated whose load generator was too late."""
@@ -62,13 +62,8 @@ async def drill(
     """
     _check(service, options)
     redactor = redactor_of(service, options)
-    group = _Trial(service, engine, options, lambda step: progress(replace(step, text=redactor.text(step.text))))
-    try:
-        recording = await group.run()
-    except SeatrialError as error:
-        error.message, error.hint = redactor.text(error.message), redactor.text(error.hint)
-        error.args = (error.message,)
-        raise
+    with told_without(redactor):
+        recording = await _Trial(service, engine, options, shown_without(redactor, progress)).run()
     return _without_secrets(recording, service, options)
 
 
@@ -112,7 +107,7 @@ class _Trial:
         self._progress = progress
         self._paths: Found | None = None
         self._scout: Exercise | None = None
-        self._slow_status = 0
+        self._slow: Exchange | None = None
         self._init = ""
         self._has_learned = False
         self._runs: dict[Scenario, Run] = {}
@@ -128,7 +123,8 @@ class _Trial:
         if not self._engine.enters:
             self._unknown = tuple(f"{one.name} ({one.by}): as its files say, and not cut off" for one in found)
             found = ()
-        async with standing(found, self._engine.neighbours) as stand_ins:
+        clean = redactor_of(service, options).text
+        async with standing(found, self._engine.neighbours, clean) as stand_ins:
             self._options = replace(options, dependencies=stand_ins)
             await self._run()
             self._machine = _joined(self._machine, (), self._dependencies())
@@ -227,6 +223,7 @@ class _Trial:
         exercise = Exercise(act.changed(self._service, known), options, scenario, self._progress)
         if act.restart and known.restarts:
             exercise.restart = _policy(self._service) or act.restart
+        exercise.well = act.well and known.is_well
         return exercise
 
     def _known(self) -> Known:
@@ -238,6 +235,7 @@ class _Trial:
         argvs |= {process.argv for run in runs for process in run.processes}
         known = Known(
             ready_seconds=max(times, default=0.0),
+            is_well=bool(started) and all(readiness.is_well for readiness in started),
             argvs=frozenset(argvs),
             dependencies=self._options.dependencies,
             why_alone="; ".join(self._unknown),
@@ -320,7 +318,7 @@ class _Trial:
         await exercise.wait_orphan()
         if exercise is self._scout and self._paths is not None:
             await self._paths.wait_slow(STATUS_LIMIT)
-            self._slow_status = self._paths.slow.status() if self._paths.slow is not None else 0
+            self._slow = self._paths.slow.answer() if self._paths.slow is not None else None
         if exercise.scenario is not Scenario.ORPHAN:
             readiness = self._paths.readiness if self._paths is not None else ""
             asks = exercise.scenario is Scenario.STOP
@@ -374,7 +372,7 @@ class _Trial:
                 return
 
     def _recording(self, recorded_at: str) -> Recording:
-        runs = tuple(_with_slow(self._runs[s], self._paths, self._slow_status) for s in Scenario if s in self._runs)
+        runs = tuple(_with_slow(self._runs[s], self._paths, self._slow) for s in Scenario if s in self._runs)
         skipped = tuple(self._skipped)
         subject = subject_of(
             self._service, self._options, self._paths, init=self._init, dependencies=self._dependencies()
@@ -415,7 +413,7 @@ def _joined(machine: Machine, enforcement: Sequence[str], approximations: Sequen
     )
 
 
-def _with_slow(run: Run, found: Found | None, status: int) -> Run:
+def _with_slow(run: Run, found: Found | None, answer: Exchange | None) -> Run:
     """Say what a slow request is answered with, and how long it takes: as tried, else as one took under load."""
     if run.target is None or not run.target.slow_path:
         return run
@@ -428,6 +426,7 @@ def _with_slow(run: Run, found: Found | None, status: int) -> Run:
         if exchange.outcome in COMPLETE and exchange.ended is not None and exchange.sent is not None
     ]
     seconds = tried or (sorted(loaded)[len(loaded) // 2] if loaded else 0.0)
-    return replace(
-        run, target=replace(run.target, slow_seconds=round(seconds, 6), slow_status=status or run.target.slow_status)
-    )
+    target = replace(run.target, slow_seconds=round(seconds, 6))
+    if answer is not None and answer.outcome in COMPLETE and answer.status:
+        target = replace(target, slow_status=answer.status, slow_bytes=answer.body_bytes)
+    return replace(run, target=target)

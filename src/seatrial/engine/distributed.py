@@ -29,7 +29,7 @@ class UpdateOrder(Enum):
 @dataclass(frozen=True, slots=True)
 class Described:
     """What the engine says of a service. `address` is where it is reached by what the engine itself publishes; "" where
-    it publishes nothing that is known."""
+    it publishes nothing that is known. `secrets` are values of its environment and files that must not be shown."""
 
     name: str
     machine: Machine
@@ -37,6 +37,7 @@ class Described:
     grace: float = DEFAULT_GRACE
     stop_signal: str = "SIGTERM"
     address: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 class Distributed(Protocol):

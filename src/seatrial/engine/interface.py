@@ -205,8 +205,8 @@ class Instance(Protocol):
         """
 
     async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:
-        """The same where what the instance depends on is on 127.0.0.1, also after its end: in its own network, or in
-        that of the first of them which has one to itself. ProcessLookupError if that has ended."""
+        """The same where what the instance depends on is on 127.0.0.1, also after its end: in its own network, or where
+        each has one to itself in that of the first which still runs. ProcessLookupError if none does."""
 
     async def close(self) -> None:
         """Kill whatever is left and remove every trace: processes, mounts, cgroup, directories. Idempotent."""

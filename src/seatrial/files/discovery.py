@@ -7,7 +7,6 @@ asked about here: it is looked at, whatever `.gitignore` says.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,32 +86,32 @@ _OTHER_KINDS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What to read, in this order: directories with a compose file, then the Dockerfiles that no compose file uses, and
-    what may be a manifest. `left_out` says in words what was not looked at for want of bounds."""
+    what may be a manifest; all of them absolute. `left_out` says in words what was not looked at for want of bounds."""
 
-    directories: tuple[Path, ...]
-    compose_files: tuple[Path, ...]
-    dockerfiles: tuple[Path, ...]
-    manifests: tuple[Path, ...] = ()
+    directories: tuple[str, ...]
+    compose_files: tuple[str, ...]
+    dockerfiles: tuple[str, ...]
+    manifests: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
 def candidates(root: Path, *, limit: int = MAX_DIRECTORIES) -> Candidates:
     """Everything below `root` (absolute) that may be a project. Looks into `limit` directories at most."""
-    directories: list[Path] = []
-    compose_files: list[Path] = []
-    dockerfiles: list[Path] = []
-    manifests: list[Path] = []
+    directories: list[str] = []
+    compose_files: list[str] = []
+    dockerfiles: list[str] = []
+    manifests: list[str] = []
     left_out: tuple[str, ...] = ()
     for count, (directory, names) in enumerate(_walk(root)):
         if count == limit:
             left_out = (f"{root} holds more than {limit} directories: those after {directory} are not looked at",)
             break
         if any(name in COMPOSE_NAMES for name in names):
-            directories.append(Path(directory))
+            directories.append(directory)
         else:
-            compose_files += [Path(directory, name) for name in names if is_compose_name(name)]
-        dockerfiles += [Path(directory, name) for name in names if is_dockerfile_name(name)]
-        manifests += [Path(directory, name) for name in names if is_manifest_name(name)]
+            compose_files += [_below(directory, name) for name in names if is_compose_name(name)]
+        dockerfiles += [_below(directory, name) for name in names if is_dockerfile_name(name)]
+        manifests += [_below(directory, name) for name in names if is_manifest_name(name)]
     return Candidates(tuple(directories), tuple(compose_files), tuple(dockerfiles), tuple(manifests), left_out)
 
 
@@ -156,4 +155,9 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
             elif _is_wanted(name) and not ignores.ignores((*parts, name), is_directory=False):
                 names.append(name)
         yield directory, names
-        waiting += [(os.path.join(directory, name), (*parts, name), ignores) for name in reversed(below)]  # noqa: PTH118  # a text; many of them
+        waiting += [(_below(directory, name), (*parts, name), ignores) for name in reversed(below)]
+
+
+def _below(directory: str, name: str) -> str:
+    """The path as a text: there may be thousands."""
+    return f"{directory}/{name}" if directory != "/" else directory + name

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,13 +39,16 @@ class _Listing:
     names: frozenset[str] | None
 
 
-_known: dict[str, _Listing] = {}
+Listings = dict[str, _Listing]
+_known: Listings = {}
 """What directories held when they were first asked for, while somebody listens."""
 MAX_KNOWN = 2000
 _contents: dict[tuple[str, str], bytes] = {}
 """What the small files held that were read last, while somebody listens: several readers look at one file."""
 MAX_CONTENTS = 16
 MAX_CONTENT_BYTES = 64 * 1024
+_pretended: dict[str, bytes] = {}
+"""What files are said to hold, by their real paths, whatever is on the disk."""
 
 
 def listen() -> Notes:
@@ -74,6 +77,17 @@ def stop_listening(notes: Notes) -> None:
         _contents.clear()
 
 
+@contextmanager
+def pretending(files: Mapping[str, bytes]) -> Iterator[None]:
+    """For a while, answer as if these files (by their real paths) were there and held this. Nobody may listen then."""
+    assert not (_listening and files)
+    _pretended.update(files)
+    try:
+        yield
+    finally:
+        _pretended.clear()
+
+
 def note(kind: str, path: str | Path, answer: str) -> None:
     """Note an answer, if somebody listens."""
     if _listening:
@@ -92,6 +106,17 @@ def hear(notes: Notes) -> None:
         if any(own[question] != notes[question] for question in own.keys() & notes.keys()):
             own[_CHANGED] = "yes"
         own.update(notes)
+
+
+def listings() -> Listings:
+    """What is known of directories, for a process that needn't look again."""
+    return dict(_known)
+
+
+def know(listings: Listings) -> None:
+    """Take over what another process has known a moment ago, if somebody listens."""
+    if _listening:
+        _known.update(listings)
 
 
 def is_consistent(notes: Notes) -> bool:
@@ -134,7 +159,8 @@ def entries(directory: str | Path) -> Entries:
     that can't be read."""
     path = os.fspath(directory)
     if not _listening:
-        return _scan(path) or ()
+        found_now = _scan(path) or ()
+        return _with_pretended(path, found_now) if _pretended else found_now
     known = _known.get(path)
     if known is None:
         found = _scan(path)
@@ -146,8 +172,8 @@ def entries(directory: str | Path) -> Entries:
 
 
 def remembered(kind: str, path: str) -> bytes | None:
-    """What this file held when it was read a moment ago; None where that isn't known, or nobody listens."""
-    return _contents.get((kind, path))
+    """What this file held when it was read a moment ago, or is said to hold; None where that isn't known."""
+    return _pretended.get(_real(path)) if _pretended else _contents.get((kind, path))
 
 
 def note_content(kind: str, path: str, data: bytes) -> None:
@@ -170,7 +196,7 @@ def _ask(kind: str, given: str | Path) -> str:
     """The answer, which while somebody listens is the one that was given before."""
     path = os.fspath(given)
     if not _listening:
-        return QUESTIONS[kind](path)
+        return _OF_FILES[kind] if kind in _OF_FILES and _is_pretended(path) else QUESTIONS[kind](path)
     question = kind, path
     answer = _listening[0].get(question)
     if answer is None:
@@ -185,6 +211,19 @@ def _ask(kind: str, given: str | Path) -> str:
 
 _OF_NOTHING = {"exists": "no", "kind": ""}
 """The answers where there is nothing."""
+_OF_FILES = {"exists": "yes", "kind": "file"}
+"""The answers where there is a regular file."""
+
+
+def _is_pretended(path: str) -> bool:
+    return bool(_pretended) and _real(path) in _pretended
+
+
+def _with_pretended(directory: str, found: Entries) -> Entries:
+    """What the directory holds, with the files that are said to be there."""
+    real = _real(directory)
+    new = {os.path.basename(path) for path in _pretended if os.path.dirname(path) == real}  # noqa: PTH119, PTH120
+    return tuple(sorted({*found, *((name, False) for name in new)}))
 
 
 def _is_not_listed(path: str) -> bool:

@@ -8,12 +8,13 @@ the pattern has a wildcard). A broken pattern is a problem with its line and is 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from seatrial.files import disk
-from seatrial.files.globs import BadPatternError, compile_pattern
+from seatrial.files.glob_steps import BadPatternError
+from seatrial.files.globs import Covers, compile_pattern
 from seatrial.model.finding import Finding, Severity
 from seatrial.model.place import Place
 from seatrial.model.values import dataclass
@@ -43,8 +44,9 @@ class Pattern:
     line: int = 0
 
     @cached_property
-    def matches(self) -> Callable[[str], bool]:
-        """Whether a path is what this pattern names. Raises BadPatternError when first asked for."""
+    def covers(self) -> Covers:
+        """Whether a path is what this pattern names, or lies below that. Raises BadPatternError when first asked
+        for."""
         return compile_pattern(self.text)
 
     @cached_property
@@ -84,21 +86,19 @@ class Dockerignore:
     def decides(self, path: str) -> Pattern | None:
         """The pattern that leaves `path` out, itself or one of its parents; None if it stays in."""
         decided: Pattern | None = None
-        parents = _parents(path)
         for pattern in self.patterns:
             if pattern.brings_back is not (decided is not None) or pattern.needle not in path:
                 continue
-            if _matches_any(pattern, path, parents):
+            if pattern.covers(path):
                 decided = None if pattern.brings_back else pattern
         return decided
 
     def can_prune(self, directory: str) -> bool:
         """Whether all in this directory is surely left out: excluded, and no later `!` can bring anything back."""
-        parents = _parents(directory)
         for pattern in reversed(self.patterns):
             if pattern.brings_back and pattern.can_match_below(directory):
                 return False
-            if not pattern.brings_back and pattern.needle in directory and _matches_any(pattern, directory, parents):
+            if not pattern.brings_back and pattern.needle in directory and pattern.covers(directory):
                 return True
         return False
 
@@ -126,7 +126,7 @@ def _read(text: str) -> tuple[tuple[Pattern, ...], tuple[tuple[int, str, str], .
     return tuple(patterns), tuple(broken)
 
 
-def dockerignore_file(context: Path, dockerfile: Path | None) -> Path | None:
+def dockerignore_file(context: Path, dockerfile: Path | str | None) -> Path | None:
     """The file that counts: `<Dockerfile>.dockerignore` beside the Dockerfile, else the context's own."""
     candidates = [f"{context}/.dockerignore"]
     if dockerfile is not None:
@@ -195,7 +195,7 @@ def read_pattern(text: str, line: int = 0) -> Pattern | None:
         raise BadPatternError("a lone ! brings nothing back")
     brings_back = text.startswith("!")
     pattern = Pattern(text[1:] if brings_back else text, brings_back, line)
-    _ = pattern.matches  # compiled now: a bad pattern shows here, not in the middle of a walk
+    _ = pattern.covers  # compiled now: a bad pattern shows here, not in the middle of a walk
     return pattern
 
 
@@ -230,17 +230,3 @@ def _problem(file: str, number: int, line: str, reason: str) -> Finding:
         remedy="Docker stops the build here: write the pattern anew, or put a backslash before the special character",
         evidence=(line.strip()[:200],),
     )
-
-
-def _parents(path: str) -> list[str]:
-    """The directories above a path, outermost first, as Go's filepath.Dir and Split give them."""
-    head, slash, _ = path.rpartition("/")
-    parent = clean(head) if head else ("/" if slash else ".")
-    if parent == ".":
-        return []
-    parts = parent.split("/")
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
-
-
-def _matches_any(pattern: Pattern, path: str, parents: list[str]) -> bool:
-    return pattern.matches(path) or any(pattern.matches(parent) for parent in parents)

@@ -7,7 +7,7 @@ NothingFoundError as `read_project` does; what is wrong inside the files becomes
 
 from __future__ import annotations
 
-import posixpath
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from seatrial.files.pipelines import read_pipelines, repository
 from seatrial.files.project import read_located
 from seatrial.files.reading import read_bytes, read_text
 from seatrial.files.scripts.tree import Tree
-from seatrial.files.shell_commands import shell_commands
+from seatrial.files.shell_commands import last_commands, shell_commands
 from seatrial.model.documents import (
     BuildContext,
     ComposeEntry,
@@ -87,7 +87,6 @@ _INTERPRETERS = frozenset(
 """Programs that run, or load, source in a language that is read; Python's may have a version behind the name."""
 _SOURCES = (".py", *(f".{kind}{language}s{x}" for kind in ("", "c", "m") for language in "jt" for x in ("", "x")))
 MAX_SCRIPT_BYTES = 256 * 1024
-_BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
 
@@ -117,7 +116,7 @@ def read_documents(
 def _read_documents(path: Path, environment: Mapping[str, str], origin: str) -> Documents:
     located = locate(path, (), environment)
     project = read_located(located, environment=environment, profiles=_ALL_PROFILES)
-    documents = _Reader(Path(project.directory), project, origin).read(_compose_entries(located, environment))
+    documents = _Reader(located.directory, project, origin).read(_compose_entries(located, environment))
     is_fixture = not _FIXTURES.isdisjoint(origin.lower().split("/"))
     told = (each for each in _of_the_files(documents) if not is_fixture or each.requirement != "syntax")
     return replace(documents, findings=tuple(told))
@@ -239,7 +238,7 @@ class _Reader:
         dockerfile = self._dockerfile(service)
         stages = dockerfile.chain(entry.target if entry else None) if dockerfile else ()
         tree = self._tree(service)
-        script = self._script(service, tree)
+        script = self._script(service, tree, stages)
         health = _health(service, stages)
         manifests = self._manifests_of(service)
         start = _source_start(service, tree)
@@ -276,7 +275,7 @@ class _Reader:
         if not shown or shown == service.compose_file or shown.endswith((".yml", ".yaml")):
             return None  # an inline Dockerfile has no file of its own
         if shown not in self.dockerfiles:
-            file = self.directory / shown
+            file = os.path.join(self.directory, shown)  # noqa: PTH118  # a text; each of many projects has one
             text = self._text(file, shown)
             if text is None:
                 return None
@@ -287,7 +286,7 @@ class _Reader:
     def _context_of(self, service: Service) -> Path:
         return self.directory if service.context == str(self.directory) else Path(service.context)
 
-    def _context(self, directory: Path, dockerfile: Path) -> BuildContext:
+    def _context(self, directory: Path, dockerfile: str) -> BuildContext:
         ignore_file = dockerignore_file(directory, dockerfile)
 
         @once
@@ -313,14 +312,14 @@ class _Reader:
         below = shown_path(context, self.directory)
         return Tree(context, service.workdir.value, service.copies, "" if below == "." else below + "/")
 
-    def _script(self, service: Service, tree: Tree) -> Script | None:
+    def _script(self, service: Service, tree: Tree, stages: tuple[Stage, ...]) -> Script | None:
         """The shell script of the project that the command starts with, behind an init at most."""
         argvs = [service.argv.value] if service.argv else []
         argvs += [hop.argv for hop in service.hops if hop.by.value.rpartition("/")[2] in ("tini", "dumb-init")]
         for argv in argvs:
             for path in _script_paths(argv):
-                file = next((file for place in _candidates(path, tree) if (file := tree.find(place))), None)
-                script = self._read_script(file, path, tree) if file else None
+                file = tree.program(path) or tree.find(tree.absolute(path))
+                script = self._read_script(file, path, tree) if file else _written_script(stages, path, tree)
                 if script is not None:
                     return script
         return None
@@ -331,7 +330,8 @@ class _Reader:
             text = self._text(file, shown, MAX_SCRIPT_BYTES)
             if text is None or not (text.startswith("#!") or file.suffix in (".sh", ".bash", "")):
                 return None
-            self.scripts[shown, path] = _script(file, shown, path, text)
+            first = text.partition("\n")[0]
+            self.scripts[shown, path] = _script(first, shown, path, text, is_executable=disk.is_executable(file))
         return self.scripts[shown, path]
 
     def _manifests_of(self, service: Service) -> tuple[Manifest, ...]:
@@ -409,23 +409,30 @@ def _script_paths(argv: tuple[str, ...]) -> Iterator[str]:
         yield argv[0]
 
 
-def _candidates(path: str, tree: Tree) -> Iterator[str]:
-    if "/" in path:
-        yield tree.absolute(path)
-        return
-    yield from (posixpath.join(folder, path) for folder in _BIN)
-    yield tree.absolute(path)
+def _written_script(stages: tuple[Stage, ...], path: str, tree: Tree) -> Script | None:
+    """The script that a heredoc of COPY writes to this path. Its lines are those of the Dockerfile."""
+    for instruction in (each for stage in stages for each in stage.instructions if each.keyword == "COPY"):
+        if len(instruction.heredocs) != 1 or tree.absolute(instruction.words[-1].value) != tree.absolute(path):
+            continue
+        said = instruction.heredocs[0]
+        if said.place is not None and said.value.startswith("#!"):
+            # Without quotes around its word Docker takes the backslash away that keeps a variable for the script.
+            text = "\n" * (said.place.line - 1) + said.value.replace("\\$", "$")
+            return _script(said.value.partition("\n")[0], said.place.file, path, text)
+    return None
 
 
-def _script(file: Path, shown: str, path: str, text: str) -> Script:
-    first = text.partition("\n")[0]
-
+def _script(first: str, shown: str, path: str, text: str, *, is_executable: bool = True) -> Script:
     @once
     def read_commands() -> tuple[ShellCommand, ...]:
         return shell_commands(text, Lines(text, shown).place)
 
+    @once
+    def read_last() -> tuple[ShellCommand, ...]:
+        return last_commands(text, Lines(text, shown).place)
+
     shebang = first.rstrip("\r") if first.startswith("#!") else ""
-    return Script(shown, text, path, shebang, disk.is_executable(file), "\r\n" in text, read_commands)
+    return Script(shown, text, path, shebang, is_executable, "\r\n" in text, read_commands, read_last)
 
 
 def _package_json(text: str, shown: str) -> Manifest | None:

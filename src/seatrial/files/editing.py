@@ -58,7 +58,8 @@ class _Span:
 def edited(text: str, edits: Iterable[Edit], is_kept: IsKept) -> Edited:
     """The text with these edits, which are of one file and in the order of their importance."""
     # Two projects may call one file by two names.
-    wanted = tuple({(_nameless(each), _appends(each), each.requirement): each for each in edits}.values())
+    named = {(_nameless(each), _appends(each), each.requirement): each for each in edits}
+    wanted = tuple(_each_line_once(named.values()))
     if _LONE_CR.search(text):
         return Edited(text, left=tuple(Left(each, "the file has line ends of old Macs") for each in wanted))
     chosen, left = _without_overlaps(text, wanted)
@@ -80,6 +81,18 @@ def _nameless(edit: Edit) -> tuple[tuple[Place, str], ...]:
 def _appends(edit: Edit) -> tuple[str, ...]:
     """The lines that it adds: all such edits have one place."""
     return edit.promise.lines if isinstance(edit.promise, Appends) else ()
+
+
+def _each_line_once(edits: Iterable[Edit]) -> Iterator[Edit]:
+    """Without the lines that an earlier edit adds already: two requirements may ask for the same one."""
+    added: set[str] = set()
+    for edit in edits:
+        lines = tuple(line for line in _appends(edit) if line not in added)
+        added.update(lines)
+        if lines == _appends(edit):
+            yield edit
+        elif lines:
+            yield replace(edit, promise=Appends(lines))
 
 
 def _without_overlaps(text: str, edits: Sequence[Edit]) -> tuple[list[_Chosen], list[Left]]:
@@ -215,6 +228,11 @@ def read_source(path: Path, shown: str, *, may_be_new: bool = False) -> Source:
     return Source(real, data, text.removeprefix(_BOM), text.startswith(_BOM))
 
 
+def encoded(change: Change) -> bytes:
+    """What the file is to hold."""
+    return ((_BOM if change.source.has_bom else "") + change.text).encode("utf-8")
+
+
 def write_source(source: Source, text: str, shown: str) -> None:
     """Replace the file's text in one step, keeping its mode. Raises InputError where it has changed meanwhile."""
     write_sources([Change(source, text, shown)])
@@ -244,8 +262,7 @@ def write_sources(changes: Sequence[Change]) -> None:
 def _prepared(change: Change) -> Iterator[Path]:
     """The new file beside the old one, with its mode and owner."""
     source = change.source
-    data = ((_BOM if source.has_bom else "") + change.text).encode("utf-8")
-    with _said(change), _beside(source.path, data) as temporary:
+    with _said(change), _beside(source.path, encoded(change)) as temporary:
         if source.is_new:
             temporary.chmod(0o666 & ~_umask())
         else:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
-MAX_BACKTRACKING_STARS = 3
-"""With more wildcards a backtracking engine could take too long; then the pattern is walked in step (as Go does)."""
+from seatrial.files.glob_steps import STARS, BadPatternError, Walk, any_of, is_quirky
 
-_STARS = ("[^/]*", "(.*/)?", ".*")
-_NOT_ONE_CHARACTER = frozenset({"|", "{", "}", "^", "*", "\\b", "\\B", "\\A", "\\Z"})
+_MAX_BACKTRACKING_STARS = 2
+_MAX_BACKTRACKING_LENGTH = 256
+"""With more wildcards, or on longer paths, the engine of `re` may take too long; within these it is the faster one."""
 
 _ESCAPED_BY_MOBY = frozenset(".+()$")
 """moby means to escape `|{}` as well, but its bitmap has no room for characters from 64 on."""
@@ -37,23 +38,31 @@ _GO_CLASSES = {
 _GO_LETTERS = {**{letter: "\\" + letter for letter in "dDsSwWbBAafnrtv"}, "z": "\\Z"}
 
 
-class BadPatternError(ValueError):
-    """The pattern is malformed; Docker refuses it."""
+Covers = Callable[[str], bool]
+"""Whether a path, or one of the directories above it, is what a pattern names."""
 
 
-def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """A function that says whether a path matches. Raises BadPatternError."""
+def compile_pattern(pattern: str) -> Covers:
+    """The matcher of this pattern. Raises BadPatternError."""
     _check_by_filepath_match(pattern)
     kind, expression = _rewrite(pattern)
     if kind == "exact":
-        return pattern.__eq__
+        below = pattern + "/"
+        return lambda path: path == pattern or path.startswith(below)
     if kind == "prefix":
         prefix = pattern[:-2]
         return lambda path: path.startswith(prefix)
     if kind == "suffix":
-        suffix = pattern[2:]
-        return lambda path: path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
-    return _compile_expression(expression)
+        return _suffix(pattern[2:])
+    return _compile_expression(_tokens_from_go("".join(expression)))
+
+
+def _suffix(suffix: str) -> Covers:
+    inner = suffix + "/"
+    if not suffix.startswith("/"):
+        return lambda path: path.endswith(suffix) or inner in path
+    # As the very first directory it has no slash in front of it.
+    return lambda path: inner in f"/{path}/"
 
 
 def _rewrite(pattern: str) -> tuple[str, list[str]]:
@@ -97,55 +106,24 @@ def _rewrite_one(pattern: str, character: str, at: int) -> tuple[str, int]:
     return ("\\" + character if character in _ESCAPED_BY_MOBY else character), at
 
 
-def _compile_expression(pieces: list[str]) -> Callable[[str], bool]:
-    expression = "".join(pieces)
-    tokens = _tokens_from_go(expression)
+def _compile_expression(tokens: list[str]) -> Covers:
+    if is_quirky(tokens):
+        matches = any_of(tokens)
+        return lambda path: matches(path) or any(matches(parent) for parent in _parents(path))
+    if sum(token in STARS for token in tokens) > _MAX_BACKTRACKING_STARS:
+        return Walk(tokens).covers
     try:
-        if sum(token in _STARS for token in tokens) > MAX_BACKTRACKING_STARS:
-            return _walk_in_step(tokens)
-        return _as_predicate(re.compile("^" + "".join(tokens) + "\\Z", re.ASCII))
+        search = re.compile("^" + "".join(tokens) + "(?=/|\\Z)", re.ASCII).search
     except (re.error, OverflowError, RecursionError) as error:
         raise BadPatternError(f"it is no regular expression once rewritten ({error})") from error
+    longer = cache(lambda: Walk(tokens).covers)
+    most = _MAX_BACKTRACKING_LENGTH
+    return lambda path: search(path) is not None if len(path) <= most else longer()(path)
 
 
-def _as_predicate(compiled: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda path: compiled.search(path) is not None
-
-
-def _walk_in_step(tokens: list[str]) -> Callable[[str], bool]:
-    """A matcher that holds all possible positions at once: time is length of path × length of pattern, at most."""
-    if any(token in _NOT_ONE_CHARACTER for token in tokens):
-        raise BadPatternError("this many wildcards together with | { } ^ or repetition are not followed here")
-    steps = [(token, None if token in _STARS else re.compile(token, re.ASCII)) for token in tokens]
-    return lambda path: len(steps) in _positions_after(steps, path)
-
-
-def _positions_after(steps: list[tuple[str, re.Pattern[str] | None]], path: str) -> set[int]:
-    positions = _with_skipped_stars(steps, {0})
-    inside: set[int] = set()  # the optional `(.*/)?` groups that were entered and wait for their slash
-    for character in path:
-        reached: set[int] = set()
-        inside |= {at for at in positions if at < len(steps) and steps[at][0] == "(.*/)?"}
-        if character == "/":
-            reached |= {at + 1 for at in inside}
-        for at in positions:
-            token, one = steps[at] if at < len(steps) else ("", None)
-            if token == ".*" or (token == "[^/]*" and character != "/"):
-                reached.add(at)
-            elif one is not None and one.fullmatch(character):
-                reached.add(at + 1)
-        positions = _with_skipped_stars(steps, reached)
-    return positions
-
-
-def _with_skipped_stars(steps: list[tuple[str, re.Pattern[str] | None]], positions: set[int]) -> set[int]:
-    found = set(positions)
-    for position in positions:
-        at = position
-        while at < len(steps) and steps[at][1] is None:
-            at += 1
-            found.add(at)
-    return found
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _tokens_from_go(expression: str) -> list[str]:
@@ -153,7 +131,7 @@ def _tokens_from_go(expression: str) -> list[str]:
     tokens: list[str] = []
     at = 0
     while at < len(expression):
-        star = next((star for star in _STARS if expression.startswith(star, at)), None)
+        star = next((star for star in STARS if expression.startswith(star, at)), None)
         if star is not None:
             token, at = star, at + len(star)
         elif expression[at] == "\\":

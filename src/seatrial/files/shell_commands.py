@@ -30,18 +30,30 @@ def shell_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
     )
 
 
+def last_commands(text: str, to_place: ToPlace) -> tuple[ShellCommand, ...]:
+    """Those of a script that may be the last that it runs, in order."""
+    from seatrial.files.scripts import shell_blocks
+
+    starts = shell_blocks.last_commands(_plain(text))
+    found = zip(shell_commands(text, to_place), _read(text), strict=True)
+    return tuple(command for command, (read, _, _) in found if read.column - 1 in starts)
+
+
 @lru_cache(maxsize=1024)
 def _read(text: str) -> tuple[tuple[Command, int, str], ...]:
     """The commands, each with the end of its first word and the operator behind it. Remembered, because of the lines of
     many Dockerfiles half are the same."""
-    # Same length, so that offsets stay: a continued line is one line, and a heredoc's body is no command.
-    plain = text
-    if "\\" in text:
-        plain = _CONTINUATION.sub(lambda found: " " * len(found.group()), text)
-    plain = _without_heredocs(plain)
+    plain = _plain(text)
     found = commands(plain, _EMPTY)
     after = [*(command.before for command in found[1:]), ""]
     return tuple((command, _end(plain, command), follows) for command, follows in zip(found, after, strict=False))
+
+
+def _plain(text: str) -> str:
+    """Of the same length, so that offsets stay: a continued line is one line, and a heredoc's body is no command."""
+    if "\\" in text:
+        text = _CONTINUATION.sub(lambda found: " " * len(found.group()), text)
+    return _without_heredocs(text)
 
 
 def _end(text: str, command: Command) -> int:

@@ -47,6 +47,7 @@ class Attempt:
     body_bytes: int = 0
     detail: str = ""
     keep_alive: float = 0.0
+    unframed: bool = False
 
     def exchange(self) -> Exchange:
         """The frozen form."""
@@ -63,6 +64,7 @@ class Attempt:
             detail=self.detail,
             mark=self.mark,
             keep_alive=self.keep_alive,
+            unframed=self.unframed,
         )
 
 
@@ -308,6 +310,7 @@ class Client:
         if not reset:
             self._reader.end()
             self._copy(attempt)
+            attempt.unframed = self._reader.complete
         self._end_attempt(now, *self._cut(attempt, reset))
         self._close(now, attempt.outcome)
 

@@ -3,8 +3,9 @@
     python -m seatrial.load.relay ROUTES
 
 ROUTES is JSON, a list of [listen, to]: each is [address, port] or the path of a Unix socket; a `to` of null accepts
-connections and never answers. On its input it takes lines, "cut 0", "slow 0", "restore 0" (the number of a route), and
-answers each with "ok", as it does once all listen. It ends with its input.
+connections and never answers. Where a third element is true, a `to` in this very network needs no way and gets none.
+On its input it takes lines, "cut 0", "slow 0", "restore 0" (the number of a route), and answers each with "ok", as it
+does once all listen. It ends with its input.
 
 cut: nothing listens, and what was connected is reset. slow: connections are accepted, and no byte goes on, either way.
 """
@@ -104,9 +105,19 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def main(routes: list[list[Address]]) -> None:
+def is_here(to: Address) -> bool:
+    """Whether an address is one of this network's own."""
+    with socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET) as trial:
+        try:
+            trial.bind((to[0], 0))
+        except OSError:
+            return False
+    return True
+
+
+async def main(routes: list[list[Any]]) -> None:
     """Listen, and do as the input says, until it ends."""
-    known = [Route(*route) for route in routes]
+    known = [Route(listen, to) for listen, to, *rest in routes if not (rest and rest[0] and is_here(to))]
     for route in known:
         await route.restore()
     print("ok", flush=True)

@@ -14,6 +14,7 @@ from seatrial.model import memory
 from seatrial.model.measured import Measured, measured
 from seatrial.model.memory import mib
 from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.model.served import is_new_error, is_unclear
 from seatrial.model.traffic import COMPLETE, Outcome, Population
 from seatrial.model.values import dataclass
 
@@ -171,16 +172,19 @@ def _pre_stop(recording: Recording, _found: Measured) -> Advice:
         return Advice(setting, page, f"{listens}; what a balancer's lag would cost, --lag SECONDS measures", said=own)
     if run.disturbed:
         return Advice(setting, page, f"{listens}; the run with the lag was disturbed: {run.disturbed}", said=own)
-    came, served = _in_lag(run, lag)
+    came, served, unclear = _in_lag(run, lag)
     if not came:
         return Advice(setting, page, f"{listens}; no new connection came in the {lag:g} s of --lag", said=own)
     figure = f"{served} of {came} new connections served in the {lag:g} s after {run.signal}, as --lag says; {listens}"
+    if unclear and served + unclear == came:
+        why = f"{unclear} of {came} answers in the {lag:g} s of --lag were a health endpoint's or a rate limit's"
+        return Advice(setting, page, f"{listens}; {why}", said=own)
     return Advice(setting, page, figure, lag, own, served == came, lag)
 
 
-def _in_lag(run: Run, lag: float) -> tuple[int, int]:
-    """How many new connections came in the time of the lag, and how many were served; what a health endpoint says on
-    purpose counts as served."""
+def _in_lag(run: Run, lag: float) -> tuple[int, int, int]:
+    """How many new connections came in the time of the lag, how many were served, and how many got an answer that says
+    nothing of others."""
     begin = run.signalled or 0.0
     came = [
         connection.exchanges[0]
@@ -188,8 +192,8 @@ def _in_lag(run: Run, lag: float) -> tuple[int, int]:
         if connection.population is Population.OPEN_LOOP and begin < connection.begun <= begin + lag
         if connection.exchanges and connection.exchanges[0].outcome is not Outcome.ABANDONED
     ]
-    fine = 1000 if run.target is not None and run.target.quick_is_health else 500
-    return len(came), sum(one.outcome in COMPLETE and (one.status or 0) < fine for one in came)
+    served = sum(one.outcome in COMPLETE and not is_new_error(run, one) for one in came)
+    return len(came), served, sum(is_unclear(run, one) for one in came)
 
 
 def _listens_for(run: Run) -> float | None:

@@ -125,7 +125,9 @@ _DRILLED = (
         "requests in flight are answered",
         "Every request fully sent before the signal gets its whole response.",
         "Slow requests (or requests whose last bytes are held back) and streams are open at the signal; the end of "
-        "each is told apart: whole, cut, reset, never answered.",
+        "each is told apart: whole, cut, reset, never answered. An error status that its path never gave before is a "
+        "loss; of a body without a length that ends with the process nobody can tell whether it is whole, unless it is "
+        "as long as before the signal.",
         "Stop accepting, then wait for the open requests, then exit. Not `process.exit()` in the handler.",
     ),
     Requirement(
@@ -166,7 +168,8 @@ _DRILLED = (
         "it serves while the load balancer lags",
         "For the seconds in which a load balancer still sends, new connections are served.",
         "With `--lag N`, the new connections of the first N seconds after the signal are counted. Without it there is "
-        "nothing to hold the stop against, and only a connection that was lost is told.",
+        "nothing to hold the stop against, and only a connection that was lost is told. A health endpoint's 503 says "
+        "nothing of what others get, and a 429 may be a rate limit: either proves nothing.",
         "Keep serving for those seconds after the signal (with readiness already failing), or delay the signal: a "
         "preStop sleep in Kubernetes.",
     ),
@@ -191,7 +194,8 @@ _DRILLED = (
         "hide it.",
         "In a run of its own the program is killed with SIGKILL, behind whatever stands at PID 1, and the exit code is "
         "read. In node programs an exception that nobody catches and a rejected promise are raised as well, by a "
-        "signal that a preloaded line listens to.",
+        "signal that a preloaded line listens to. Where the program itself is PID 1 and no error can be raised in it, "
+        "the code after SIGKILL is the kernel's, and proves nothing.",
         "Start the program itself, or with `exec`; let handlers of fatal errors end with 1.",
     ),
     Requirement(
@@ -213,7 +217,8 @@ _DRILLED = (
         "Killed with SIGKILL, the service is started again by its restart policy and is healthy again, on the files "
         "that it left behind. A worker that dies is replaced by its master, or takes the whole service with it.",
         "In a run of its own the program is killed and its command started again after the first wait of the contract, "
-        "on the same files; the time until it is ready again is measured. What the restart policy makes of the exit "
+        "on the same files; the time until it is ready again is measured (without a health check: until it answers "
+        "without a server's error, if it did so before). What the restart policy makes of the exit "
         "code is decided by the contract; where no file says a policy, nothing is proved. In the crash run a worker is "
         "killed before the program, where there is one.",
         "Write `restart: unless-stopped`; take away stale pid, lock and socket files at the start.",
@@ -226,8 +231,9 @@ _DRILLED = (
         "Where it can't work, the service says why and ends with an error: not with 0, not without a word, not in a "
         "silent hang that an engine takes for running.",
         "It is started with its port taken by something else, without the environment variables that its files set "
-        "(coming up with defaults of its own is fine), and with nothing where its files say what it depends on (so is "
-        "waiting and saying so), and watched for ten seconds, or three times its own start.",
+        "(coming up with defaults of its own is fine, answering every request with an error is not), and with nothing "
+        "where its files say what it depends on (waiting and saying so is fine), and watched for ten seconds, or three "
+        "times its own start.",
         "Check what it needs before it serves, say on stderr what is missing, exit with 1; give each wait a limit.",
     ),
     Requirement(
@@ -238,8 +244,9 @@ _DRILLED = (
         "The log goes to stdout and stderr. A log file inside the container is lost with it, no log driver sees it, "
         "and nothing rotates it.",
         "Under load the sizes of files are compared before and after: those that the processes have open for writing, "
-        "and those below the working directory, /var/log, /tmp and the volumes. A file is a log by its name, or by ids "
-        "of the drill's requests in what was added; a database that grows is none.",
+        "those below the working directory, /var/log, /tmp and the volumes, and those in whatever directory has "
+        "changed since the start. A file is a log by its name, or by ids of the drill's requests in what was added; a "
+        "database that grows is none.",
         "Log to stdout and stderr, or link the file there: `ln -sf /dev/stdout /var/log/app.log`.",
     ),
     Requirement(
@@ -269,11 +276,12 @@ _DRILLED = (
         "S+D F",
         "a memory limit that fits the measured peak",
         "There is a memory limit, with swap equal to it, and it leaves room above what the service uses under load.",
-        "Under load the memory of all processes is measured: what is their own, and shared pages once. The limit has "
-        "to be a fifth above the highest value; half as much again is proposed. At that limit it is run once more, "
-        "under the same load: where the kernel kills it, it ends by itself, or it answers much slower because memory "
-        "has to be taken back, the next larger limit is tried, and if that is not enough either, none is proposed. "
-        "The drill's load is light: a limit that fits it may still be too small for yours.",
+        "Under load memory is measured: what the kernel charges to the instance's cgroup, else what is the processes' "
+        "own, and shared pages once. The limit has to be a fifth above the highest value; half as much again is "
+        "proposed. At that limit it is run once more, under the same load: where the kernel kills it, it ends by "
+        "itself, or it answers much slower because memory has to be taken back, the next larger limit is tried, and if "
+        "that is not enough either, none is proposed. The drill's load is light: a limit that fits it may still be too "
+        "small for yours.",
         "Set `mem_limit` and `memswap_limit` to the same value, above the peak of your own load, and size heaps and "
         "workers by it (`--max-old-space-size`, the number of workers).",
     ),
@@ -306,7 +314,8 @@ _DRILLED = (
         "The service runs with a read-only root filesystem and a tmpfs at /tmp, or the paths that it writes are known: "
         "what is written elsewhere is lost with the container.",
         "One instance is started so and asked for a second, unless its files say `read_only` already. The paths that "
-        "it could not write are read from its log, those that it writes otherwise from the run under load.",
+        "it could not write are read from its log, those that it writes otherwise from the run under load. An error "
+        "that the same path answers there, too, shows nothing.",
         "Set `read_only: true` with `tmpfs: /tmp`, and give volumes or a tmpfs to the paths that are named.",
     ),
     Requirement(
@@ -342,7 +351,8 @@ _DRILLED = (
         "it is back.",
         "The same run as that of liveness-is-shallow: while a dependency is cut off, and while it accepts and never "
         "answers, the readiness path (found in the sources by its name) has to answer with an error within 3 seconds; "
-        "after it was restored it has to say yes again within 5. What can't be stood in for is not proved.",
+        "after it was restored it has to say yes again within 5. What can't be stood in for is not proved, nor is what "
+        "is told by a path that says no now and then while all is well.",
         "Let the readiness path ask each dependency with a time limit of its own, and answer 503 while one is down.",
     ),
     Requirement(
@@ -439,8 +449,9 @@ _DRILLED = (
         "The health check fails when the service is frozen, gone, or answers with errors: a check that can't fail is "
         "worse than none. `curl` without `-f`, a pipe that hides the status and `|| true` are the usual causes.",
         "Every process of an instance is stopped with SIGSTOP, and the service's own health check is run with its own "
-        "time-out as often as it takes to be unhealthy, faster than its interval says. Then it is run where nothing "
-        "listens, and where every request is answered by 500.",
+        "time-out as often as it takes to be unhealthy, faster than its interval says; where it passes, once more "
+        "after as many intervals, because it may tell by the age of a file. Then it is run where nothing listens, and "
+        "where every request is answered by 500.",
         "Ask the service itself with a time limit shorter than the check's, and let an error status be an error: "
         "`curl -fsS --max-time 2 http://127.0.0.1:PORT/health`, or `seatrial-probe`.",
     ),
@@ -452,7 +463,8 @@ _DRILLED = (
         "The program that the health check calls is in the image: slim and distroless images have no curl and no wget, "
         "alpine has busybox's wget.",
         "The check is run inside the instance while the service starts, and what it says of a program that it did not "
-        "find is read. Without an image only a tool that the service itself needs, or brings along, is judged.",
+        "find is read. Without an image only a tool by which the service itself is run is judged, or one that it "
+        "should bring along and does not: what a shell or a script calls besides is not known.",
         "Check with what the image has: `node -e` or `python3 -c` with a request, or `seatrial-probe`.",
     ),
     Requirement(
@@ -462,7 +474,8 @@ _DRILLED = (
         "the health check asks the port that is listened on",
         "The port that the health check asks is one that the service listens on.",
         "What listens in the instance is held against the port that the check names, and against its result. A check "
-        "that names none has to pass, to wait in vain while the service is frozen, and to fail where nothing listens.",
+        "that names none has to pass, to wait in vain while the service is frozen, and to fail where nothing listens. "
+        "One that passes does not fail by a port that it names and where nothing was seen to listen.",
         "Ask the port that the service listens on.",
     ),
     Requirement(

@@ -37,18 +37,6 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantedFile:
-    """A secret or config as a file: `target` is its absolute path inside; of `file` (absolute) and `content` the one
-    that holds it. `kind` is "secret" or "config"."""
-
-    kind: str
-    name: str
-    target: str
-    file: str = ""
-    content: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Restarting:
     """When it is started again. `policy` as Docker writes it ("no", "always", "unless-stopped", "on-failure[:N]").
 
@@ -89,7 +77,6 @@ class Deployment:
     container_name: str = ""
     restarting: Restarting = Restarting()
     hooks: Hooks = Hooks()
-    files: tuple[GrantedFile, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     on_unhealthy: str = ""
     probe: str = ""

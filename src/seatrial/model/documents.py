@@ -215,11 +215,17 @@ class Script:
     executable: bool = True
     has_carriage_returns: bool = False
     read_commands: Callable[[], tuple[ShellCommand, ...]] = tuple
+    read_last: Callable[[], tuple[ShellCommand, ...]] = tuple
 
     @property
     def commands(self) -> tuple[ShellCommand, ...]:
         """Its simple commands, in order."""
         return self.read_commands()
+
+    @property
+    def last(self) -> tuple[ShellCommand, ...]:
+        """Those that may be the last that it runs: the ends of its branches. Empty where that isn't known."""
+        return self.read_last()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +290,8 @@ class Documents:
     prefix: str = ""
     neighbours: tuple[Neighbour, ...] = ()
     """Services of other projects, whose images the manifests may run."""
+    is_alone: bool = False
+    """Whether the whole repository was looked through and has one Dockerfile only."""
 
     @property
     def pipelines(self) -> Mapping[str, str]:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from seatrial.model.documents import ShellCommand
 from seatrial.model.place import Place, Sourced
+from seatrial.model.service import Hop
 from seatrial.model.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Handler:
     scheme: str = "HTTP"
     host: str = ""
     seconds: int = 0
+    commands: tuple[ShellCommand, ...] = ()
+    """What exec runs: the commands of the line that it gives to a shell, or the one that it is."""
 
     @property
     def what(self) -> tuple[object, ...]:
@@ -147,6 +151,8 @@ class Container:
     post_start: Handler | None = None
     is_init: bool = False
     is_sidecar: bool = False
+    hops: tuple[Hop, ...] = ()
+    """From `argv` to what it starts, as far as its own words say."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -220,8 +226,9 @@ class Workload:
 
     @property
     def is_long_running(self) -> bool:
-        """Whether its pods are to run for ever."""
-        return self.kind in LONG_RUNNING
+        """Whether its pods are to run for ever. A pod that nobody makes is restarted unless it says otherwise."""
+        policy = self.pod.restart_policy
+        return self.kind in LONG_RUNNING or (self.kind == "Pod" and (policy is None or policy.value == "Always"))
 
 
 @dataclass(frozen=True, slots=True)

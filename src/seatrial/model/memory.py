@@ -47,6 +47,12 @@ def peak(run: Run | None) -> int:
     return max((used.memory for used in run.usage), default=0) if run is not None else 0
 
 
+def measured_by(run: Run) -> str:
+    """How its peak was measured, for people."""
+    is_charged = any(used.charged for used in run.usage if used.memory == peak(run))
+    return "by the kernel's charge to its cgroup" if is_charged else "by the sum of its processes, shared pages once"
+
+
 def growth(usage: tuple[Usage, ...]) -> str:
     """That memory was still growing when the load ended, in words; "" where it is not clear."""
     if len(usage) < LEAST_LOOKS:

@@ -121,7 +121,8 @@ WORKER = "worker"
 class Readiness:
     """How the run came to be ready. `by` is "health check", "HTTP", "port", `WORKER` or "" if it never was.
 
-    `limit` is how long was waited at most; `detail` what the last attempt said.
+    `limit` is how long was waited at most; `detail` what the last attempt said, and `status` that of its
+    answer, where it was a request.
     """
 
     ready: bool
@@ -129,6 +130,12 @@ class Readiness:
     by: str = ""
     limit: float = 0.0
     detail: str = ""
+    status: int = 0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether an answer made it ready that is no error of the server's."""
+        return self.ready and 0 < self.status < 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +168,10 @@ class FileGrown:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all processes of the instance used at one moment: bytes of memory (held against its limit, else their own
-    pages, and shared ones once), open descriptors, processes. `tasks` counts the threads of all, as a pids limit does;
-    `most_descriptors` are those of the process that has the most, as a limit of open files counts them (0: not looked
-    at)."""
+    """What all processes of the instance used at one moment: bytes of memory (`charged`: to its cgroup, by the kernel;
+    else their own pages, and shared ones once), open descriptors, processes. `tasks` counts the threads of all, as a
+    pids limit does; `most_descriptors` are those of the process that has the most, as a limit of open files counts them
+    (0: not looked at)."""
 
     time: float
     memory: int
@@ -172,6 +179,7 @@ class Usage:
     processes: int
     tasks: int = 0
     most_descriptors: int = 0
+    charged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ whose form gives them away. Rather one harmless word too many than one secret to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seatrial.model import secret_patterns as like
@@ -26,12 +26,16 @@ _PEM_LINES = 120
 """A key block has fewer lines; one that never ends must not swallow the rest of a log."""
 _SHORTEST_WORD = 6
 """A word of a command line that is shorter would be found by chance in what is no secret."""
+_QUOTES = "\"' "
 _NO_SECRET = ("/", "./", "../", "$", "[redacted")
+_OF_URLS = str.maketrans("+/", "-_")
 _SHORTEST = 4
 """A value that is shorter ("1", "yes") is hidden at its own place alone: elsewhere it would garble every line."""
 _SHORTEST_NUMBER = 6
 """A port, a limit."""
 _SHORTEST_LINE = 8
+_MOST_OF_FILE = 64 * 1024
+"""Characters of a file: each of its lines is looked for in each line that is shown."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -63,8 +67,13 @@ def _shown(line: str, found: list[str]) -> str:
     """A line without what looks like a secret; what was taken out is `found`."""
     line = without_escapes(line)
     folded = line.casefold()
-    if not _has_any(folded, like.HINTS):
+    has_list = _has_list(line)
+    if not has_list and not _has_any(folded, like.HINTS):
         return line
+    if has_list:
+        from seatrial.model import word_lists
+
+        line = word_lists.of_list(line, lambda words: _words(words, found))
     # Each is asked only where what it can't do without is there: most lines need none, and need none compiled.
     if "-----BEGIN" in line:
         line = like.PEM.sub(REDACTED, line)
@@ -104,6 +113,8 @@ def _of_headers(line: str, folded: str, found: list[str]) -> str:
         found.extend(_header_parts(match["secret"]))
         return match.group().removesuffix(match["secret"]) + REDACTED
 
+    if _has_any(line, like.COOKIE_STARTS):
+        line = _hidden(like.COOKIE_OPTION, line, found, _header_parts)
     if ":" in line and ("-H" in line or "-header" in line):
         line = like.HEADER_OPTION.sub(option, line)
     if ":" in line and _has_any(folded, ("cookie", "authorization", "key")):
@@ -141,23 +152,50 @@ def _of_programs(line: str, found: list[str]) -> str:
     """Without the passwords that some programs take in a way of their own."""
     if "chpasswd" in line:
         line = _hidden(like.ACCOUNT, line, found)
-    for of in (like.ACCOUNT_OPTION, like.PASSWORD_OPTION, like.ATTACHED):
-        line = _hidden(of, line, found)
+    if ":" in line:
+        line = _hidden(like.ACCOUNT_OPTION, line, found)
+    for of, programs in like.OF_PROGRAMS:
+        if _has_any(line, programs):
+            line = _hidden(of, line, found)
     return line
 
 
-def source_line(line: str, column: int = 0) -> str:
-    """A line of a file without what looks like a secret. Where it is known that one begins at `column` (from 1) and
-    nothing of the line gives it away (`value: x` below the name), all from there on is taken out."""
+def source_line(lines: Sequence[str], number: int, column: int = 0) -> str:
+    """A line of a file (from 1) without what looks like a secret, by what it holds and by the lines about it: those of
+    one list or command, and the name of a value. Where it is known that one begins at `column` (from 1) and nothing
+    gives it away, all from there on is taken out."""
+    from seatrial.model import word_lists
+
+    line = lines[number - 1]
+    name, begins = word_lists.name_above(lines, number - 1)
+    value = line[begins:].strip(_QUOTES)
+    if name and not like.NO_VALUE.match(value) and text(f"{name}: {value}").startswith(f"{name}: {REDACTED}"):
+        return line[:begins] + REDACTED
     shown = text(line)
+    if not _stands_alone(lines, number - 1):
+        above = word_lists.words_above(lines, number - 1)
+        shown = word_lists.of_line(shown, above, lambda words: _words(words, []))
     if not column or shown != line or line.lstrip()[:4].upper() in ("COPY", "ADD "):
         return shown
     return line[: column - 1] + REDACTED
 
 
+def _stands_alone(lines: Sequence[str], index: int) -> bool:
+    """Whether a line surely holds no option, no value of one above it, and no word that is read otherwise than it is
+    written: then it can be looked at as it is."""
+    above = lines[index - 1].lstrip() if index else ""
+    near = above + lines[index]
+    return "-" not in near and "\\" not in near and not above.startswith(("#", "//"))
+
+
 def _has_option(line: str) -> bool:
     """Whether a hyphen begins a word: those inside of words are far more frequent."""
     return any(not (part[-1:].isalnum() or part.endswith("_")) for part in line.split("-")[:-1])
+
+
+def _has_list(line: str) -> bool:
+    """Whether an option is an item of a list: its value is the next."""
+    return "," in line and _has_any(line, like.LIST_STARTS) and like.LIST_OPTION.search(line) is not None
 
 
 def _has_any(line: str, words: tuple[str, ...]) -> bool:
@@ -188,25 +226,50 @@ def _unquoted(secret: str) -> tuple[str, str]:
 
 def _words(words: tuple[str, ...], found: list[str]) -> Iterator[str]:
     """The words of a command line as they are shown; what was taken out is `found`."""
-    program = ""
+    program, whole = "", f" {' '.join(words)}"
+    if not (" -" in whole or _has_any(whole, like.LIST_STARTS) or _has_any(whole.casefold(), like.HINTS)):
+        yield from words  # most of what is shown: no option, and nothing that a secret could not do without
+        return
     for before, word in zip(("", *words), words, strict=False):
-        name = word.rpartition("/")[2]
-        program = name if name in like.PROGRAMS else program
+        program = _program(word) or program
         if before.startswith("-") and "=" not in before and not word.startswith("-"):
             yield _option_value(program, before, word, found)
-        elif word.startswith("-"):  # --user=user:password, mysql -pX
-            yield _shown(f"{program} {word}", found).removeprefix(f"{program} ")
+        elif word.startswith("-"):
+            yield _option(program, word, found)
         else:
             yield _shown(word, found)
 
 
+def _program(word: str) -> str:
+    """The program that a word names, if it takes passwords in a way of its own."""
+    name = word.rpartition("/")[2]
+    is_known = name in like.PROGRAMS and not word.endswith("/login")
+    return name if is_known or name.startswith(("mysql", "mariadb")) else ""
+
+
+def _option(program: str, word: str, found: list[str]) -> str:
+    """A word that begins with a hyphen: --password=two words, --user=user:password, mysql -pX."""
+    name, equals, value = word.partition("=")
+    if equals and " " in value and text(f"{name}=x") != f"{name}=x":
+        found.append(value)
+        return f"{name}={REDACTED}"
+    return _shown(f"{program} {word}", found).removeprefix(f"{program} ")
+
+
 def _option_value(program: str, option: str, word: str, found: list[str]) -> str:
     """The word after an option."""
-    if is_secret_name(option) or option == like.PASSWORD_OPTIONS.get(program):
+    if option in like.COOKIE_OPTIONS.get(program, ()) and "=" in word and not like.NO_VALUE.match(word):
+        found.extend(_header_parts(word))
+        return REDACTED
+    is_secret = is_secret_name(option) and not option.lstrip("-").startswith("no-") and "$" not in option
+    if is_secret or option == like.PASSWORD_OPTIONS.get(program):
+        if like.NO_VALUE.match(word):
+            return word
         found.append(word)
         return REDACTED
     name, colon, value = word.partition(":")
-    if colon and not value.startswith("//"):
+    is_variable = like.NO_VALUE.match(value) is not None or ("${" in name and "}" not in name)
+    if colon and not value.startswith("//") and not is_variable:
         options = like.ACCOUNT_OPTIONS if program in like.ACCOUNT_PROGRAMS else like.ANYBODYS_ACCOUNT
         if option in options and not value.isdigit():  # 1000:1000 are a user and a group
             found += (value, _base64(word))
@@ -234,6 +297,14 @@ def environment_secrets(environment: Mapping[str, str]) -> Iterator[str]:
         found += [value] if name in named else []
         _shown(value, found)
     yield from dict.fromkeys(form for secret in found for form in _unquoted(secret) if form not in said)
+
+
+def file_secrets(content: str, *, whole: bool) -> Iterator[str]:
+    """The secrets of a file: what looks like one in its lines, and all that it holds where `whole` of it is one."""
+    found = [content.strip()[:_MOST_OF_FILE]] if whole else []
+    for line in content.splitlines():
+        _shown(line, found)
+    yield from dict.fromkeys(form for secret in found if secret for form in _unquoted(secret))
 
 
 def _is_telling(word: str) -> bool:
@@ -345,10 +416,13 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """The ways in which a value is written: as it is, in JSON, in a URL."""
+    """The ways in which a value is written: as it is, in JSON, in a URL, and in base64, in either alphabet."""
     from json import dumps
     from urllib.parse import quote, quote_plus
 
     written = {dumps(secret)[1:-1], dumps(secret, ensure_ascii=False)[1:-1]}
     # What Python reads from the system may hold what is no text (a lone surrogate), which no URL can.
+    if len(secret) >= _SHORTEST_WORD:
+        coded = _base64(secret).rstrip("=")
+        written |= {coded, coded.translate(_OF_URLS), quote(coded, safe="")}
     return {secret, *written, *(way(secret, safe="", errors="replace") for way in (quote, quote_plus))}

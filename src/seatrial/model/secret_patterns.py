@@ -17,10 +17,12 @@ _KEYWORD = (
     r"pass(?:word|wd|phrase|code)?|pwd|secret(?:[_-]?key(?:[_-]?base)?|[_-]?id|[_-]?value)?|token|credentials?|"
     r"api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|"
     r"account[_-]?key|auth[_-]?key|authorization|cookie|session[_-]?(?:id|key)|sessid|signature|"
-    r"client[_-]?secret|rediscli_auth|connection[_-]?string|dsn|salt|otp|sas"
+    r"client[_-]?secret|rediscli_auth|masterauth|connection[_-]?string|dsn|salt|otp|sas|"
+    r"jwt|pw|bearer"
 )
 NAME = pattern(
-    rf"(?:(?:^|[_.\-]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_KEYWORD}|key|auth)|password|passwd|passphrase|secret|token|apikey)"
+    rf"(?:(?:^|[_.\-]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_KEYWORD}|key|auth)|password|passwd|passphrase|secret|token|apikey|"
+    r"(?:require|db|user|admin|root|store|key)pass)"
     r"[_-]?\d*$",
     re.IGNORECASE,
 )
@@ -47,8 +49,17 @@ HEADER_OPTION = pattern(
     r"(?P<secret>(?(quote)[^\"'\r\n]+|[^\s\"']+))"
 )
 QUERY = pattern(r"[?&](?:(?:sig|auth|jwt)=|key=(?=[\w\-.%~+/]{16}))(?P<secret>[^\s&#\"']+)", re.IGNORECASE)
+_NO_VALUE = (
+    r"""["']?(?:\$+(?:\w+|[@*]|\{\w+(?:\[[@*]\]|:?\?[^{}\r\n]{0,200})?\}|\([^()\r\n]{1,200}\))|\$?\{\{[^{}\r\n]{1,200}\}\}|"""
+    r"""(?:\$\w+|\$\{\w+\}|\.{0,2})/[^\s"']{1,300}\.\w{2,5}|"""
+    r"""[\w.\-/]{1,300}\.(?:pem|key|crt|cert?|csr|der|p12|pfx|jks|json|ya?ml|toml|txt|conf|cfg|ini|env))(?:["'\s,\]]|$)"""
+)
+NO_VALUE = pattern(_NO_VALUE)
+"""What stands where a secret might and is none: a variable, what another command gives, the path of a file."""
 OPTION = pattern(
-    rf"""(?<![\w\-])--?[\w\-]{{0,64}}(?:{_KEYWORD})\s+(?!-)(?P<secret>"[^"\r\n]*"|'[^'\r\n]*'|\S+)""", re.IGNORECASE
+    rf"""(?<![\w\-])(?P<quote>["']?)--?(?!no-)[\w\-]{{0,64}}(?:{_KEYWORD})(?P=quote)\s+(?!-|{_NO_VALUE})"""
+    r"""(?P<secret>"[^"\r\n]*"|'[^'\r\n]*'|\S+?(?=`*(?:\s|$)))""",
+    re.IGNORECASE,
 )
 # user:password@ — a raw password may hold an @ or even a /; a port and a path that holds an @ are no password.
 URL = pattern(
@@ -73,9 +84,16 @@ ACCOUNT_OPTIONS = (*ANYBODYS_ACCOUNT, "-A", "-P", "-U")
 PASSWORD_OPTIONS = {
     **dict.fromkeys(("redis-cli", "redis-benchmark", "valkey-cli", "valkey-benchmark", "memtier_benchmark"), "-a"),
     **dict.fromkeys(("sshpass", "mongo", "mongosh", "mongodump", "mongorestore"), "-p"),
+    **dict.fromkeys(("login", "cqlsh", "rabbitmqadmin"), "-p"),
+    **dict.fromkeys(("sqlcmd", "bcp", "mosquitto_pub", "mosquitto_sub"), "-P"),
+    **dict.fromkeys(("ldapsearch", "ldapwhoami", "ldapadd", "ldapmodify"), "-w"),
 }
-"""And with these a password alone."""
-PROGRAMS = frozenset({*ACCOUNT_PROGRAMS, *PASSWORD_OPTIONS, "mysql", "mysqladmin", "mysqldump", "mariadb"})
+"""And with these a password alone. `login` is a command of docker, podman, helm and others."""
+COOKIE_OPTIONS = {"curl": ("-b", "--cookie"), "ab": ("-C",)}
+"""And with these cookies, as name=value."""
+COOKIE_STARTS = (" -b", " --cookie", " -C")
+PROGRAMS = frozenset({*ACCOUNT_PROGRAMS, *PASSWORD_OPTIONS})
+"""Besides those of mysql and mariadb."""
 ACCOUNT_OPTION = pattern(
     rf"(?:\b(?:{'|'.join(ACCOUNT_PROGRAMS)})\b(?!://)[^|;&\n]{{0,500}}?\s-[uaAUP]\s*|"
     r"(?<![\w\-])(?:-[ua]\s+|--(?:user|auth|basic-auth|proxy-user)(?:\s+|=))(?![\"']?[^\s:]{1,100}:\d+(?:[\"'\s]|$)))"
@@ -85,10 +103,29 @@ PASSWORD_OPTION = pattern(
     r"\b(?:(?:redis|valkey)-(?:cli|benchmark)\b|memtier_benchmark\b)[^|;&\n]{0,500}?\s-a\s+[\"']?(?!\$|\[redacted)"
     r"(?P<secret>[^\s\"'|;&]+)"
 )
+COOKIE_OPTION = pattern(
+    r"\b(?:curl\b[^|;&\n]{0,500}?\s(?:-b|--cookie\s)|ab\b[^|;&\n]{0,500}?\s-C)\s*(?P<quote>[\"'])?(?!\[redacted)"
+    r"(?P<secret>(?(quote)[^\"'=\r\n]{1,200}=[^\"'\r\n]+|[^\s\"'|;&=]{1,200}=[^\s\"'|;&]+))"
+)
 ATTACHED = pattern(
     r"\b(?:(?:mysql|mariadb)\w{0,20}[^|;&\n]{0,500}?\s-p|(?:sshpass|mongo\w{0,10})\b[^|;&\n]{0,500}?\s-p\s*)[\"']?"
     r"(?!\$|\[redacted|\d+(?::\d+)?(?:\s|$))(?P<secret>[^\s\"'|;&]+)"
 )
+LOGIN_OPTION = pattern(
+    r"(?:(?<![\w/.\-])(?:login\s|cqlsh\b|rabbitmqadmin\b)[^|;&\n]{0,500}?(?<=\s)-p(?:\s+|(?=[\"']))|"
+    r"\b(?:sqlcmd|bcp|mosquitto_[ps]ub)\b[^|;&\n]{0,500}?\s-P\s*|"
+    r"\bldap(?:search|whoami|add|modify)\b[^|;&\n]{0,500}?\s-w\s+)(?P<quote>[\"'])?(?!\$|\[redacted|-)"
+    r"(?P<secret>(?(quote)[^\"'\r\n]+|[^\s\"'|;&]+))"
+)
+OF_PROGRAMS = (
+    (PASSWORD_OPTION, ("redis-", "valkey-", "memtier_benchmark")),
+    (ATTACHED, ("mysql", "mariadb", "sshpass", "mongo")),
+    (LOGIN_OPTION, ("login", "cqlsh", "rabbitmqadmin", "sqlcmd", "bcp", "mosquitto_", "ldap")),
+)
+"""Patterns, each with what one of is in everything that it matches."""
+LIST_STARTS = ('"-', "'-", ",-", ", -", "[-")
+LIST_OPTION = pattern(r"""(?:[\[,(]\s{0,8}["']?|^\s*["'])--?[A-Za-z]""")
+"""An item of a list that is an option: one of `LIST_STARTS` is in it."""
 FORMS = pattern(
     r"(?P<secret>\beyJ[\w-]{5,}\.[\w-]{4,}\.[\w-]*"  # JWT
     r"|\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{16}\b"  # AWS key ids
@@ -110,13 +147,13 @@ PEM_END = pattern(r"-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----")
 BASE64 = pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
 NAME_PARTS = (
     *("pass", "pwd", "secret", "token", "credential", "key", "authorization", "cookie", "sess", "signature", "dsn"),
-    *("connection", "salt", "otp", "sas", "rediscli"),
+    *("connection", "salt", "otp", "sas", "rediscli", "masterauth", "jwt", "pw", "bearer"),
 )
 """One of these is in everything that `_KEYWORD` matches, in whatever case."""
 HINTS = (
     *NAME_PARTS,
     *("://", "bearer", "basic", *(start.casefold() for start in FORM_STARTS)),
-    *("chpasswd", " -a", " -u", " --a", " --u", " --proxy-user", " --basic-auth", " -p"),
+    *("chpasswd", " -a", " -u", " --a", " --u", " --proxy-user", " --basic-auth", " -p", " -w ", " -b", " -c"),
     *("sig=", "auth=", "jwt="),
 )
 """One of these is in everything that is taken out, in whatever case."""

@@ -6,7 +6,7 @@ properties and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from seatrial.model.place import Sourced
 from seatrial.model.values import dataclass, field
@@ -104,6 +104,18 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantedFile:
+    """A secret or config as a file: `target` is its absolute path inside; of `file` (absolute) and `content` the one
+    that holds it. `kind` is "secret" or "config"."""
+
+    kind: str
+    name: str
+    target: str
+    file: str = ""
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """One step from the declared command to the program that finally runs: `npm start` → `node server.js`.
 
@@ -120,6 +132,17 @@ class Hop:
     after: tuple[Sourced[str], ...] = ()
     directory: str = ""
     """The directory (in the container) that `argv` is run in, "" where not known."""
+    line: str = ""
+    """What the shell is given, where that is a line and no file."""
+
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+
+
+def shell_line_of(argv: Sequence[str]) -> str:
+    """The line of `sh -c line`, "" for anything else."""
+    is_shell = len(argv) > 2 and argv[0].rpartition("/")[2] in SHELLS
+    return argv[2] if is_shell and argv[1].startswith("-") and argv[1].endswith("c") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +212,8 @@ class Service:
     logging: Sourced[Logging] | None = None
     read_only: Sourced[bool] | None = None
     mounts: tuple[Sourced[Mount], ...] = ()
+    granted: tuple[GrantedFile, ...] = ()
+    """Secrets and configs of compose, those that are known here."""
     ports: tuple[Sourced[Port], ...] = ()
     depends_on: tuple[Sourced[Dependency], ...] = ()
     cap_add: tuple[str, ...] = ()

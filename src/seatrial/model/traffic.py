@@ -107,6 +107,8 @@ class Exchange:
     """The request's own id, as sent in X-Request-ID."""
     keep_alive: float = 0.0
     """For how many seconds the response said that its connection is kept (`Keep-Alive: timeout=65`); 0: not said."""
+    unframed: bool = False
+    """The body had no length of its own: that its connection was closed was taken for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ class Target:
     """It listens on a loopback address alone, which nothing outside a container reaches."""
     slow_status: int = 0
     """The status with which the slow path answered when it was tried, before any signal (0: it did not)."""
+    slow_bytes: int = 0
+    """How long the body of that answer was."""
     quick_is_health: bool = False
     """The quick path is a health endpoint, which says 503 during a stop on purpose."""
     websocket_path: str = ""

@@ -2,7 +2,7 @@
 
 `dataclasses.dataclass` compiles five methods for each class when its module is imported, 0.5 to 1 ms a class, and
 `seatrial check` would spend most of its start-up on classes of which a run makes a third. Here a class gets the few
-methods that all have in common, and its `__init__` is compiled when more than a few values are made. To a type
+methods that all have in common, and its `__new__` is compiled when more than a few values are made. To a type
 checker, and to `dataclasses.fields`, `replace` and `is_dataclass`, it is a dataclass. What isn't used here isn't
 offered: no inheritance of fields, `__post_init__`, `InitVar`, `kw_only`, `init=False`. Must never import more than
 `operator`.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace
     from typing import Any
 
-    Init = Callable[..., None]
+    New = Callable[..., Any]
 
 else:
 
@@ -39,12 +39,20 @@ else:
     def replace(value, /, **changes):
         """The same value with other fields."""
         cls = value.__class__
-        names = cls.__match_args__
-        return cls(*(dict(zip(names, cls.__values__(value), strict=True)) | changes).values())
+        values = [*cls.__values__(value)]
+        for name, other in changes.items():
+            if name not in cls.__match_args__:
+                raise TypeError(f"{cls.__name__} has no field {name!r}")
+            values[cls.__match_args__.index(name)] = other
+        return cls(*values)
 
 
 _FEW = 32
 """Values of a class that are made without compiling anything: that takes as long as a hundred of them."""
+
+
+_FORM = frozenset({"__slots__", "__orig_bases__"})
+"""What the form of a class's values follows from, besides its bases."""
 
 
 class _Field:
@@ -72,7 +80,7 @@ def _made(cls: type, *, frozen: bool, slots: bool, comparable: bool, order: bool
             body[name] = said.default
     if slots:
         body["__slots__"] = names
-        body["__reduce__"] = _reduced
+    body["__reduce__"] = _reduced
     body["__qualname__"] = cls.__qualname__
     body["__match_args__"] = names
     body["__values__"] = values = staticmethod(_values_getter(names))
@@ -109,22 +117,23 @@ def _refuse_what_is_not_offered(cls: type, fields: Mapping[str, _Field]) -> None
 
 
 def _write_when_used(cls: Any, fields: Mapping[str, _Field]) -> None:
-    """An `__init__` for the first few values; after those, the compiled one is in its place."""
+    """A `__new__` for the first few values; after those, the compiled one is in its place."""
     made = 0
 
-    def write(self: Any, *values: Any, **named: Any) -> None:
+    def write(own: type, *values: Any, **named: Any) -> Any:
         nonlocal made
         made += 1
-        if made <= _FEW and _filled(self, fields, values, named):
-            return
-        cls.__init__ = init = _written_init(cls, fields)
-        init(self, *values, **named)
+        value: Any = object.__new__(own)
+        if made <= _FEW and _filled(value, fields, values, named):
+            return value
+        cls.__new__ = new = _written_new(cls, fields)
+        return new(own, *values, **named)
 
-    cls.__init__ = write
+    cls.__new__ = write
 
 
 def _filled(value: Any, fields: Mapping[str, _Field], values: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    """Fills a value in as the compiled `__init__` would. False where that would refuse the arguments."""
+    """Fills a value in as the compiled `__new__` would. False where that would refuse the arguments."""
     if len(values) > len(fields):
         return False
     given = dict(zip(fields, values, strict=False))
@@ -144,10 +153,14 @@ def _filled(value: Any, fields: Mapping[str, _Field], values: tuple[Any, ...], n
     return True
 
 
-def _written_init(cls: Any, fields: Mapping[str, _Field]) -> Init:
-    """The `__init__` of these fields. It sets slots through their own descriptors, past a frozen `__setattr__`."""
-    scope: dict[str, Any] = {"_made": ..., "_put": object.__setattr__}
-    parameters, lines = ["self"], []
+def _written_new(cls: Any, fields: Mapping[str, _Field]) -> New:
+    """The `__new__` of these fields. A frozen value begins as one of a twin of its class that can be set: that is the
+    quickest way past a `__setattr__` that refuses."""
+    is_frozen = cls.__setattr__ is not object.__setattr__
+    scope: dict[str, Any] = {"_made": ..., "_new": object.__new__}
+    if is_frozen:
+        scope["_Twin"] = type(cls.__name__, cls.__bases__, {key: cls.__dict__[key] for key in _FORM & {*cls.__dict__}})
+    parameters, lines = ["cls"], [f"  self = _new({'_Twin' if is_frozen else 'cls'})"]
     for name, said in fields.items():
         parameters.append(name)
         value = name
@@ -158,19 +171,17 @@ def _written_init(cls: Any, fields: Mapping[str, _Field]) -> Init:
         elif said.default is not ...:
             scope[f"_default_{name}"] = said.default
             parameters[-1] += f"=_default_{name}"
-        if "__slots__" in cls.__dict__:
-            scope[f"_set_{name}"] = cls.__dict__[name].__set__
-            lines.append(f"  _set_{name}(self, {value})")
-        else:
-            lines.append(f"  _put(self, {name!r}, {value})")
-    body = "\n".join(lines) or "  pass"
-    source = f"def write({', '.join(scope)}):\n def __init__({', '.join(parameters)}):\n{body}\n return __init__"
+        lines.append(f"  self.{name} = {value}")
+    if is_frozen:
+        lines.append("  self.__class__ = cls")
+    body = "\n".join([*lines, "  return self"])
+    source = f"def write({', '.join(scope)}):\n def __new__({', '.join(parameters)}):\n{body}\n return __new__"
     written: dict[str, Any] = {}
     exec(source, written)
-    init: Init = written["write"](**scope)
-    init.__qualname__ = f"{cls.__qualname__}.__init__"
-    init.__module__ = cls.__module__
-    return init
+    new: New = written["write"](**scope)
+    new.__qualname__ = f"{cls.__qualname__}.__new__"
+    new.__module__ = cls.__module__
+    return new
 
 
 def _comparing(values: Callable[[Any], Any], *, frozen: bool, order: bool) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class _Quay:
     async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> Instance:
         if gate is not None:
             await gate.wait()
-        service = with_files(deployment, berth.directory / "files")
+        service = with_files(deployment.service, berth.directory / "files")
         if self._terminal is None:
             instance = await self._engine.start(service, self._options)
         else:

@@ -16,9 +16,9 @@ from seatrial.engine.logs.planning import plan_logging
 from seatrial.engine.native.engine import NativeEngine
 from seatrial.engine.native.instance import NativeInstance
 from seatrial.engine.native.keeping import Keeping, Log, adopt
-from seatrial.model.deployment import Deployment, GrantedFile
+from seatrial.model.deployment import Deployment
 from seatrial.model.place import Sourced
-from seatrial.model.service import Logging, Mount, Service
+from seatrial.model.service import GrantedFile, Logging, Mount, Service
 from seatrial.project.interface import KEPT, Berth, Found, Instance
 
 _FILES = "files"
@@ -33,7 +33,7 @@ class NativeHarbour:
 
     async def start(self, deployment: Deployment, berth: Berth, gate: asyncio.Event | None = None) -> Instance:
         """Start one. Raises StartError, InputError and UnsupportedError."""
-        service = with_volumes(with_files(deployment, berth.directory / _FILES), self._volumes)
+        service = with_volumes(with_files(deployment.service, berth.directory / _FILES), self._volumes)
         if berth.hosts_file is not None:
             names = Sourced(Mount("bind", str(berth.hosts_file), "/etc/hosts", read_only=True))
             service = replace(service, hostname=service.hostname or berth.short, mounts=(*service.mounts, names))
@@ -125,13 +125,15 @@ def _lasting(mount: Mount, service: Service, directory: Path) -> Mount:
     return mount
 
 
-def with_files(deployment: Deployment, directory: Path) -> Service:
-    """The service with its secrets and configs as read-only mounts; those that are texts become files first."""
+def with_files(service: Service, directory: Path) -> Service:
+    """The service with its secrets and configs as read-only mounts, as far as they are there; those that are texts
+    become files first."""
     mounts = tuple(
         Sourced(Mount("bind", _source(granted, directory), granted.target, read_only=True))
-        for granted in deployment.files
+        for granted in service.granted
+        if granted.content is not None or Path(granted.file).exists()
     )
-    return replace(deployment.service, mounts=(*deployment.service.mounts, *mounts))
+    return replace(service, mounts=(*service.mounts, *mounts))
 
 
 def _source(granted: GrantedFile, directory: Path) -> str:

@@ -1,8 +1,9 @@
 """What became of the verdicts since a baseline: better, worse, or the same. Pure.
 
 The rulings alone decide, and what was not proved is no ruling: a failure after it is not called worse, because nobody
-knows how it was before. Measured numbers differ from run to run: they are told where they changed by more than their
-noise, and are never what is called worse.
+knows how it was before, and it is not called better after a failure, because nobody knows how it is now. Measured
+numbers differ from run to run: they are told where they changed by more than their noise, and are never what is called
+worse.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Change(Enum):
     WORSE = "worse"
     FOUND = "now proved to fail"
     UNPROVED = "no longer proved"
+    UNKNOWN = "no longer known to fail"
     BETTER = "better"
     NEW = "not in the baseline"
     SKIPPED = "no longer applies"
@@ -140,7 +142,9 @@ def _became(before: Ruling, now: Ruling) -> Change:
         return Change.FOUND if before is Ruling.NOT_PROVED else Change.WORSE
     if before is Ruling.SKIPPED:
         return Change.NEW
-    return Change.BETTER if RANK[now] > RANK[before] else Change.UNPROVED
+    if now is Ruling.NOT_PROVED:
+        return Change.UNKNOWN if before is Ruling.FAIL else Change.UNPROVED
+    return Change.BETTER
 
 
 def _changed(

@@ -77,10 +77,10 @@ SECRETS = "no-secrets-in-image"
 
 def shown_line(report: FindingsReport, place: Place, requirement: str) -> str | None:
     """The line of a finding without secrets; None where it isn't known."""
-    line = line_of(report, place.file, place.line)
-    if line is None:
+    lines = _lines(report.texts.get(place.file, ""))
+    if place.file not in report.texts or not 0 < place.line <= len(lines):
         return None
-    return redact.source_line(line, max(place.column, 1) if requirement == SECRETS else 0)
+    return _shown(report.texts[place.file], place.line, max(place.column, 1) if requirement == SECRETS else 0)
 
 
 def line_of(report: FindingsReport, file: str, number: int) -> str | None:
@@ -89,10 +89,17 @@ def line_of(report: FindingsReport, file: str, number: int) -> str | None:
     if text is None:
         return None
     lines = _lines(text)
-    return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else None
+    return lines[number - 1] if 0 < number <= len(lines) else None
+
+
+@lru_cache(maxsize=64)
+def _shown(text: str, number: int, column: int) -> str:
+    """Remembered, since thousands of findings may stand on one long line."""
+    return redact.source_line(_lines(text), number, column)
 
 
 @lru_cache(maxsize=4)
 def _lines(text: str) -> tuple[str, ...]:
     """Remembered, since the findings of one file come one behind the other."""
-    return tuple(text.split("\n"))
+    lines = text.split("\n")
+    return tuple([line.rstrip("\r") for line in lines] if "\r" in text else lines)

@@ -64,6 +64,7 @@ _CHANGES = {
     Change.WORSE: ("✗", "bold red"),
     Change.FOUND: ("✗", "yellow"),
     Change.UNPROVED: ("?", "yellow"),
+    Change.UNKNOWN: ("?", "yellow"),
     Change.BETTER: ("✓", "green"),
     Change.NEW: ("·", "dim"),
     Change.SKIPPED: ("·", "dim"),

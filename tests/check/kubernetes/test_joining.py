@@ -61,7 +61,8 @@ def test_a_service_of_another_namespace_is_another_one(tmp_path: Path) -> None:
         WEB.replace("apps/v1", "batch/v1").replace("Deployment", "Job"),
         WEB.replace("{name: web}\nspec", "{name: web, namespace: kube-system}\nspec"),
         WEB.replace("spec:\n  template", "spec:\n  replicas: 0\n  template"),
-        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a.org/a}]}\n",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  restartPolicy: Never\n"
+        "  containers: [{name: a, image: a.org/a}]\n",
     ],
 )
 def test_jobs_machinery_and_what_is_switched_off_are_left_alone(job: str, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 `judged.json` was drawn rule by rule while rules were mended; `drawn_after.json` at random from the rest, in two draws
 when that was over (what was wrong in the second is mended since). `judged_later.json` is all that was said of the task
 definitions of other repositories (`later`), when ECS came to be read; of ten more (`unseen`), all that was said was
-read, and what was wrong in it is in `mended.json`. The repositories themselves are not here: `tools/truth.py` runs the
+read, and what was wrong in it is in `mended.json`. `judged_workloads.json` is what came to be said when bare pods, and
+commands and probes of manifests, came to be read. The repositories themselves are not here: `tools/truth.py` runs the
 check over them again, where they are.
 """
 
@@ -33,6 +34,7 @@ JUDGED: list[dict[str, Any]] = read("judged.json")
 MENDED: list[dict[str, Any]] = read("mended.json")
 MISSES: list[dict[str, Any]] = read("misses.json")
 DRAWN_AFTER: list[dict[str, Any]] = read("drawn_after.json")
+WORKLOADS: list[dict[str, Any]] = read("judged_workloads.json")
 LATER: list[dict[str, Any]] = read("judged_later.json")
 REPOSITORIES: dict[str, Any] = read("repositories.json")
 COMMITS: dict[str, str] = REPOSITORIES["commits"] | REPOSITORIES["later"] | REPOSITORIES["unseen"]
@@ -83,10 +85,15 @@ def test_of_what_was_said_of_task_definitions_at_least_95_in_100_are_right() -> 
     assert sum(each["verdict"] == "right" for each in LATER) / len(LATER) >= 0.95
 
 
+def test_of_what_was_said_of_bare_pods_and_commands_at_least_95_in_100_are_right() -> None:
+    assert len(WORKLOADS) >= 40
+    assert sum(each["verdict"] == "right" for each in WORKLOADS) / len(WORKLOADS) >= 0.95
+
+
 @pytest.mark.parametrize(
     "entries",
-    [JUDGED, DRAWN_AFTER, LATER, MENDED, MISSES],
-    ids=["judged", "after", "later", "mended", "misses"],
+    [JUDGED, DRAWN_AFTER, LATER, WORKLOADS, MENDED, MISSES],
+    ids=["judged", "after", "later", "workloads", "mended", "misses"],
 )
 def test_each_entry_names_a_rule_a_place_and_a_reason(entries: list[dict[str, Any]]) -> None:
     known = {*NAMES, "syntax", *(each.name for each in catalogue.REQUIREMENTS)}

@@ -91,6 +91,14 @@ def test_a_frozen_service_is_asked_as_often_as_makes_it_unhealthy() -> None:
     assert (run.signal, run.signalled, run.exit) == ("", None, None)
 
 
+@pytest.mark.parametrize(("interval", "times"), [(0.01, 6), (1000.0, 3)])
+def test_a_check_that_passes_is_asked_again_when_its_intervals_are_over(interval: float, times: int) -> None:
+    check = Healthcheck(Sourced(("CMD", "check")), interval=Sourced(interval))
+    run = act(FakeEngine(answering(0)), Scenario.FREEZE, of=replace(CHECKED, healthcheck=check)).runs[0]
+    assert [probe.code for probe in run.probes] == times * [0]
+    assert max(probe.begun for probe in run.probes) - run.probes[0].begun >= (0.03 if times == 6 else 0.0)
+
+
 def test_a_service_that_will_not_be_stopped_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "send", lambda *_: False)
     monkeypatch.setattr(freeze, "LIMIT", 0.05)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,8 @@ from seatrial.model.place import Sourced
 from seatrial.model.recording import Scenario
 from seatrial.model.service import Mount, Service
 
+from ..fakes import FakeInstance
+
 MARK = "0123456789abcdef0123456789abcdef"
 
 
@@ -27,11 +28,12 @@ def state(host_pid: int, pid: int = 1) -> ProcessState:
     return ProcessState(pid, 0, host_pid, 1, "S", ("x",), 0, (), ())
 
 
-@dataclass
-class Seen:
+class Seen(FakeInstance):
     """An instance of which only the processes are asked."""
 
-    states: tuple[ProcessState, ...]
+    def __init__(self, states: tuple[ProcessState, ...], ago: float = 0.0) -> None:
+        self.states = states
+        self.started = time.monotonic() - ago
 
     def processes(self) -> tuple[ProcessState, ...]:
         return self.states
@@ -45,7 +47,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
     monkeypatch.setattr(Files, "root", lambda _self: str(tmp_path))
     mounts = (Sourced(Mount("volume", "v", "/data")), Sourced(Mount("bind", "/x", "/bound")))
     of = Service("api", "/x", Sourced(("x",)), workdir=Sourced("/srv"), mounts=mounts)
-    return Files(Seen(()), of)  # type: ignore[arg-type]
+    return Files(Seen(()), of)
 
 
 def test_files_that_are_new_or_larger_have_grown(places: Files, tmp_path: Path) -> None:
@@ -64,6 +66,32 @@ def test_files_that_are_new_or_larger_have_grown(places: Files, tmp_path: Path) 
         ("/data/new.db", None, 3, False),
         ("/srv/app.log", 4, 4 + len(f"request {MARK}\n"), True),
     ]
+
+
+def test_a_file_is_found_wherever_its_directory_has_changed_since_the_start(
+    places: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("usr", "opt/app/logs", "bound"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "usr/old").write_text("old")
+    (tmp_path / "opt/app/logs/app.log").write_text("one\n")
+    (tmp_path / "bound/other.log").write_text("one\n")
+    assert places.look() == {"/opt/app/logs/app.log": 4, "/usr/old": 3}
+    monkeypatch.setattr(places, "_instance", Seen((), ago=-1000.0))
+    assert places.look() == {}
+
+
+def test_what_grows_where_nothing_can_be_written_is_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "root/home").mkdir(parents=True)
+    mounts = "1 0 0:1 / / rw - tmpfs tmpfs rw\n2 1 8:3 / /home ro,nosuid - ext4 /dev/sda3 rw\n"
+    (tmp_path / "mountinfo").write_text(mounts)
+    monkeypatch.setattr(Files, "root", lambda _self: str(tmp_path / "root"))
+    places = Files(Seen(()), Service("api", "/x", Sourced(("x",))))
+    for name in ("home/own.log", "app.log"):
+        (tmp_path / "root" / name).write_text("one\n")
+    assert [file.path for file in grown(places, {}, places.look(), frozenset())] == ["/app.log"]
 
 
 def test_packages_and_links_are_not_looked_into(places: Files, tmp_path: Path) -> None:
@@ -86,7 +114,7 @@ def overlay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Files, Path]
     )
     (folder / "mountinfo").write_text("\n".join((*lines, f"3 1 0:3 / /srv rw - overlay overlay {options}")))
     monkeypatch.setattr(Files, "root", lambda _self: str(root))
-    return Files(Seen(()), Service("api", "/x", Sourced(("x",)), workdir=Sourced("/srv"))), below  # type: ignore[arg-type]
+    return Files(Seen(()), Service("api", "/x", Sourced(("x",)), workdir=Sourced("/srv"))), below
 
 
 def test_what_somebody_writes_on_the_host_is_not_the_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +134,7 @@ def test_what_a_process_has_open_for_writing_is_looked_at_wherever_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = Service("api", "/x", Sourced(("x",)), workdir=Sourced("/nowhere"))
-    seen = Files(Seen((state(os.getpid()),)), service)  # type: ignore[arg-type]
+    seen = Files(Seen((state(os.getpid()),), ago=-1000.0), service)
     monkeypatch.setattr(seen, "_folders", ())
     path = tmp_path / "open"
     read = tmp_path / "read"
@@ -121,7 +149,7 @@ def test_what_a_process_has_open_for_writing_is_looked_at_wherever_it_is(
 
 def test_an_instance_that_has_ended_has_no_files() -> None:
     service = Service("api", "/x", Sourced(("x",)))
-    assert Files(Seen(()), service).look() == {}  # type: ignore[arg-type]
+    assert Files(Seen(()), service).look() == {}
 
 
 def test_a_measurement_that_breaks_off_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +158,7 @@ def test_a_measurement_that_breaks_off_is_no_measurement(monkeypatch: pytest.Mon
 
     service = Service("api", "/x", Sourced(("x",)))
     exercise = Exercise(service, DrillOptions(), Scenario.LOAD, lambda _step: None)
-    exercise.instance = Seen((state(os.getpid()),))  # type: ignore[assignment]
+    exercise.instance = Seen((state(os.getpid()),))
 
     async def measure() -> None:
         async with measuring.measured(exercise):

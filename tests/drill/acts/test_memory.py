@@ -52,7 +52,7 @@ class LimitingEngine(FakeEngine):
         self.limits.append(service.limits)
         instance = LimitedInstance(self, service.argv.value, options)
         limit = service.limits.memory.value if service.limits.memory else 0
-        instance.enforcement = (f"memory {limit // MIB} MiB: {self.means}",) if limit else ()  # type: ignore[assignment]
+        instance.enforcement = (f"memory {limit // MIB} MiB: {self.means}",) if limit else ()
         instance.kills = int(0 < limit < self.needs * MIB)
         self.open.add(instance)
         return instance
@@ -173,17 +173,33 @@ def test_what_the_kernel_charged_is_read_in_the_words_of_either_version(
         ),
         ({"memory.max": "9999\n", "memory.current": "9000\n", "memory.stat": "anon 5\ninactive_file 3000\n"}, 6000),
         ({"memory.max": "9999\n", "memory.current": "9000\n"}, 9000),
-        ({"memory.max": "max\n", "memory.current": "9000\n"}, 0),
-        ({"memory.limit_in_bytes": "9223372036854771712\n", "memory.usage_in_bytes": "9000\n"}, 0),
+        ({"memory.max": "max\n", "memory.current": "9000\n", "memory.stat": "file_mapped 100\n"}, 9400),
+        (
+            {
+                "memory.limit_in_bytes": "9223372036854771712\n",
+                "memory.usage_in_bytes": "9000\n",
+                "memory.stat": "total_mapped_file 700\n",
+            },
+            9000,
+        ),
     ],
 )
-def test_what_is_used_is_what_the_kernel_holds_against_a_limit_of_its_own(
+def test_what_is_used_is_what_the_kernel_charges_to_a_cgroup_of_its_own(
     files: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="ascii")
+    """Without a limit, what it has mapped counts too that was charged to others."""
     ours = [tmp_path / "ours"]
+    monkeypatch.setattr(looking, "_file_pages", lambda _pid: 500)
     monkeypatch.setattr(looking, "_memory_cgroups", lambda pid: ours if pid == os.getpid() else [*ours, tmp_path])
-    assert looking.usage([state(2**22 + 1)], 1.0).memory == expected
+    used = looking.usage([state(2**22 + 1)], 1.0)
+    assert (used.memory, used.charged) == (expected, True)
     ours.append(tmp_path)
-    assert looking.usage([state(2**22 + 1)], 1.0).memory == 0, "in a cgroup that others share its own is not known"
+    shared = looking.usage([state(2**22 + 1)], 1.0)
+    assert (shared.memory, shared.charged) == (0, False), "in a cgroup that others share its own is not known"
+
+
+def test_the_files_that_a_process_has_mapped_are_known() -> None:
+    assert looking._file_pages(os.getpid()) > MIB
+    assert looking._file_pages(2**22 + 1) == 0

@@ -29,6 +29,8 @@ URL = "http://127.0.0.1:3000/"
 CRASHES = ("exit-code-honest", "dies-on-fatal-error", "recovers-from-crash", "no-crash-loop")
 RUNS = frozenset(run for name in CRASHES for run in PROVED_BY[name])
 SCRATCH = Sourced(Mount("tmpfs", "", "/tmp"))
+BEATING = f"setInterval(() => require('node:fs').writeFileSync('/tmp/alive', ''), 200);\n{NODE}"
+"""And what touches a file as long as its loop turns."""
 DATABASE = {"environment": {"DB_URL": Sourced("mongodb://db/x")}}
 
 
@@ -69,14 +71,15 @@ def failed(verdicts: dict[str, Verdict], names: Iterable[str] = CRASHES) -> list
         (("CMD-SHELL", f"curl -f {URL} || true"), Ruling.FAIL, "while nothing listens"),
         (("CMD-SHELL", f"curl -f -m 1 {URL} || true"), Ruling.FAIL, "while every process of the service is frozen"),
         (("CMD-SHELL", "kill -0 1"), Ruling.FAIL, "while every process of the service is frozen"),
+        (("CMD-SHELL", "test $(($(date +%s) - $(stat -c %Y /tmp/alive))) -le 2"), Ruling.PASS, "frozen"),
     ],
 )
 def test_a_health_check_that_cannot_fail_is_told(
     test: tuple[str, ...], ruling: Ruling, words: str, tmp_path: Path
 ) -> None:
     require(missing_program("curl"))
-    check = Healthcheck(Sourced(test), interval=Sourced(5.0), timeout=Sourced(2.0))
-    verdicts = told(node(tmp_path, healthcheck=check), PROVED_BY["healthcheck-detects-failure"])
+    check = Healthcheck(Sourced(test), interval=Sourced(1.0), timeout=Sourced(2.0))
+    verdicts = told(node(tmp_path, BEATING, healthcheck=check), PROVED_BY["healthcheck-detects-failure"])
     verdict = verdicts["healthcheck-detects-failure"]
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
 

@@ -40,7 +40,8 @@ def test_everything_is_measured_with_a_job_in_hand() -> None:
     verdicts = told(job())
     assert {name for name in MEASURED_AT_WORK if verdicts[name].ruling is Ruling.PASS} == MEASURED_AT_WORK
     assert verdicts["memory-limit"].figures["peak_bytes"] == 40 * MIB
-    assert verdicts["memory-limit"].evidence[0] == "peak of 40 MiB in 2 processes with a job in hand"
+    measured = "peak of 40 MiB in 2 processes with a job in hand, by the sum of its processes, shared pages once"
+    assert verdicts["memory-limit"].evidence[0] == measured
     held = "one process held 12 descriptors with a job in hand, with a limit of 1024"
     assert verdicts["nofile-limit"].summary == held
     assert verdicts["pids-limit"].evidence == ("counted while a job was worked on; a pids limit counts both",)

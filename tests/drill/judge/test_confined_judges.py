@@ -18,6 +18,7 @@ AS_USER = replace(STOP, processes=(replace(PID_ONE, user=1000),))
 NON_ROOT, READ_ONLY = confined(Scenario.NON_ROOT), confined(Scenario.READ_ONLY)
 NOT_READY = Readiness(False, None, limit=10.0)
 EROFS = "Error: EROFS: read-only file system, open '/var/lib/x'"
+TURNED = "root is a read-only file system: cache goes to /tmp"
 ENDED = {"readiness": NOT_READY, "exit": Exit(0.5, 1), "connections": ()}
 BAD = (new(1.0, Outcome.COMPLETE, status=500), new(1.1, Outcome.COMPLETE))
 CACHE = FileGrown("/srv/cache.json", None, 3)
@@ -45,6 +46,7 @@ def check(verdict: Verdict, ruling: Ruling, words: str) -> None:
             "as user 10001 it ended with 1 (stderr: Error: EACCES: permission denied, open 'pid')",
         ),
         ((STOP, replace(NON_ROOT, connections=BAD)), FAIL, "as user 10001 1 of 2 requests failed"),
+        ((STOP, replace(NON_ROOT, connections=BAD), load(connections=BAD)), FAIL, "it got ready and answered all"),
         ((STOP, replace(NON_ROOT, readiness=NOT_READY, connections=())), FAIL, "it was not ready in time"),
         ((NON_ROOT,), NOT_PROVED, "no process of a ready service was seen"),
     ],
@@ -92,6 +94,10 @@ def written(*files: FileGrown) -> Run:
         ((STOP, confined(Scenario.READ_ONLY, "cannot open /run/x.pid: Read-only file system")), FAIL, "/run/x.pid"),
         ((STOP, replace(READ_ONLY, exit=Exit(2.0, 1))), FAIL, "it ended with 1 under load"),
         ((STOP, replace(READ_ONLY, connections=BAD)), FAIL, "1 of 2 requests failed"),
+        ((STOP, replace(READ_ONLY, connections=BAD), load(connections=BAD)), PASS, "it got ready and answered"),
+        ((STOP, replace(READ_ONLY, connections=BAD[:1]), load(connections=BAD)), NOT_PROVED, "errors, as at other"),
+        ((STOP, confined(Scenario.READ_ONLY, TURNED)), NOT_PROVED, "answered all requests, but says: root is a read"),
+        ((STOP, confined(Scenario.READ_ONLY, TURNED, **ENDED)), FAIL, "it ended with 1"),
         ((STOP, replace(READ_ONLY, disturbed="the load generator failed")), NOT_PROVED, "the load generator failed"),
         ((STOP,), NOT_PROVED, "the read-only drill was not run"),
     ],

@@ -42,9 +42,10 @@ def check(verdict: Verdict, ruling: Ruling, words: str, cause: str = "") -> None
 @pytest.mark.parametrize(
     ("runs", "ruling", "words"),
     [
-        ((crash(),), PASS, "exit code 137 after SIGKILL to the program; an error of its own could not be raised"),
+        ((behind_a_shell(137),), PASS, "exit code 137 after SIGKILL to the program; an error of its own could not be"),
+        ((crash(),), NOT_PROVED, "is the kernel's word; no error of its own ended it"),
         ((crash(), raised(EXCEPTION)), PASS, "; exit code 1 after an exception that nobody catches"),
-        ((crash(), raised(EXCEPTION, None)), PASS, "exit code 137 after SIGKILL to the program"),
+        ((crash(), raised(EXCEPTION, None)), NOT_PROVED, "is the kernel's word; no error of its own ended it"),
         ((crash(), raised(REJECTION, 0)), FAIL, "exit code 0 after a rejected promise that nobody handles"),
         ((raised(EXCEPTION, 0),), FAIL, "exit code 0 after an exception"),
         ((behind_a_shell(0),), FAIL, "exit code 0 after SIGKILL to the program"),

@@ -112,7 +112,9 @@ def told(run: Run, check: tuple[str, ...], image: Image | None = None, *more: Ru
         (NOT_FOUND, CURL, None, SKIPPED, "this machine has no curl"),
         (OK, CURL, None, SKIPPED, "with this machine's programs"),
         (OK, NODE, None, PASS, "the check ran, and passed"),
-        (OK, ("CMD-SHELL", "node healthcheck.js || exit 1"), None, PASS, "the check ran, and passed"),
+        (OK, ("CMD-SHELL", "node healthcheck.js || exit 1"), None, SKIPPED, "with this machine's programs"),
+        (OK, ("CMD", "./check.sh"), None, SKIPPED, "with this machine's programs"),
+        (OK, ("CMD", "sh", "-c", "curl -f localhost:3000"), None, SKIPPED, "with this machine's programs"),
         (OK, ("CMD-SHELL", "node healthcheck.js | grep ok"), None, SKIPPED, "with this machine's programs"),
         (NO, CURL, IMAGE, UNKNOWN, "never passed (at last exit code 1)"),
         (("exit code 1", "404 page not found"), NODE, IMAGE, UNKNOWN, "never passed"),
@@ -124,6 +126,21 @@ def test_the_checks_tool_is_there_only_if_the_check_really_ran(
 ) -> None:
     verdict = healthcheck_tool_present(told(tried(outcome), check, image))
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+@pytest.mark.parametrize(
+    ("check", "ruling"),
+    [
+        (("CMD-SHELL", "node healthcheck.js || exit 1"), PASS),
+        (("CMD", "node", "healthcheck.js"), PASS),
+        (("CMD", "sh", "-c", "curl -f localhost:3000"), SKIPPED),
+        (("CMD", "npm", "run", "health"), SKIPPED),
+    ],
+)
+def test_an_image_with_a_shell_may_lack_what_the_shell_calls(check: tuple[str, ...], ruling: Ruling) -> None:
+    words = (("/bin/sh", "-c", "npm start"), ("npm", "start"), ("node", "server.js"))
+    seen = tuple(ProcessSeen(number, number - 1, each, 0.0, END) for number, each in enumerate(words, 1))
+    assert healthcheck_tool_present(told(tried(OK, processes=seen), check)).ruling is ruling
 
 
 def test_a_file_that_another_stage_may_bring_is_not_missed_here() -> None:
@@ -144,9 +161,16 @@ def naming(port: int) -> tuple[str, ...]:
     [
         (OK, naming(3000), PASS, "it asks port 3000, passed"),
         (NO, naming(8080), FAIL, "asks port 8080, where nothing listened; the service listens on 3000"),
-        (OK, naming(8080), FAIL, "asks port 8080"),
+        (OK, naming(8080), UNKNOWN, "names port 8080, where nothing was seen to listen, and passed"),
         (NO, naming(3000), UNKNOWN, "and never passed"),
-        (OK, ("CMD-SHELL", "curl -f http://localhost/"), FAIL, "asks port 80,"),
+        (NO, ("CMD-SHELL", "curl -f http://localhost/"), FAIL, "asks port 80,"),
+        (
+            OK,
+            ("CMD", "curl", "-f", "--unix-socket", "/run/a", "http://localhost/health"),
+            UNKNOWN,
+            "by a Unix socket",
+        ),
+        (OK, ("CMD", "./grpc_probe", "--from", "127.0.0.1:1"), UNKNOWN, "names port 1"),
         (OK, ("CMD-SHELL", "curl -f :1/ || wget http://[::1]:3000"), PASS, "asks port 3000"),
         (OK, ("CMD", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3000"), PASS, "asks port 3000"),
         (OK, ("CMD", "nc", "-z", "localhost", "3000"), PASS, "asks port 3000"),

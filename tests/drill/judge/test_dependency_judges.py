@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.drill.judge.dependency_judges import CHANGING, liveness_is_shallow, readiness_is_deep
 from seatrial.model.recording import Exit, Recording, Run, Scenario, Skipped
-from seatrial.model.traffic import Outcome
+from seatrial.model.traffic import Asked, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 from ..recordings import CACHE, asked, dependency, recording
@@ -68,6 +68,40 @@ def test_liveness_must_not_depend_on_anything(run: Run, ruling: Ruling, words: s
 def test_readiness_must_tell_of_a_dependency(run: Run, ruling: Ruling, words: str) -> None:
     verdict = readiness_is_deep(recording(run, **PATHS))
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
+
+
+def at_random(*steady: str) -> Run:
+    """Each fourth answer is no, whatever becomes of the dependency, and every answer in these situations."""
+    told: list[Asked] = []
+    for situation, name in (("well", ""), ("cut", CACHE), ("restored", CACHE), ("slow", CACHE), ("restored", CACHE)):
+        for number in range(len(told), len(told) + 11):
+            status = 429 if number % 4 == 3 else 503 if situation in steady else 200
+            told.append(asked("readiness", situation, status, 0.6 + 0.1 * number, name, took=0.01))
+    steps = (replace(dependency().events[-1], time=time) for time in (1.69, 2.79, 3.89, 4.99))
+    return replace(dependency(), asked=tuple(told), events=(*dependency().events[:3], *steps))
+
+
+def test_a_path_that_says_no_while_all_is_well_proves_nothing_by_it() -> None:
+    verdict = readiness_is_deep(recording(at_random(), **PATHS))
+    assert (verdict.ruling, "while all is well, too" in verdict.summary) == (Ruling.NOT_PROVED, True), verdict
+    assert readiness_is_deep(recording(at_random("cut"), **PATHS)).ruling is Ruling.NOT_PROVED
+    limited = at_random("cut", "slow")
+    assert readiness_is_deep(recording(replace(limited, asked=limited.asked[:-1]), **PATHS)).ruling is Ruling.PASS
+
+
+@pytest.mark.parametrize(
+    ("told", "ruling"),
+    [
+        ("db:5432 (variable DB) is one more than the 8 that are stood in for", Ruling.NOT_PROVED),
+        ("10.0.0.5:5432 (variable DB) is an address and no name", Ruling.NOT_PROVED),
+        ("cache:6379 (variable REDIS_URL): redis-server", Ruling.PASS),
+        ("migrate (depends_on) has a port that no file says", Ruling.PASS),
+    ],
+)
+def test_what_it_connects_to_and_was_not_cut_off_is_not_proved(told: str, ruling: Ruling) -> None:
+    verdict = readiness_is_deep(recording(dependency(), **PATHS, dependencies=(told,)))
+    assert verdict.ruling is ruling, verdict
+    assert (told in verdict.summary) is (ruling is Ruling.NOT_PROVED)
 
 
 @pytest.mark.parametrize("situation", ["cut", "slow", "restored"])

@@ -38,8 +38,9 @@ def test_a_check_that_gives_up_by_itself_is_quicker_than_its_time_out() -> None:
     [
         ((), (probe("refused", 0), probe("error", 0)), "nothing listens, and every request", "`|| true`"),
         ((), (probe("refused", 7), probe("error", 0)), "while every request is answered by 500", "`curl -f`"),
-        (tuple(probe("frozen", 0) for _ in range(3)), (), "every process of the service is frozen", "ask the service"),
-        ((*FROZEN_TWICE, probe("frozen", 0, 2.0)), (), "every process of the service is frozen", "ask the service"),
+        (tuple(probe("frozen", 0, t) for t in (1.0, 1.3, 31.0)), (), "is frozen for 30.00 s", "ask the service"),
+        ((*FROZEN_TWICE, probe("frozen", 0, 31.0)), (), "is frozen for 30.00 s", "ask the service"),
+        (tuple(probe("frozen", 0) for _ in range(3)), (probe("refused", 0),), "healthy while nothing", "`|| true`"),
     ],
 )
 def test_a_check_that_goes_on_saying_healthy_fails(
@@ -50,6 +51,17 @@ def test_a_check_that_goes_on_saying_healthy_fails(
     assert words in verdict.summary
     assert cure in verdict.remedy
     assert any("exit code 0" in line for line in verdict.evidence)
+
+
+def test_a_check_that_tells_by_the_time_gone_by_passes_at_first() -> None:
+    """The age of a file that the service touches."""
+    late = (probe("frozen", 1, 31.0 + 0.25 * n) for n in range(3))
+    at_first = tuple(probe("frozen", 0, 1.0 + 0.25 * n) for n in range(3))
+    verdict = healthcheck_detects_failure(told(freeze(*at_first, *late), stand_in()))
+    assert verdict.ruling is Ruling.PASS, verdict
+    assert verdict.figures["unhealthy_within_seconds"] == pytest.approx(30.5 + 3 * (10.0 + 0.1))
+    unasked = healthcheck_detects_failure(told(freeze(*at_first), stand_in()))
+    assert (unasked.ruling, "asked for 0.50 s alone" in unasked.summary) == (Ruling.NOT_PROVED, True), unasked
 
 
 def test_the_stand_in_alone_shows_a_check_that_cannot_fail() -> None:

@@ -50,6 +50,22 @@ def test_processes_need_a_limit_with_room(run: Run, subject: dict[str, Any], rul
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
 
 
+@pytest.mark.parametrize(
+    ("line", "ruling"),
+    [
+        ("recv() failed (11: Resource temporarily unavailable) while reading upstream", Ruling.PASS),
+        ("BlockingIOError: [Errno 11] Resource temporarily unavailable", Ruling.PASS),
+        ("could not fork new process for connection: Resource temporarily unavailable", Ruling.FAIL),
+        ("fork/exec /bin/true: resource temporarily unavailable", Ruling.FAIL),
+        ("Error: spawn node EAGAIN", Ruling.FAIL),
+        ("sh: 0: Cannot fork", Ruling.FAIL),
+    ],
+)
+def test_what_a_socket_has_nothing_of_is_no_process_that_could_not_be_made(line: str, ruling: Ruling) -> None:
+    said = replace(load(), log=(LogLine(1.5, "stderr", line),))
+    assert pids_limit(recording(said, pids=128)).ruling is ruling
+
+
 def healthy(seconds: float) -> Run:
     """A stop that was healthy after so many seconds."""
     return replace(STOP, readiness=Readiness(True, seconds, "health check", 60.0))

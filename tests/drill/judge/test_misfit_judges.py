@@ -15,7 +15,13 @@ from ..recordings import SIGNAL, STOP, act, recording
 
 NOT_READY = Readiness(False, None, "", 10.0, "nothing listens")
 SILENT = Readiness(True, 5.0, "worker", 10.0)
-PLAIN = replace(STOP, log=(LogLine(0.3, "stdout", "registered error handler 7"),))
+PLAIN = replace(
+    STOP,
+    log=(
+        LogLine(0.3, "stdout", "registered error handler 7"),
+        LogLine(0.3, "stdout", '{"hostname":"3fa9bc01ffee","msg":"error handler registered"}'),
+    ),
+)
 
 
 def alone(said: str = "", **changes: Any) -> Run:
@@ -35,6 +41,7 @@ def alone(said: str = "", **changes: Any) -> Run:
         (alone("bye", exit=Exit(0.4, 0)), Ruling.FAIL, "ends with 0, as if all were well"),
         (alone(exit=Exit(0.4, 1)), Ruling.FAIL, "ends with 1 and without a word"),
         (alone("registered error handler 8"), Ruling.FAIL, "it neither works nor ends"),
+        (alone('{"hostname":"bc91f0aa12de","msg":"error handler registered"}'), Ruling.FAIL, "neither works nor ends"),
         (alone("error handler: db is gone"), Ruling.PASS, "it says so and goes on trying"),
         (alone(readiness=SILENT), Ruling.FAIL, "it neither works nor ends"),
     ],
@@ -54,6 +61,15 @@ def test_a_worker_is_silent_at_all_times() -> None:
     assert "it comes up" in no_crash_loop(recording(worker, alone(readiness=SILENT))).summary
 
 
-def test_whether_silence_is_a_workers_is_not_known_without_another_run() -> None:
-    verdict = no_crash_loop(recording(alone(readiness=SILENT)))
-    assert (verdict.ruling, "whether anything does" in verdict.summary) == (Ruling.NOT_PROVED, True), verdict
+@pytest.mark.parametrize("run", [alone(readiness=SILENT), alone("error handler registered")])
+def test_what_it_does_as_a_rule_is_not_known_without_another_run(run: Run) -> None:
+    verdict = no_crash_loop(recording(run))
+    assert (verdict.ruling, "no run shows what it does" in verdict.summary) == (Ruling.NOT_PROVED, True), verdict
+
+
+def test_a_silent_hang_needs_no_other_run_and_one_that_is_unclear_hides_no_failure() -> None:
+    assert no_crash_loop(recording(alone("starting"))).ruling is Ruling.FAIL
+    taken = replace(alone("in use", exit=Exit(0.4, 0)), scenario=Scenario.PORT_TAKEN)
+    assert no_crash_loop(recording(taken, alone("error handler registered"))).ruling is Ruling.FAIL
+    right = replace(taken, exit=Exit(0.4, 1))
+    assert no_crash_loop(recording(right, alone("error handler registered"))).ruling is Ruling.NOT_PROVED

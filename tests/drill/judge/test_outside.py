@@ -8,7 +8,7 @@ import pytest
 
 from seatrial.drill import archive
 from seatrial.drill.judge import JUDGES
-from seatrial.model.recording import Exit
+from seatrial.model.recording import Exit, Recording
 from seatrial.model.traffic import Outside, Seen
 from seatrial.model.verdict import Ruling
 
@@ -20,7 +20,7 @@ RUN = replace(STOP, connections=(), outside=Outside(("wrk", "-d60s"), 0, "Runnin
 KILLED = Exit(KILL, 137, 9, killed=True)
 
 
-def told(exit_: Exit | None = None, **seen: int):  # type: ignore[no-untyped-def]
+def told(exit_: Exit | None = None, **seen: int) -> Recording:
     assert RUN.outside is not None
     return recording(replace(RUN, outside=replace(RUN.outside, seen=Seen(**seen)), exit=exit_ or RUN.exit))
 

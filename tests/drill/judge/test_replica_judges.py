@@ -68,6 +68,13 @@ def of(one: Run) -> Verdict:
     return rollout_drops_nothing(told(one))
 
 
+@pytest.mark.parametrize(("status", "ruling"), [(404, Ruling.FAIL), (429, Ruling.NOT_PROVED), (200, Ruling.PASS)])
+def test_a_balancer_that_knows_no_replica_says_so_by_an_error_of_its_own(status: int, ruling: Ruling) -> None:
+    verdict = of(run(lost(5.5, 5.6, status)))
+    assert verdict.ruling is ruling, verdict
+    assert of(run(lost(1.5, 1.6, status), lost(5.5, 5.6, status))).ruling is Ruling.PASS, "its path said so before"
+
+
 @pytest.mark.parametrize(
     ("sent", "ended", "moment"),
     [

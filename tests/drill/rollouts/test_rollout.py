@@ -63,7 +63,9 @@ class Played:
         self.asked.append("left")
 
     def described(self) -> Described:
-        return Described("api", Machine("played", "", 1, False), ("api",), address=self.address)
+        argv = ("api", "--token", "0ption-s3cret")
+        machine = Machine("played", "", 1, False)
+        return Described("api", machine, argv, address=self.address, secrets=("variable-s3cret", "api"))
 
     async def perform(self, step: str) -> None:
         self.asked.append(step)
@@ -123,6 +125,18 @@ def test_after_a_step_that_went_wrong_there_is_no_other(address: str, monkeypatc
     (run,) = asyncio.run(rollout(service, RolloutOptions())).runs
     assert service.asked == ["one", "left"]
     assert (run.disturbed, run.events[-1].name) == ("the update is paused", "unsettled")
+
+
+@pytest.mark.slow
+def test_what_the_engine_tells_is_kept_and_shown_without_secrets(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AROUND", 0.1)
+    monkeypatch.setenv("CI_TOKEN", "caller-s3cret")
+    service = Played(address, "api is paused: variable-s3cret 0ption-s3cret caller-s3cret")
+    steps: list[str] = []
+    recording = asyncio.run(rollout(service, RolloutOptions(), lambda step: steps.append(step.text)))
+    hidden = "api is paused: [redacted] [redacted] [redacted]"
+    assert recording.runs[0].disturbed == hidden and hidden in steps
+    assert recording.subject.argv == ("api", "--token", "[redacted]")
 
 
 @pytest.mark.slow

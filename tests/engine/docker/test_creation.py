@@ -83,6 +83,12 @@ def test_only_a_chosen_bind_is_one_and_that_is_read_only() -> None:
     assert host["Tmpfs"] == {"/tmp": "mode=1777"}
 
 
+def test_a_mount_that_is_left_out_becomes_no_volume() -> None:
+    mounts = (Sourced(Mount("bind", "/home/me/key", "/run/secrets/key", read_only=True)),)
+    host = made(service(mounts=mounts), Surroundings("i", {}, absent=("/run/secrets/key",)))["HostConfig"]
+    assert host["Mounts"] == []
+
+
 def test_the_init_of_the_options_goes_over_that_of_the_files() -> None:
     assert made(service(init=Sourced(True)))["HostConfig"]["Init"] is True
     assert made(service(init=Sourced(True)), init=False)["HostConfig"]["Init"] is False

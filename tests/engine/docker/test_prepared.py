@@ -17,6 +17,7 @@ import pytest
 from seatrial.cli.engines import recipe
 from seatrial.engine.docker import DockerEngine
 from seatrial.engine.interface import Output, StartOptions
+from seatrial.files.join.granted import with_granted
 from seatrial.files.project import read_project
 from seatrial.model.errors import InputError
 from seatrial.model.place import Sourced
@@ -161,6 +162,19 @@ DOCKERFILE = f"""
 def test_a_service_finds_its_dependencies_healthy_by_their_names(new_engine: NewEngine, tmp_path: Path) -> None:
     read = project(tmp_path, {"compose.yaml": COMPOSE, "Dockerfile": DOCKERFILE})
     assert built(new_engine, read, "web") == "hello\n"
+
+
+@pytest.mark.parametrize(("is_here", "said"), [(True, "of a file\n"), (False, "no secret\n")])
+def test_a_secret_is_a_file_inside_where_the_engine_sees_it(
+    is_here: bool, said: str, new_engine: NewEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DockerEngine, "_runs_here", lambda _self: is_here)
+    reads = "busybox cat /run/secrets/key 2>/dev/null || echo no secret"
+    web = f"web: {{image: {testing.IMAGE}, command: [sh, -c, {reads!r}], secrets: [key]}}"
+    files = {"compose.yaml": f"services:\n  {web}\nsecrets: {{key: {{file: ./key}}}}\n", "key": "of a file\n"}
+    found = project(tmp_path, files).service("web")
+    assert found is not None
+    assert output_of(new_engine(), with_granted(found)) == said
 
 
 def test_a_dependency_that_ends_is_told_with_its_last_words(new_engine: NewEngine, tmp_path: Path) -> None:

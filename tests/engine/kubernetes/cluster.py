@@ -9,6 +9,7 @@ break its watches when told to, as real ones do.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import copy
 import itertools
@@ -32,8 +33,13 @@ REPLICA = Path(__file__).parent.parent / "replica.py"
 NAMESPACE = "shop"
 STRATEGIC = "application/strategic-merge-patch+json"
 BOOKMARK_EVERY = 0.5
-PODS, SLICES, DEPLOYMENTS = "pods", "endpointslices", "deployments"
-KINDS = {PODS: ("v1", "Pod"), SLICES: ("discovery.k8s.io/v1", "EndpointSlice"), DEPLOYMENTS: ("apps/v1", "Deployment")}
+PODS, SLICES, DEPLOYMENTS, SECRETS = "pods", "endpointslices", "deployments", "secrets"
+KINDS = {
+    PODS: ("v1", "Pod"),
+    SLICES: ("discovery.k8s.io/v1", "EndpointSlice"),
+    DEPLOYMENTS: ("apps/v1", "Deployment"),
+    SECRETS: ("v1", "Secret"),
+}
 _PATH = re.compile(r"/api(?:s/[\w.]+)?/v1/namespaces/(?P<space>[\w-]+)/(?P<kind>\w+)(?:/(?P<name>[\w.-]+))?$")
 
 Object = dict[str, Any]
@@ -279,11 +285,14 @@ class Process:
 
 @dataclass
 class Manner:
-    """How the pods of the deployment behave: `manner` of replica.py, and the seconds of a preStop sleep."""
+    """How the pods of the deployment behave: `manner` of replica.py, and the seconds of a preStop sleep. `variables`
+    are those of its container, `secrets` what Secrets hold."""
 
     manner: str = "drains"
     pre_stop: int = 0
     grace: int = 10
+    variables: tuple[Object, ...] = ()
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -332,6 +341,11 @@ class Cluster:
         """Have the deployment running."""
         labels = {"app": "api"}
         container: Object = {"name": "api", "image": "api:1.4.2", "command": ["python3", "replica.py", self.how.manner]}
+        container["env"] = list(self.how.variables)
+        for name, values in self.how.secrets.items():
+            data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+            metadata = {"name": name, "namespace": NAMESPACE}
+            self.store.put(SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
         if self.how.pre_stop:
             container["lifecycle"] = {"preStop": {"sleep": {"seconds": self.how.pre_stop}}}
         spec = {"terminationGracePeriodSeconds": self.how.grace, "containers": [container]}

@@ -111,6 +111,23 @@ def test_what_pods_lose_that_end_at_once_is_owed_to_each(
     assert verdicts["exit-code-clean"].ruling is Ruling.FAIL
 
 
+def test_what_the_pods_get_as_secrets_is_known_as_far_as_it_may_be_read(
+    front: Balancer, new_cluster: Callable[[Manner], Cluster]
+) -> None:
+    from seatrial.engine.kubernetes import Workload
+
+    kept, hidden = ({"valueFrom": {"secretKeyRef": {"name": name, "key": "key"}}} for name in ("kept", "hidden"))
+    variables = ({"name": "DB_PASSWORD", "value": "literal-s3cret"}, {"name": "A", **kept}, {"name": "B", **hidden})
+    played = new_cluster(Manner(variables=variables, secrets={"kept": {"key": "kept-s3cret"}, "other": {"key": "x"}}))
+
+    async def secrets() -> tuple[str, ...]:
+        async with Workload("deployment/api") as workload:
+            return workload.described().secrets
+
+    assert asyncio.run(secrets()) == ("literal-s3cret", "kept-s3cret")
+    assert [word for word, kind, _ in played.asked if kind == "secrets"] == ["GET", "GET"], "no other is read"
+
+
 def test_what_the_cluster_refuses_is_said_in_its_own_words(
     front: Balancer, new_cluster: Callable[[Manner], Cluster]
 ) -> None:

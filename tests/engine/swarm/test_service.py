@@ -20,7 +20,12 @@ SERVICE = {
     "Spec": {
         "Name": "api",
         "TaskTemplate": {
-            "ContainerSpec": {"Image": "api:1@sha256:0", "StopGracePeriod": 20_000_000_000, "StopSignal": "SIGQUIT"},
+            "ContainerSpec": {
+                "Image": "api:1@sha256:0",
+                "StopGracePeriod": 20_000_000_000,
+                "StopSignal": "SIGQUIT",
+                "Env": ["PORT=80", "API_TOKEN=a=token", "EMPTY"],
+            },
             "ForceUpdate": 2,
         },
         "UpdateConfig": {"Parallelism": 3, "Delay": 5},
@@ -46,7 +51,7 @@ class Api:
 
     def __init__(self, service: dict[str, Any] | None = None, *, manages: bool = True) -> None:
         self.service = copy.deepcopy(service or SERVICE)
-        self.task = copy.deepcopy(TASK)
+        self.task: dict[str, Any] = copy.deepcopy(TASK)
         self.manages = manages
         self.posted: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self.is_closed = False
@@ -96,9 +101,14 @@ def _needs_dockers_client() -> None:
     require(missing_module("docker"))
 
 
+def played(name: str, order: UpdateOrder | None, client: Any) -> SwarmService:
+    """The service, by a client that has no more than is used."""
+    return SwarmService(name, order, client)
+
+
 def refused(api: Api, name: str = "api") -> str:
     async def enter() -> None:
-        async with SwarmService(name, None, api):  # type: ignore[arg-type]
+        async with played(name, None, api):
             raise AssertionError("it was let in")
 
     with pytest.raises((InputError, UnsupportedError)) as told:
@@ -116,10 +126,10 @@ def test_what_can_not_be_updated_is_refused() -> None:
 
 def test_a_service_is_described_by_its_specification() -> None:
     async def describe() -> None:
-        async with SwarmService("s1", None, Api()) as service:  # type: ignore[arg-type]
+        async with played("s1", None, Api()) as service:
             told = service.described()
             assert (told.name, told.argv, told.grace, told.stop_signal) == ("api", ("api:1",), 20.0, "SIGQUIT")
-            assert told.address == "manager.internal:8080"
+            assert (told.address, told.secrets) == ("manager.internal:8080", ("a=token",))
             assert service.steps == ("rolling update (stop-first)",)
             assert (service.left, service.replicas()[0].node) == ("", "host-1")
 
@@ -130,11 +140,11 @@ def test_an_update_changes_the_counter_and_the_order_which_is_put_back() -> None
     api = Api()
 
     async def update() -> None:
-        async with SwarmService("api", UpdateOrder.START_FIRST, api) as service:  # type: ignore[arg-type]
+        async with played("api", UpdateOrder.START_FIRST, api) as service:
             await service.perform(service.steps[0])
             assert service.settled() is None, "the state is that of the update before"
             assert "its update order is start-first now" in service.left
-            api.task |= {"DesiredState": "shutdown", "Status": {**TASK["Status"], "State": "running"}}  # type: ignore[dict-item]
+            api.task |= {"DesiredState": "shutdown", "Status": {**TASK["Status"], "State": "running"}}
             api.service["UpdateStatus"] = {"State": "completed", "StartedAt": "now"}
             await _until(lambda: bool(service.replicas()[0].told))
             assert service.settled() is None, "the old task has not ended"
@@ -153,7 +163,7 @@ def test_an_update_that_the_engine_gives_up_says_why() -> None:
     api = Api()
 
     async def update() -> str | None:
-        async with SwarmService("api", None, api) as service:  # type: ignore[arg-type]
+        async with played("api", None, api) as service:
             await service.perform(service.steps[0])
             api.service["UpdateStatus"] = {"State": "paused", "StartedAt": "now", "Message": "update paused: task x"}
             await _until(lambda: service.settled() is not None)

@@ -290,6 +290,7 @@ logging: {driver: json-file, options: {max-size: 10m, max-file: 3}}
         ("restart: false", "5:14", "must be a string, this is a boolean", 'write "false"'),
         ("restart: sometimes", "5:14", "'sometimes' is no policy", "unless-stopped"),
         ("user: 1000", "5:11", "must be a string, this is a number", 'write "1000"'),
+        ("cpus: .nan", "5:11", "must be a number, this is nan", ""),
         ("init: maybe", "5:11", "must be true or false, this is a string", ""),
         ("mem_limit: lots", "5:16", "'lots' is not a size", ""),
         ("mem_limit: 1m", "5:16", "below 6 MiB", ""),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from seatrial.files.compose import yaml_tree
 from seatrial.files.compose.fields import plain
 from seatrial.files.compose.nodes import Listing, Mark, Node, Scalar, Table, text_of
 from seatrial.files.compose.scalars import resolve
@@ -241,3 +242,21 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         read_documents(data, "f", "/")
     except YamlError as error:
         assert error.message
+
+
+def test_what_is_written_out_is_no_bomb_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_tree, "MAX_UNFOLDED", 20)
+    services = {f"s{number}" for number in range(20)}
+    waits = "".join(f"{name}: [{', '.join(services - {name})}]\n" for name in services)
+    assert sum(len(found) for found in plain(tree(waits)).values()) == 20 * 19
+
+
+def test_too_much_in_one_document_is_refused_for_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_tree, "MAX_VALUES", 10)
+    monkeypatch.setattr(yaml_tree, "MAX_UNFOLDED", 20)
+    with pytest.raises(YamlError, match="more than 10 values in one document"):
+        tree("a: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]")
+    assert len(read_documents(b"---\na: [1, 2, 3, 4, 5]\n---\nb: [1, 2, 3, 4, 5]\n", "f", "/")) == 2
+    assert tree("a: &a [1, 2]\nb: [*a, *a, *a, *a]").entries
+    with pytest.raises(YamlError, match="every alias"):
+        tree("a: &a [1, 2]\nb: [*a, *a, *a, *a, *a, *a, *a]")

@@ -23,6 +23,8 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     script = unit.entrypoint_script if unit else None
     if script is None or script.file != finding.place.file or not script.commands:
         return
+    if unit and unit.dockerfile and script.file == unit.dockerfile.file:
+        return  # written by a heredoc: another file when it is read again
     last = script.commands[-1]
     if last.place == finding.place and not last.execs and not script.has_carriage_returns and _is_the_end(script, last):
         place = last.place

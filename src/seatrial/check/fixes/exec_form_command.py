@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch
+from seatrial.check import images, launch
 from seatrial.check.fixes.commands import exec_form, may_be_execed, plain_words
 from seatrial.check.fixes.interface import instruction_at, point, spanned, unit_of
 from seatrial.check.interface import Context
+from seatrial.check.rules.exec_form_command import ASSIGNMENTS
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Becomes, Edit
 from seatrial.model.finding import Finding
 from seatrial.model.servers import GRACEFUL
 
 _PACKAGE_MANAGERS = frozenset({"npm", "npx", "yarn", "pnpm", "bun", "bunx"})
+_SAY_WHICH = frozenset({"nginx", "httpd", "php", "postgres"})
+"""Official images with the STOPSIGNAL of their program."""
 
 
 def fix(context: Context, finding: Finding) -> Iterator[Edit]:
@@ -30,7 +33,9 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
         return
     line = spanned(context, finding.place)
     words = plain_words(line)
-    program = words[0] if words else line.split(" ")[0]
+    assigned = ASSIGNMENTS.match(line)
+    before = assigned.group() if assigned else ""
+    program = words[0] if words else line[len(before) :].split(" ")[0]
     if not _is_alone(unit, instruction.keyword) or _may_be_a_script(unit, program) or _ends_at_once(unit, program):
         return
     is_safe = "/" not in program
@@ -38,9 +43,9 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
         promise = Becomes(instruction.place.line, f"{instruction.keyword} {exec_form(words)}")
         note = f"write {instruction.keyword} in exec form"
         yield Edit(finding.place, exec_form(words), finding.requirement, note, promise, is_safe)
-    elif may_be_execed(instruction.arguments):
-        promise = Becomes(instruction.place.line, f"{instruction.keyword} exec {line}")
-        at = point(finding.place, finding.place.line, finding.place.column)
+    elif instruction.arguments.startswith(before) and may_be_execed(instruction.arguments[len(before) :]):
+        promise = Becomes(instruction.place.line, f"{instruction.keyword} {before}exec {line[len(before) :]}")
+        at = point(finding.place, finding.place.line, finding.place.column + len(before))
         yield Edit(at, "exec ", finding.requirement, f"replace the shell by {program}", promise, is_safe)
 
 
@@ -57,7 +62,8 @@ def _ends_at_once(unit: Unit, program: str) -> bool:
     name = program.rpartition("/")[2]
     if name in _PACKAGE_MANAGERS:
         return True
-    return unit.service.stop_signal is None and ("php-fpm" if name.startswith("php-fpm") else name) in GRACEFUL
+    says_which = images.parse(launch.base_image(unit)).repository in _SAY_WHICH or unit.service.stop_signal is not None
+    return not says_which and ("php-fpm" if name.startswith("php-fpm") else name) in GRACEFUL
 
 
 def _may_be_a_script(unit: Unit, program: str) -> bool:

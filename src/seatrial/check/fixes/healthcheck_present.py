@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch, services
+from seatrial.check import launch, services, source
 from seatrial.check.fixes import health_commands
 from seatrial.check.fixes.commands import exec_form
 from seatrial.check.fixes.compose_block import with_key
@@ -13,6 +13,7 @@ from seatrial.check.fixes.dockerfile_edits import before_command
 from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.yaml_edits import TODO, Value, What
 from seatrial.check.interface import Context
+from seatrial.check.rules import healthcheck_port as rule
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
@@ -61,13 +62,22 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
 def _command(unit: Unit) -> tuple[tuple[str, ...], str]:
     """What asks, and what a person has to look at then."""
     base = launch.base_image(unit)
-    port = unit.service.ports[0].value.number if unit.service.ports else 0
+    port = _port(unit)
     path = _health_path(unit)
     if path and port:
         asking = health_commands.asking(base, f"http://127.0.0.1:{port}{path}")
         if asking:
             return asking, ""
     return (health_commands.answering(base, port), _TODO) if port else ((), "")
+
+
+def _port(unit: Unit) -> int:
+    """Where the program listens as its source says it, else as the files do; 0 where they contradict each other and
+    it isn't sure which of several it is."""
+    said = [port.value.number for port in unit.service.ports]
+    listened = list(dict.fromkeys(each.value for each in source.listened(unit) or ()))
+    both = [number for number in said if not listened or number in listened or rule.is_set(unit, number)]
+    return both[0] if both else listened[0] if len(listened) == 1 else 0
 
 
 def _health_path(unit: Unit) -> str:

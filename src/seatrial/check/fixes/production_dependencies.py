@@ -9,9 +9,11 @@ from seatrial.check.fixes.dockerfile_edits import Change, inside
 from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.run_lines import run_over, whole_command
 from seatrial.check.interface import Context
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
+from seatrial.model.place import Place
 
 _WITHOUT_DEVELOPMENT = {
     "npm": " --omit=dev",
@@ -29,9 +31,7 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     need what is left out. A lock file that isn't there is the project's to make."""
     unit = unit_of(context, finding)
     run = run_over(unit, finding.place) if unit else None
-    install = (
-        next((each for each in packages.of_image(unit) if each.command.place == finding.place), None) if unit else None
-    )
+    install = _by_place(unit).get(finding.place) if unit else None
     if unit is None or run is None or install is None or "there is no" in finding.message:
         return
     span = whole_command(context, run, install.command)
@@ -48,6 +48,11 @@ def fix(context: Context, finding: Finding) -> Iterator[Edit]:
     yield from made(
         inside(context, finding, run, changes, f"install by {install.manager}, for production", is_safe=False)
     )
+
+
+@remembered
+def _by_place(unit: Unit) -> dict[Place, packages.Install]:
+    return {each.command.place: each for each in reversed(tuple(packages.of_image(unit)))}
 
 
 def _leaves_development(unit: Unit, install: packages.Install) -> bool:

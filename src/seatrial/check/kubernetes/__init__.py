@@ -10,8 +10,9 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
-from seatrial.check import images, services
+from seatrial.check import images, launch, services
 from seatrial.check.interface import Check, Context, Wrong, finding
+from seatrial.check.kubernetes.built import built_here
 from seatrial.model.documents import Documents, Neighbour, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.kubernetes import Cluster, Container, KubernetesService, Workload
@@ -31,7 +32,8 @@ STORES = services.SLOW_STORES | {
 }
 _STORE_WORDS = ("redis", "mysql", "postgres", "mongo", "kafka", "rabbitmq", "cassandra", "elasticsearch", "zookeeper")
 _STORE_PORTS = frozenset({6379, 3306, 5432, 27017, 9042, 11211, 2181, 9092, 5672, 2379, 2380, 26379, 2049})
-_PLACEHOLDERS = ("$", "{", "<", "PROJECT", "REGION", "REPO", "IMAGE", "YOUR", "CHANGE", "REPLACE", "_ID", "%")
+_IDLE = launch.SHELLS | {"sleep", "tail", "pause", "echo", "true", "cat", "env", "ls"}
+_PLACEHOLDERS = ("$", "{", "<", "://", "PROJECT", "REGION", "REPO", "IMAGE", "YOUR", "CHANGE", "REPLACE", "_ID", "%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,12 @@ class Seen:
         """Whether it is to run for long, at least once, and is nobody's machinery."""
         replicas = self.workload.replicas
         is_off = replicas is not None and replicas.value == 0
-        return self.workload.is_long_running and not self.is_system and not is_off
+        return self.workload.is_long_running and not self.is_system and not is_off and not self.is_bench
+
+    @property
+    def is_bench(self) -> bool:
+        """Whether it is a bare pod in which nothing runs by itself: somebody opens a shell in it."""
+        return self.workload.kind == "Pod" and all(_is_idle(each) for each in self.workload.pod.mains)
 
     @property
     def balanced(self) -> tuple[KubernetesService, ...]:
@@ -104,34 +111,15 @@ class Seen:
         return built_here(self.documents, self.cluster, container.image.value if container.image else "")
 
 
-def built_here(documents: Documents, cluster: Cluster, image: str) -> Neighbour | None:
-    """The service whose Dockerfile this image is built from."""
-    if not image:
-        return None
-    own = tuple(Neighbour("", unit) for unit in documents.units)
-    reference = images.parse(image)
-    built = cluster.built_images.get(image.partition("@")[0]) or cluster.built_images.get(reference.repository)
-    for each in (*own, *documents.neighbours):
-        if each.unit.dockerfile and is_built_as(each, reference, built):
-            return each
-    return None
+def _is_idle(container: Container) -> bool:
+    named = container.argv[0] if container.argv else images.parse(container.image.value).name if container.image else ""
+    return named.rpartition("/")[2] in _IDLE
 
 
 def _is_for_metrics(service: KubernetesService) -> bool:
     """Whether only a monitoring system asks it."""
     names = service.port_names or ("",)
     return service.name.endswith("metrics") or all("metrics" in name for name in names)
-
-
-def is_built_as(neighbour: Neighbour, reference: images.Reference, built: str | None) -> bool:
-    """Whether this is where the image comes from: skaffold or compose say so, or its directory has its name."""
-    unit = neighbour.unit
-    directory = posixpath.normpath(posixpath.join(neighbour.prefix, posixpath.dirname(unit.service.dockerfile or "")))
-    if built is not None:
-        return directory == posixpath.normpath(built)
-    if unit.compose and unit.compose.image and unit.compose.has_build:
-        return images.parse(unit.compose.image.value).repository == reference.repository
-    return not reference.is_official and directory not in (".", "") and posixpath.basename(directory) == reference.name
 
 
 @lru_cache(maxsize=256)

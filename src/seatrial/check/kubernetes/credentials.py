@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import credentials
+from seatrial.check import command_secrets, credentials
 from seatrial.check.interface import Context, Wrong
 from seatrial.check.kubernetes import Seen, listed
 from seatrial.model.finding import Confidence, Severity
@@ -19,7 +19,7 @@ _REMEDY = "valueFrom: {secretKeyRef: …}, with a Secret that is made outside of
 
 def look(seen: Seen) -> Iterator[Wrong]:
     """One finding a workload."""
-    wrongs = (_environment(container) for container in seen.workload.pod.containers)
+    wrongs = (_environment(container) or _command(container) for container in seen.workload.pod.containers)
     yield from [each for each in wrongs if each][:1]
 
 
@@ -48,6 +48,15 @@ def _environment(container: Container) -> Wrong | None:
     place = (first.value.place if first.value else None) or first.place
     related = tuple(Sourced(each.name, each.place) for each in found[1:3])
     return Wrong(message, place, _REMEDY, Severity.ERROR if is_sure else Severity.WARNING, related=related)
+
+
+def _command(container: Container) -> Wrong | None:
+    said = container.arguments or container.command
+    what = command_secrets.what_of(container.argv)
+    if said is None or not what:
+        return None
+    message = f"{container.name}: {what} stands in its command, which everybody who may look at the pod can see"
+    return Wrong(message, said.place, _REMEDY, Severity.WARNING)
 
 
 def _secret(secret: Secret) -> Wrong | None:

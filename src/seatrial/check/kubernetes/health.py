@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check.interface import Wrong
 from seatrial.check.kubernetes import Seen, moved
+from seatrial.check.rules.healthcheck_timing import LONGEST
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container, Handler
 from seatrial.model.place import Sourced
@@ -23,6 +24,22 @@ def present(seen: Seen) -> Iterator[Wrong]:
     sender = seen.balanced[0].name
     message = f"{seen.name} has no readiness probe: Service {sender} sends to a pod as soon as its process runs"
     yield Wrong(message, served[0].place, "readinessProbe: {httpGet: {path: /ready, port: …}}, or tcpSocket at least")
+
+
+def timing(seen: Seen) -> Iterator[Wrong]:
+    """Probes that let a container hang for long. Of two the sooner one counts."""
+    if not seen.is_service or seen.is_patched(*_PROBES):
+        return
+    for container in seen.workload.pod.mains:
+        probes = [each for each in (container.liveness, container.readiness) if each]
+        probe = min(probes, key=lambda each: each.patience, default=None)
+        if probe is None or probe.patience <= LONGEST:
+            continue
+        said = probe.period or probe.failures
+        minutes, each = probe.patience / 60, f"{probe.effective_failures} × {probe.effective_period} s"
+        message = f"{container.name}: that it hangs is noticed after up to {minutes:.0f} min: {each}"
+        yield Wrong(message, said.place if said else probe.place, "ask every 10 to 30 s, three times")
+        return
 
 
 def port(seen: Seen) -> Iterator[Wrong]:

@@ -6,6 +6,7 @@ from seatrial.check import images, launch
 from seatrial.check.kubernetes import Seen, shell_of
 from seatrial.model.kubernetes import Container, Handler
 from seatrial.model.patterns import pattern
+from seatrial.model.service import shell_line_of
 
 _SLEEP = pattern(r"(?:^|[\s;&(])(?:/bin/|/usr/bin/)?sleep\s+[\"']?(\d{1,6}(?:\.\d{1,3})?)([smh]?)[\"']?(?=$|[\s;&)])")
 _UNSURE = pattern(r"\b(?:while|until|for|if|case)\b|\|\||\$\(|`")
@@ -18,22 +19,13 @@ def seconds_of(hook: Handler) -> float | None:
         return float(hook.seconds)
     if hook.kind != "exec":
         return None
-    line = _line(hook)
-    if line is None:
+    line = shell_line_of(hook.command)
+    if not line:
         program = hook.command[0].rpartition("/")[2] if hook.command else ""
         line = " ".join(["sleep", *hook.command[1:]]) if program == "sleep" else ""
     if _UNSURE.search(line):
         return None
     return sum(float(number) * _SECONDS[unit] for number, unit in _SLEEP.findall(line))
-
-
-def _line(hook: Handler) -> str | None:
-    """The line that the hook gives to a shell."""
-    words = hook.command
-    is_shell = bool(words) and words[0].rpartition("/")[2] in launch.SHELLS
-    if is_shell and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
-        return words[2]
-    return None
 
 
 def fault(seen: Seen, container: Container, hook: Handler) -> str:

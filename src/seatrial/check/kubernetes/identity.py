@@ -23,7 +23,8 @@ _STARTS_AS_ROOT = frozenset(
 
 def tag(seen: Seen) -> Iterator[Wrong]:
     """Images without a version; one finding a workload."""
-    if seen.is_patched("image") or seen.workload.kind in ("Pod", "Job") or seen.workload.pod.is_windows:
+    is_job = seen.workload.kind in ("Pod", "Job") and not seen.workload.is_long_running
+    if seen.is_patched("image") or is_job or seen.is_bench or seen.workload.pod.is_windows:
         return
     for container in seen.workload.pod.containers:
         wrong = _tag_of(seen, container)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import images
-from seatrial.check.kubernetes import is_built_as
-from seatrial.model.documents import Documents, Neighbour, Unit
+from seatrial.check.kubernetes.built import is_built_from
+from seatrial.model.documents import Documents, Unit
 from seatrial.model.kubernetes import Balancer, Container, Pod, Workload
 
 
@@ -46,11 +45,9 @@ def _containers(documents: Documents, unit: Unit) -> Iterator[tuple[Container, P
 
 
 def _run(documents: Documents, unit: Unit) -> Iterator[tuple[Container, Workload]]:
-    cluster, here = documents.around or documents.cluster, Neighbour(documents.prefix, unit)
+    cluster = documents.around or documents.cluster
+    is_built = is_built_from(documents, cluster, unit) if cluster else None
     for workload in cluster.workloads if cluster else ():
         for container in workload.pod.mains:
-            image = container.image.value if container.image else ""
-            reference = images.parse(image)
-            built = cluster.built_images.get(image.partition("@")[0]) if cluster else None
-            if image and is_built_as(here, reference, built):
+            if is_built is not None and container.image and container.image.value and is_built(container.image.value):
                 yield container, workload

@@ -44,6 +44,7 @@ _NO_MUSL = {
     "isolated-vm": "is compiled on musl",
 }
 _NO_MUSL_WHEELS = frozenset({"torch", "tensorflow", "opencv-python", "opencv-python-headless", "jaxlib", "playwright"})
+_PIP = ("pip",)
 _BUILDS = ("build-base", "g++", "gcompat", "libc6-compat", "chromium", "build-essential")
 
 
@@ -78,8 +79,8 @@ def _is_full(base: builds.Base) -> bool:
 
 
 def _uses_tools(unit: Unit) -> bool:
-    return any(command.program in _NEED_TOOLS for _instruction, command in builds.runs(unit)) or any(
-        _SYSTEM_LIBRARIES.search(text) for text in builds.run_texts(unit)
+    return any(_SYSTEM_LIBRARIES.search(text) for text in builds.run_texts(unit)) or any(
+        command.program in _NEED_TOOLS for _instruction, command in builds.runs(unit)
     )
 
 
@@ -104,7 +105,7 @@ def _modules(unit: Unit) -> Iterator[tuple[str, str, Place | None]]:
 
 
 def _wheels(unit: Unit) -> Iterator[tuple[str, str, Place | None]]:
-    for _instruction, command in builds.runs(unit):
+    for _instruction, command in builds.runs(unit, _PIP):
         if command.program.startswith("pip") and "install" in command.words:
             for word in command.words:
                 if word.partition("==")[0].partition("[")[0].lower() in _NO_MUSL_WHEELS:

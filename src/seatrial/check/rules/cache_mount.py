@@ -40,18 +40,28 @@ _LEFT = {
 
 _PROGRAMS = frozenset({"apt-get", "apt", "apk", "dnf", "yum", "microdnf", "pip", "pip3", "npm", "yarn"})
 """Those that `_kind` knows, besides Python."""
+_PROGRAMS_OF = {
+    "apt": ("apt",),
+    "apk": ("apk",),
+    "dnf": ("dnf", "yum"),
+    "pip": ("pip",),
+    "npm": ("npm",),
+    "yarn": ("yarn",),
+}
 
 
 def _look(unit: Unit) -> Iterator[Wrong]:
     if not builds.is_service(unit):
         return
     found: dict[str, list[Sourced[str]]] = {}
-    for instruction, command in builds.runs(unit):
-        kind = _kind(command)
-        if kind and not _is_clean(kind, instruction, unit) and not _squashes(unit):
-            places = found.setdefault(kind, [])
-            if not places or places[-1].place != command.place:
-                places.append(Sourced(kind, command.place))
+    for instruction in builds.instructions(unit):
+        kinds = _unclean(instruction, unit) if instruction.keyword == "RUN" else ()
+        for command in builds.run_commands(instruction) if kinds else ():
+            kind = _kind(command)
+            if kind in kinds and not _squashes(unit):
+                places = found.setdefault(kind, [])
+                if not places or places[-1].place != command.place:
+                    places.append(Sourced(kind, command.place))
     for kind, places in found.items():
         more = f" (in {len(places)} places)" if places[1:] else ""
         yield Wrong(
@@ -82,6 +92,15 @@ def _kind(command: ShellCommand) -> str:
     if program == "npm" and verbs & {"install", "i", "ci"}:
         return "npm"
     return "yarn" if program == "yarn" and words[1:2] in ((), ("install",), ("add",)) else ""
+
+
+def _unclean(instruction: Instruction, unit: Unit) -> tuple[str, ...]:
+    """The kinds whose caches RUN may fill, and surely leaves."""
+    return tuple(
+        kind
+        for kind, programs in _PROGRAMS_OF.items()
+        if builds.may_run(instruction, programs) and not _is_clean(kind, instruction, unit)
+    )
 
 
 def _is_clean(kind: str, instruction: Instruction, unit: Unit) -> bool:

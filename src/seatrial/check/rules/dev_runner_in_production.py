@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 from seatrial.model.place import Sourced
@@ -44,7 +45,8 @@ _FLAGS = {"node": ("--watch", "--watch-path"), "bun": ("--watch", "--hot"), "den
 _RELOADERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "sanic", "daphne", "granian"})
 
 
-def _look(unit: Unit) -> Iterator[Wrong]:
+def look(unit: Unit) -> Iterator[Wrong]:
+    """A server or a runner for development as what the service runs."""
     if not launch.is_written_here(unit) or launch.is_for_development(unit):
         return
     links = launch.chain(unit)
@@ -97,6 +99,16 @@ def _remedy(program: str) -> str:
 
 
 _DEV = '{"scripts": {\n  "start": "nodemon src/app.js"\n}}\n'
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: IMAGE\n        command: COMMAND\n"
+)
+
+
+def _pod(command: str, image: str = "a.org/web:1") -> dict[str, str]:
+    return {"web.yaml": _POD.replace("COMMAND", command).replace("IMAGE", image)}
+
+
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -106,7 +118,7 @@ RULE = Rule(
     "engine's back, so that a crash loop looks healthy.",
     example='FROM python:3.13-slim\nCMD ["flask", "run", "--host=0.0.0.0"]\n',
     instead='FROM python:3.13-slim\nCMD ["gunicorn", "--bind=0.0.0.0:5000", "app:app"]\n',
-    check=per_service(NAME, Severity.WARNING, _look),
+    check=also(per_service(NAME, Severity.WARNING, look), NAME, Severity.WARNING, "launching.dev_runner"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="Which production server to run is the project's choice; only --reload and --watch are taken out.",
     sources=("https://flask.palletsprojects.com/en/stable/deploying/",),
@@ -116,8 +128,20 @@ RULE = Rule(
         Bad({"Dockerfile": 'FROM node:22\nCMD ["node", "--watch", "a.js"]\n'}, "Dockerfile:2:5", "files change"),
         Bad({"Dockerfile": 'FROM python:3\nCMD ["python", "manage.py", "runserver"]\n'}, "Dockerfile:2:5", "Django"),
         Bad({"Dockerfile": 'FROM python:3\nCMD ["uvicorn", "app:app", "--reload"]\n'}, "Dockerfile:2:5", "uvicorn"),
+        Bad(_pod("[flask, run]"), "web.yaml:10:18", "web: the command runs `flask run`"),
+        Bad(_pod("[python, manage.py, runserver]"), "web.yaml:10:18", "Django"),
+        Bad(
+            {"web.yaml": _pod("x", "node:22-slim")["web.yaml"].replace("command: x", "args: [node, --watch, a.js]")},
+            "web.yaml:10:15",
+            "files change",
+        ),
     ),
     good=(
+        Good(_pod("[gunicorn, app]")),
+        Good(
+            {"web.yaml": _pod("x")["web.yaml"].replace("command: x", "args: [flask, run]")}, "who knows its entrypoint"
+        ),
+        Good({"web.yaml": _pod("[flask, run]")["web.yaml"].replace("name: web}", "name: web, namespace: dev}")}),
         Good({"Dockerfile": 'FROM python:3.13-slim\nCMD ["gunicorn", "app:app"]\n'}),
         Good({"Dockerfile": 'FROM node:22 AS development\nCMD ["nodemon", "app.js"]\n'}, "says that it is development"),
         Good({"Dockerfile": 'FROM node:22\nCMD ["vite", "preview"]\n'}),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
-from seatrial.model.documents import Script, Unit
+from seatrial.model.documents import Script, ShellCommand, Unit
 from seatrial.model.finding import Confidence, Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
@@ -18,6 +18,12 @@ _SERVERS = frozenset(
     | {"traefik", "haproxy", "redis-server", "mysqld", "memcached", "mongod", "catalina.sh", "uwsgi", "waitress-serve"}
 )
 _TO_QUOTE = frozenset(' ;&|<>()*?[]"\\')
+_MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "rails", "dotnet", "deno"})
+_STARTS = frozenset({"start", "serve", "server", "s", "start:prod", "prod"})
+_OF_JOBS = pattern(
+    r"migrat|seed|test|lint|build|install|shell|console|setup|init|create|backup|^-{1,2}(?:version|help|[vVht])$|inspect"
+    r"|purge|flower|script|^-[ec]$|configtest|dump|import|export|upgrade|worker-cli"
+)
 _ALL_ARGUMENTS = frozenset({"$@", "$*", "${@}", "${*}"})
 
 
@@ -26,9 +32,8 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     place = unit.service.argv.place if unit.service.argv else None
     if script is None or place is None or not script.text.strip():
         return
-    wrong = _cannot_start(unit, script, place) or _stays(script, place)
-    if wrong is not None:
-        yield wrong
+    wrong = _cannot_start(unit, script, place)
+    yield from (wrong,) if wrong is not None else _stays(script, place)
 
 
 def _cannot_start(unit: Unit, script: Script, place: Place) -> Wrong | None:
@@ -76,21 +81,38 @@ def _is_made_executable(unit: Unit) -> bool:
     return unit.dockerfile is None
 
 
-def _stays(script: Script, place: Place) -> Wrong | None:
-    commands = script.commands
-    if not commands or any(command.execs or command.program in (".", "source", "trap") for command in commands):
-        return None
-    last = commands[-1]
-    words = last.words[1:] if last.program == "eval" else last.words
-    if last.after == "&" or not words or not _is_the_program(words):
-        return None
+def _stays(script: Script, place: Place) -> Iterator[Wrong]:
+    """One for each end of the script in which the shell stays."""
+    if any(command.program in (".", "source", "trap") for command in script.commands):
+        return
+    for command in script.last:
+        words = command.words[1:] if command.program == "eval" else command.words
+        is_branch = command.place != script.commands[-1].place
+        if command.execs or not words or not _is_the_program(words) or (is_branch and _has_an_end(words)):
+            continue
+        yield _staying(script, command, words, place)
+
+
+def _staying(script: Script, command: ShellCommand, words: tuple[str, ...], place: Place) -> Wrong:
     shown = " ".join(word if "$" in word or not set(word) & _TO_QUOTE else f"'{word}'" for word in words)[:80]
-    name = script.file.rpartition("/")[2]
+    is_inside = script.file == place.file
+    name = (script.path if is_inside else script.file).rpartition("/")[2]
     message = f"{name} stays in front of `{shown}`: a shell is the main process and passes no signal on"
     remedy = f"write exec {_quoted(shown)}"
-    if ASSIGNED.match(script.text.split("\n")[last.place.line - 1], last.place.column - 1):
+    if ASSIGNED.match(script.text.split("\n")[command.place.line - 1], command.place.column - 1):
         remedy = f"write exec between the variables and {_quoted(shown)}"
-    return Wrong(message, last.place, remedy, related=(Sourced("started here", place),))
+    if is_inside and _ALL_ARGUMENTS.intersection(words):
+        remedy += ", and the heredoc's word in quotes (<<'EOF'): else Docker fills the variable in"
+    return Wrong(message, command.place, remedy, related=(Sourced("started here", place),))
+
+
+def _has_an_end(words: tuple[str, ...]) -> bool:
+    """Whether this may be a branch for a job, or for somebody's question, rather than the service."""
+    if words[0] in _ALL_ARGUMENTS:
+        return False
+    if words[0].rpartition("/")[2] in _MANAGERS:
+        return not _STARTS.intersection(words[1:3])
+    return any(_OF_JOBS.search(word) for word in words[1:])
 
 
 def _is_the_program(words: tuple[str, ...]) -> bool:
@@ -121,6 +143,32 @@ RULE = Rule(
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\nmigrate && gunicorn app\n"}, "run.sh:2:12", "gunicorn"),
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\r\nexec "$@"\r\n'}, "run.sh:1:1", "line ends"),
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": 'set -e\nexec "$@"\n'}, "run.sh:1:1", "shebang"),
+        Bad(
+            {
+                "Dockerfile": _DOCKERFILE,
+                "run.sh": '#!/bin/sh\nif [ "$1" = celery ]; then\n  exec celery -A x worker\nelse\n  "$@"\nfi\n',
+            },
+            "run.sh:5:3",
+            "$@",
+        ),
+        Bad(
+            {
+                "Dockerfile": _DOCKERFILE,
+                "run.sh": '#!/bin/sh\ncase "$1" in\n  web) gunicorn app ;;\n  *) exec "$@" ;;\nesac\n',
+            },
+            "run.sh:3:8",
+            "gunicorn app",
+        ),
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\n[ "$1" = sh ] && exec sh\n$@\n'}, "run.sh:3:1", "stays"),
+        Bad({"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\nmain() {\n  "$@"\n}\nmain "$@"\n'}, "run.sh:3:3", "$@"),
+        Bad(
+            {
+                "Dockerfile": "FROM debian:12\nCOPY --chmod=755 <<'EOT' /run.sh\n#!/bin/sh\nmigrate\n\"$@\"\nEOT\n"
+                'ENTRYPOINT ["/run.sh"]\n'
+            },
+            "Dockerfile:5:1",
+            "run.sh stays",
+        ),
         Bad({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\nHOST=0.0.0.0 node a.js\n"}, "run.sh:2:1", "node a.js"),
     ),
     good=(
@@ -130,5 +178,16 @@ RULE = Rule(
             {"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\ntrap 'kill $p' TERM\nserver & p=$!\nwait $p\n"}, "unsure"
         ),
         Good({"Dockerfile": _DOCKERFILE, "run.sh": "#!/bin/sh\npython convert.py\n"}, "a job"),
+        Good(
+            {
+                "Dockerfile": _DOCKERFILE,
+                "run.sh": '#!/bin/sh\nif [ "$1" = migrate ]; then\n  npm run migrate\nelse\n  exec "$@"\nfi\n',
+            },
+            "a branch for a job",
+        ),
+        Good(
+            {"Dockerfile": _DOCKERFILE, "run.sh": '#!/bin/sh\nif a; then exec b; else exec c; fi\n"$@"\n'},
+            "never reached",
+        ),
     ),
 )

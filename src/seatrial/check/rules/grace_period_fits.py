@@ -78,6 +78,14 @@ RULE = Rule(
             "kills",
         ),
         Bad({"web.yaml": _POD + _SLEEP}, "web.yaml:10:47", "nothing of it is left"),
+        Bad(
+            {
+                "pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n"
+                "  - {name: web, image: a.org/web:1, lifecycle: {preStop: {sleep: {seconds: 40}}}}\n"
+            },
+            "pod.yaml:6:59",
+            "preStop sleeps 40 s",
+        ),
         Bad({"web.yaml": _POD + _SLEEP + _GRACE + "32\n"}, "web.yaml:10:47", "2 s of it"),
         Bad({"web.yaml": _POD + _GRACE + "0\n"}, "web.yaml:10:38", "at once"),
         Bad(

@@ -16,6 +16,10 @@ _NODE_REMEDY = (
     'process.on("SIGTERM", () => server.close(() => process.exit(0))); server.closeIdleConnections() after the '
     "last response, and a timer below the grace period that exits"
 )
+_BUN_REMEDY = (
+    'process.on("SIGTERM", async () => { await server.stop(); process.exit(0) }), and a timer below the grace period '
+    "that exits"
+)
 _PYTHON_REMEDY = "run it by a server that drains (gunicorn, uvicorn, granian), or handle signal.SIGTERM"
 
 _LIBRARY_REMEDY = "STOPSIGNAL SIGINT, at which it ends; for production a server that drains (nginx, caddy, gunicorn)"
@@ -57,7 +61,10 @@ def _cut_off(program: Program, signal: str) -> Iterator[Wrong]:
         after = "right behind server.close(), which doesn't wait" if handler.actions.closes else "at once"
         message = f"the handler of {signal} exits {after}: every request in flight is cut"
         related = (Sourced("the handler", handler.place),) if handler.place != ended.place else ()
-        yield Wrong(message, ended.place, "server.close(() => process.exit(0))", related=related)
+        remedy = (
+            "await server.stop(); process.exit(0)" if _is_of(program, "bun") else "server.close(() => process.exit(0))"
+        )
+        yield Wrong(message, ended.place, remedy, related=related)
         return
 
 
@@ -75,10 +82,19 @@ def _missing(unit: Unit, program: Program, signal: str) -> Iterator[Wrong]:
         remedy = f'the same handler for "{signal}"'
         yield Wrong(message, others[0].place, remedy, confidence=Confidence.HIGH, related=related)
         return
-    is_nest = any(server.kind == "nest" for facts in program.files for server in facts.servers)
-    remedy = "app.enableShutdownHooks()" if is_nest else _NODE_REMEDY
-    message = f"nothing handles {signal}: {happens}"
-    yield Wrong(message, place, remedy if program.runner == "node" else _PYTHON_REMEDY, related=related)
+    yield Wrong(f"nothing handles {signal}: {happens}", place, _remedy(program), related=related)
+
+
+def _remedy(program: Program) -> str:
+    if program.runner != "node":
+        return _PYTHON_REMEDY
+    if _is_of(program, "nest"):
+        return "app.enableShutdownHooks()"
+    return _BUN_REMEDY if _is_of(program, "bun") else _NODE_REMEDY
+
+
+def _is_of(program: Program, kind: str) -> bool:
+    return any(server.kind == kind for facts in program.files for server in facts.servers)
 
 
 def _consequence(unit: Unit, lost: str = "requests in flight") -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import health
+from seatrial.check import health, launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, task
-from seatrial.check.manifests import on_containers
+from seatrial.check.manifests import also, on_containers
 from seatrial.check.rules.healthcheck_tool_present import lacks
 from seatrial.model.documents import ShellCommand, Unit
 from seatrial.model.finding import Severity
@@ -14,16 +14,27 @@ from seatrial.model.finding import Severity
 NAME = "healthcheck-detects-failure"
 _SWALLOWS = frozenset({"cat", "tee", "head", "tail", "sort", "sed", "awk", "tr", "xargs"})
 _CARELESS = "curl without -f"
+_YES = {("exit", "0"), ("true",), ("/bin/true",), ("/usr/bin/true",), (":",)}
 _OPERATORS = frozenset({"||", "&&", ";", "|", ">", "2>&1", ">/dev/null"})
 
 
-def _look(unit: Unit) -> Iterator[Wrong]:
+def look(unit: Unit) -> Iterator[Wrong]:
+    """A health check that can't fail, or can't succeed, by its own words."""
     if not health.is_own(unit):
         return
-    wrong = _exec_form(unit) if not health.in_shell(unit) else _shell_form(unit)
+    wrong = _yes_alone(unit) or (_exec_form(unit) if not health.in_shell(unit) else _shell_form(unit))
     # Where there is no curl at all, healthcheck-tool-present says so, and its options matter to nobody.
     if wrong is not None and not (_CARELESS in wrong.message and lacks(unit, "curl")):
         yield wrong
+
+
+def _yes_alone(unit: Unit) -> Wrong | None:
+    """A check that is nothing but a yes: among tests that is what is wanted."""
+    only = unit.health[0]
+    if len(unit.health) != 1 or only.words not in _YES or launch.is_fixture(unit):
+        return None
+    message = f"`{' '.join(only.words)}` asks nothing: the check succeeds whatever happens"
+    return Wrong(message, only.place, "ask the program itself, or switch the check off (NONE, disable: true)")
 
 
 def _exec_form(unit: Unit) -> Wrong | None:
@@ -32,11 +43,14 @@ def _exec_form(unit: Unit) -> Wrong | None:
     if operator is not None and not command.program.endswith("sh"):
         message = f"no shell reads this form: `{operator}` is an argument of {command.program} here"
         return Wrong(
-            message, command.place, "use CMD-SHELL (compose) or the shell form, or leave the rest out", Severity.ERROR
+            message,
+            command.place,
+            "use CMD-SHELL (compose), the shell form or sh -c, or leave the rest out",
+            Severity.ERROR,
         )
     if len(command.words) == 1 and " " in command.words[0].strip():
         message = f"a program named {command.words[0][:60]!r}, with its blanks, does not exist: the check always fails"
-        return Wrong(message, command.place, "write each word as a string of its own, or use CMD-SHELL", Severity.ERROR)
+        return Wrong(message, command.place, "write each word as a string of its own, or call a shell", Severity.ERROR)
     return _curl(command)
 
 
@@ -85,7 +99,7 @@ def _curl(command: ShellCommand) -> Wrong | None:
         return None
     if any(word.startswith("--fail") or _has(word, "f") for word in words):
         return None
-    if any(word in ("-w", "--write-out", "-K", "--config") or "telnet" in word or "$(" in word for word in words):
+    if any(word in ("-K", "--config") or "telnet" in word or "$(" in word for word in words):
         return None
     if any("[" in part or "test" in part for part in command.words[:1]):
         return None
@@ -107,6 +121,11 @@ def _has(word: str, letter: str) -> bool:
 
 _FROM = "FROM node:22\n"
 _TEST = "services:\n  a:\n    image: x\n    healthcheck:\n      test: {}\n"
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: a.org/web:1\n"
+    "        livenessProbe: {exec: {command: TEST}}\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -116,7 +135,7 @@ RULE = Rule(
     "no shell, so `||` is an argument.",
     example="HEALTHCHECK CMD curl http://localhost:3000/health\n",
     instead="HEALTHCHECK CMD curl -f http://localhost:3000/health\n",
-    check=on_containers(NAME, Severity.WARNING, _look),
+    check=also(on_containers(NAME, Severity.WARNING, look), NAME, Severity.WARNING, "launching.can_fail"),
     fix_safety=FixSafety.SAFE,
     fix_note="-f is added to curl; other lines are left to their authors.",
     sources=("https://curl.se/docs/manpage.html#-f", "https://docs.docker.com/reference/dockerfile/#healthcheck"),
@@ -128,6 +147,15 @@ RULE = Rule(
         Bad(
             {"Dockerfile": _FROM + "HEALTHCHECK CMD curl -f localhost | tee /l\n"}, "Dockerfile:2:37", "end of the pipe"
         ),
+        Bad({"Dockerfile": _FROM + "HEALTHCHECK CMD exit 0\n"}, "Dockerfile:2:17", "asks nothing"),
+        Bad(
+            {"Dockerfile": _FROM + "HEALTHCHECK CMD curl -so /dev/null -w '%{http_code}' http://localhost/\n"},
+            "Dockerfile:2:17",
+            "without -f",
+        ),
+        Bad({"web.yaml": _POD.replace("TEST", '[sh, -c, "curl http://a/ || true"]')}, "web.yaml:10:41", "|| true"),
+        Bad({"web.yaml": _POD.replace("TEST", '["curl -f http://a"]')}, "web.yaml:10:41", "blanks"),
+        Bad({"compose.yaml": _TEST.format('["CMD", "true"]')}, "compose.yaml:5:13", "asks nothing"),
         Bad({"Dockerfile": _FROM + "HEALTHCHECK CMD ps aux | grep node\n"}, "Dockerfile:2:26", "its own line"),
         Bad(
             {"compose.yaml": _TEST.format('["CMD", "curl", "-f", "http://a", "||", "exit", "1"]')},
@@ -143,6 +171,9 @@ RULE = Rule(
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -sSf http://localhost/ || exit 1\n"}),
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl --fail-with-body http://localhost/\n"}),
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -s http://localhost/ | grep -q ok\n"}),
+        Good({"Dockerfile": _FROM + 'HEALTHCHECK CMD test "$(curl -sw "%{http_code}" http://localhost/)" = 200\n'}),
+        Good({"Dockerfile": _FROM + "HEALTHCHECK CMD curl -sw '%{http_code}' http://localhost/ | grep -q 200\n"}),
+        Good({"web.yaml": _POD.replace("TEST", '[sh, -c, "curl -f http://a/ || exit 2"]')}, "2 is as good as 1 there"),
         Good({"Dockerfile": _FROM + "HEALTHCHECK CMD wget -qO- http://localhost/ || exit 1\n"}),
         Good({"Dockerfile": "FROM node:22-slim\nHEALTHCHECK CMD curl http://localhost/\n"}, "there is no curl"),
         Good({"compose.yaml": _TEST.format('["CMD-SHELL", "pg_isready || exit 1"]')}),

@@ -20,7 +20,7 @@ _OPTION = pattern(r"(?:--(?:http-)?port|-p|--bind|-b|--listen)(?:=(.*))?")
 def _look(unit: Unit) -> Iterator[Wrong]:
     if not health.is_own(unit) or not launch.is_written_here(unit):
         return
-    listened = _listened(unit)
+    listened = source.listened(unit)
     if listened is not None:
         yield from _by_source(unit, listened)
         return
@@ -41,23 +41,9 @@ def _look(unit: Unit) -> Iterator[Wrong]:
         return
 
 
-def _listened(unit: Unit) -> list[Sourced[int]] | None:
-    """The ports that the program's own source listens on, None where it may listen on others."""
-    program = source.program_of(unit)
-    if program is None or not program.complete or not source.is_own_program(program):
-        return None
-    ports: list[Sourced[int]] = []
-    for each in (listen for facts in program.files for listen in facts.listens):
-        number = each.port.resolved(unit.service.environment)
-        if number is None or not 0 < number < 65536:
-            return None
-        ports.append(Sourced(int(number), each.place))
-    return ports or None
-
-
 def _by_source(unit: Unit, listened: list[Sourced[int]]) -> Iterator[Wrong]:
     for asked in health.asked(unit):
-        if asked.port is None or asked.port in {port.value for port in listened} or _is_variable(unit, asked.port):
+        if asked.port is None or asked.port in {port.value for port in listened} or is_set(unit, asked.port):
             continue
         first = listened[0]
         message = f"the check asks port {asked.port}, and the program listens on {first.value}"
@@ -66,8 +52,8 @@ def _by_source(unit: Unit, listened: list[Sourced[int]]) -> Iterator[Wrong]:
         return
 
 
-def _is_variable(unit: Unit, number: int) -> bool:
-    """Whether a variable or the command line names this port: then something else may listen there."""
+def is_set(unit: Unit, number: int) -> bool:
+    """Whether a variable or the command line names this port: then something may listen there after all."""
     values = [value.value for value in unit.service.environment.values()]
     values += [word for link in launch.chain(unit) for word in link.argv]
     if unit.entrypoint_script is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.check import launch, services
+from seatrial.check import images, launch, services
 from seatrial.check.interface import Bad, Context, FixSafety, Good, Rule, Wrong, finding, task
 from seatrial.check.manifests import also, is_probed, of_tasks
 from seatrial.model.documents import Unit
@@ -18,6 +18,10 @@ _STORES = frozenset(
 )
 """Data stores: what their health is differs by how they are set up, so that whoever runs the image says it."""
 _REMEDY = "add a HEALTHCHECK that asks the program itself on port {}, with a tool that the image has"
+_BARE_REMEDY = (
+    "add a HEALTHCHECK in exec form that asks on port {}: by the program itself, or by a static client that is copied "
+    "in, for the image has neither a shell nor a tool"
+)
 
 
 def _check(context: Context) -> Iterator[Finding]:
@@ -45,7 +49,7 @@ def _look(unit: Unit) -> Wrong | None:
             return None
         # What runs the image (an orchestrator with probes of its own, say) isn't known.
         message = f"the image listens on port {service.ports[0].value.number} and has no HEALTHCHECK"
-        remedy = _REMEDY.format(service.ports[0].value.number)
+        remedy = (_BARE_REMEDY if _is_bare(unit) else _REMEDY).format(service.ports[0].value.number)
         return Wrong(message, launch.command_place(unit), remedy, Severity.INFO, Confidence.MEDIUM)
     if check is not None and (not check.is_disabled or check.test.place is not None):
         return None  # switched off by somebody's will
@@ -55,6 +59,13 @@ def _look(unit: Unit) -> Wrong | None:
         return None
     message = f"{service.name} has no health check: nobody notices when it hangs, and nothing can wait for it"
     return Wrong(message, unit.compose.place, "add `healthcheck:` with a test that asks the program itself")
+
+
+def _is_bare(unit: Unit) -> bool:
+    """Whether the image brings nothing that could ask, no interpreter either."""
+    base = launch.base_image(unit)
+    name = images.parse(base).repository.rpartition("/")[2]
+    return images.shell_of(base) == images.NO_SHELL and not name.startswith(("nodejs", "node", "python", "java"))
 
 
 def _is_store(unit: Unit) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service, task
-from seatrial.check.manifests import of_tasks
+from seatrial.check.manifests import also, of_tasks
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
 from seatrial.model.place import Place
@@ -48,6 +48,11 @@ def _longest_place(check: Healthcheck) -> Place | None:
 
 
 _FROM = "FROM node:22\nHEALTHCHECK {} CMD curl -f http://localhost/\n"
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: a.org/web:1\n"
+    "        livenessProbe: {tcpSocket: {port: 80}, periodSeconds: 60, failureThreshold: TIMES}\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.INFO,
@@ -56,7 +61,12 @@ RULE = Rule(
     "when the service hangs. Interval and time-out times retries is how long a dead service is sent requests.",
     example=_FROM.format("--interval=5m --timeout=30s"),
     instead=_FROM.format("--interval=15s --timeout=3s --start-period=20s"),
-    check=of_tasks(per_service(NAME, Severity.INFO, _look), NAME, Severity.INFO, "health_timing"),
+    check=of_tasks(
+        also(per_service(NAME, Severity.INFO, _look), NAME, Severity.INFO, "health.timing"),
+        NAME,
+        Severity.INFO,
+        "health_timing",
+    ),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The drill measures how long the service needs, and proposes times for it.",
     sources=(
@@ -77,6 +87,7 @@ RULE = Rule(
             "task.json:3:70",
             "15 min",
         ),
+        Bad({"web.yaml": _POD.replace("TIMES", "10")}, "web.yaml:10:63", "after up to 10 min: 10 × 60 s"),
     ),
     good=(
         Good({"Dockerfile": _FROM.format("--interval=10s --timeout=3s")}),
@@ -84,5 +95,6 @@ RULE = Rule(
         Good({"Dockerfile": _FROM.format("--interval=10s")}, "the default time-out is nobody's word"),
         Good({"Dockerfile": _FROM.format("")}),
         Good(task('"healthCheck": {"command": ["CMD-SHELL", "b || exit 1"], "interval": 15, "startPeriod": 60}')),
+        Good({"web.yaml": _POD.replace("TIMES", "3")}),
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.check import health, images, launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, task
-from seatrial.check.manifests import on_containers
+from seatrial.check.manifests import also, on_containers
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.finding import Severity
 
@@ -15,7 +15,8 @@ NAME = "healthcheck-tool-present"
 _TOOLS = ("curl", "wget")
 
 
-def _look(unit: Unit) -> Iterator[Wrong]:
+def look(unit: Unit) -> Iterator[Wrong]:
+    """A health check whose program, or whose shell, the image surely lacks."""
     if not health.is_own(unit):
         return
     base = launch.base_image(unit)
@@ -88,6 +89,17 @@ def _remedy(unit: Unit, base: str, tool: str) -> str:
 
 
 _TEST = "HEALTHCHECK CMD curl -f http://localhost:3000/\n"
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: IMAGE\n"
+    "        readinessProbe: {exec: {command: [COMMAND]}}\n"
+)
+
+
+def _pod(image: str, command: str) -> dict[str, str]:
+    return {"web.yaml": _POD.replace("IMAGE", image).replace("COMMAND", command)}
+
+
 RULE = Rule(
     name=NAME,
     severity=Severity.ERROR,
@@ -98,7 +110,7 @@ RULE = Rule(
     example="FROM node:22-slim\n" + _TEST,
     instead='FROM node:22-slim\nHEALTHCHECK CMD ["node", "-e", '
     "\"fetch('http://localhost:3000/').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))\"]\n",
-    check=on_containers(NAME, Severity.ERROR, _look),
+    check=also(on_containers(NAME, Severity.ERROR, look), NAME, Severity.ERROR, "launching.tools"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The line is rewritten for a program that the base image has.",
     sources=("https://github.com/docker-library/official-images",),
@@ -124,8 +136,21 @@ RULE = Rule(
             "task.json:3:28",
             "has no curl",
         ),
+        Bad(_pod("python:3.13-slim", "curl, -f, http://localhost/"), "web.yaml:10:42", "web: python:3.13-slim has no"),
+        Bad(_pod("gcr.io/distroless/base", "sh, -c, cat /tmp/a"), "web.yaml:10:42", "/bin/sh"),
+        Bad(
+            _pod("ghcr.io/acme/api:1.0", "sh, -c, curl -f http://localhost/")
+            | {
+                "compose.yaml": "services: {api: {build: ., image: ghcr.io/acme/api:1.0}}\n",
+                "Dockerfile": 'FROM gcr.io/distroless/static\nENTRYPOINT ["/api"]\n',
+            },
+            "web.yaml:10:42",
+            "/bin/sh",
+        ),
     ),
     good=(
+        Good(_pod("a.org/web:1", "curl, -f, http://localhost/"), "an unknown image"),
+        Good(_pod("node:22-alpine", "wget, -qO-, http://localhost/")),
         Good({"Dockerfile": "FROM node:22\n" + _TEST}, "the full image has it"),
         Good({"Dockerfile": "FROM node:22-slim\nRUN apt-get update && apt-get install -y curl\n" + _TEST}),
         Good({"Dockerfile": "FROM node:22-alpine\nHEALTHCHECK CMD wget -q --spider http://localhost\n"}),

@@ -51,6 +51,9 @@ _POD = (
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
     "      containers:\n      - name: web\n        image: IMAGE\n"
 )
+_BARE = (
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    image: a.org/web:1\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -73,6 +76,7 @@ RULE = Rule(
         ),
         Bad({"web.yaml": _POD.replace("IMAGE", "a.org/web")}, "web.yaml:9:16", "no tag"),
         Bad({"web.yaml": _POD.replace("IMAGE", "nginx:latest")}, "web.yaml:9:16", "the tag latest"),
+        Bad({"pod.yaml": _BARE.replace("web:1", "web:latest")}, "pod.yaml:7:12", "the tag latest"),
         Bad(
             {"task.json": task('"essential": true')["task.json"].replace("web:1", "web:latest")},
             "task.json:2:28",
@@ -81,6 +85,7 @@ RULE = Rule(
     ),
     good=(
         Good({"web.yaml": _POD.replace("IMAGE", "a.org/web:1.2")}),
+        Good({"pod.yaml": _BARE.replace("a.org/web:1", "ko://a.org/web")}, "ko puts it there"),
         Good({"web.yaml": _POD.replace("IMAGE", "web")}, "the name of what is built for this cluster"),
         Good({"web.yaml": _POD.replace("IMAGE", "gcr.io/PROJECT_ID/web")}, "somebody fills it in"),
         Good(

@@ -43,12 +43,14 @@ def _look(unit: Unit) -> Iterator[Wrong]:
 
 def _install_after_all(stage: Stage) -> tuple[Instruction, packages.Install] | None:
     """The COPY of everything and the first install behind it, where nothing was installed before it."""
-    copy: Instruction | None = None
+    copy = next((each for each in stage.instructions if builds.takes_whole_context(each)), None)
+    if copy is None:
+        return None
+    is_copied = False
     for instruction in stage.instructions:
-        if builds.takes_whole_context(instruction):
-            copy = copy or instruction
-        for install in packages.installs(iter((instruction,))):
-            if copy is None or install.manager not in _FILES:
+        is_copied = is_copied or instruction is copy
+        for install in packages.installs((instruction,)):
+            if not is_copied or install.manager not in _FILES:
                 return None
             is_special = install.instruction.mounts or re.match(r"\s*if\s", builds.script(install.instruction))
             return None if is_special else (copy, install)

@@ -105,7 +105,10 @@ def workers_of(argv: Sourced[tuple[str, ...]], environment: Mapping[str, Sourced
 def heaps(unit: Unit) -> Iterator[tuple[int, Place | None]]:
     """The heap sizes that somebody gives, in bytes."""
     said: list[Sourced[str]] = [value for name, value in unit.service.environment.items() if name in VARIABLES]
-    said += [Sourced(" ".join(link.argv), link.place) for link in launch.chain(unit)]
+    links = [Sourced(link.argv, link.place) for link in launch.chain(unit)]
+    # Of an image that isn't known the command is not followed, but its options mean what they always mean.
+    links = links or [words for words in (unit.service.entrypoint, unit.service.command) if words]
+    said += [Sourced(" ".join(words.value), words.place) for words in links]
     for each in said:
         yield from heaps_in(each)
     for link in launch.chain(unit):
@@ -219,6 +222,14 @@ RULE = Rule(
             task('"command": ["node", "--max-old-space-size=512", "a.js"]', FARGATE),
             "task.json:3:12",
             "memory is 512 MiB",
+        ),
+        Bad(
+            {
+                "compose.yaml": "services:\n  web:\n    image: a.org/web:1\n"
+                "    command: [node, --max-old-space-size=512, a.js]\n    mem_limit: 256m\n"
+            },
+            "compose.yaml:4:14",
+            "512 MiB",
         ),
     ),
     good=(

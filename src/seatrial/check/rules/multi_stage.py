@@ -51,8 +51,10 @@ def _is_a_tool(command: ShellCommand) -> bool:
 
 def _node(unit: Unit) -> Iterator[Wrong]:
     """A build by npm in the stage that is shipped, with all that it needed left there."""
+    if not any("devDependencies" in manifest.data for manifest in unit.manifests):
+        return
     installs = [each for each in packages.of_image(unit) if each.manager in ("npm", "yarn", "pnpm")]
-    if not installs or not any("devDependencies" in manifest.data for manifest in unit.manifests):
+    if not installs:
         return
     texts = " ".join(builds.run_texts(unit))
     if any(word in texts for word in ("prune", "rm -rf node_modules", "--production", "--omit", "focus")):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from seatrial.check import builds, credentials, launch
+from seatrial.check import builds, command_secrets, credentials, launch
 from seatrial.check.interface import Bad, Context, Good, Rule, Wrong, finding, task
 from seatrial.check.manifests import also, of_tasks
-from seatrial.model.documents import Assignment, Instruction, Unit
+from seatrial.model.documents import Assignment, ComposeEntry, Instruction, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
@@ -92,13 +92,17 @@ def _run(instruction: Instruction) -> Iterator[Wrong]:
     severity = Severity.ERROR if what and credentials.is_secret_shape(text) else Severity.WARNING
     if not what and credentials.password_in_url(text):
         what = "an address with a password"
-    command = next((each for each in instruction.shell if what and _holds(" ".join(each.words))), None)
+    command = next((each for each in instruction.shell if _holds(" ".join(each.words))), None) if what else None
     if not what and "chpasswd" in text and any(credentials.is_literal(each) for each in _SET_PASSWORD.findall(text)):
         what = "the password of an account"
     lower = text.lower()
     is_header = "authorization:" in lower or "private-token:" in lower
     if not what and is_header and any(credentials.is_literal(each) for each in _BEARER.findall(text)):
         what = "a token"
+    if not what and command_secrets.may_be_in(text):
+        what = command_secrets.what_of_text(text)
+        command = next((each for each in instruction.shell if command_secrets.what_of(each.words)), None)
+        what = what or (command_secrets.what_of(command.words) if command else "")
     if what:
         place = (
             command.place
@@ -116,8 +120,10 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
     entry = unit.compose
     if entry is None:
         return
-    found: list[Sourced[str]] = []
     is_minor = entry.file in dev_files or launch.is_for_development(unit)
+    if not is_minor:
+        yield from _in_command(unit, entry, texts)
+    found: list[Sourced[str]] = []
     severity = Severity.WARNING
     for name, value in entry.environment.items():
         place = value.place
@@ -138,6 +144,18 @@ def _in_compose(unit: Unit, texts: Mapping[str, str], dev_files: frozenset[str])
         message += "" if found[1:] else " the file itself"
         remedy = "write ${NAME:?} and keep the value out of the repository, or use compose's `secrets:`"
         yield Wrong(message, found[0].place, remedy, severity, related=tuple(found[1:]))
+
+
+def _in_command(unit: Unit, entry: ComposeEntry, texts: Mapping[str, str]) -> Iterator[Wrong]:
+    said = entry.command
+    if said is None or said.place is None or said.place.file != entry.file:
+        return
+    lines = (said.value, *(hop.argv for hop in unit.service.hops if hop.by.place == said.place))
+    what = next((found for words in lines if (found := command_secrets.what_of(words))), "")
+    written = builds.written_line(texts, said.place) if what else ""
+    if what and "$" not in written and not ("#" in written and _TO_CHANGE.search(written)):
+        message = f"{entry.name}: {what} stands in its command, which everybody on the machine can see"
+        yield Wrong(message, said.place, "write ${NAME:?} and keep the value out of the repository, or a secret file")
 
 
 _FROM = "FROM node:22-slim\n"
@@ -172,6 +190,19 @@ RULE = Rule(
             "a GitHub token",
         ),
         Bad({"Dockerfile": _FROM + "RUN echo 'root:toor' | chpasswd\n"}, "Dockerfile:2:1", "account"),
+        Bad({"Dockerfile": _FROM + "RUN cd a && curl -fu me:s3cr3t-v4lue h.org/a\n"}, "Dockerfile:2:13", "for curl"),
+        Bad({"Dockerfile": _FROM + "RUN PGPASSWORD=s3cr3t-v4lue psql -h db\n"}, "Dockerfile:2:1", "(PGPASSWORD)"),
+        Bad({"Dockerfile": _FROM + "RUN mysql -uroot -ps3cr3t-v4lue -e a\n"}, "Dockerfile:2:5", "for mysql"),
+        Bad({"Dockerfile": _FROM + "RUN wget --password=s3cr3t-v4lue h.org\n"}, "Dockerfile:2:5", "for wget"),
+        Bad({"Dockerfile": _FROM + "RUN docker login -u a -p s3cr3t-v4lue r.org\n"}, "Dockerfile:2:5", "for docker"),
+        Bad(
+            {
+                "compose.yaml": "services:\n  a:\n    image: redis:7\n"
+                "    command: redis-server --requirepass s3cr3t-v4lue\n"
+            },
+            "compose.yaml:4:14",
+            "for redis-server",
+        ),
         Bad({"compose.yaml": _COMPOSE + "hunter2\n"}, "compose.yaml:5:26", "POSTGRES_PASSWORD"),
         Bad({"web.yaml": _POD.replace("SAYS", "value: hunter2")}, "web.yaml:10:42", "DB_PASSWORD"),
         Bad(
@@ -191,6 +222,18 @@ RULE = Rule(
         Good({"Dockerfile": _FROM + "ARG TOKEN\nENV GPG_KEY=ABCDEF0123456789 PWD=/app PUBLIC_KEY=abcd\n"}),
         Good({"Dockerfile": _FROM + "ARG SECRET_KEY_BASE=dummy\nENV MYSQL_ALLOW_EMPTY_PASSWORD=yes\n"}, "placeholders"),
         Good({"Dockerfile": _FROM + "COPY .env.example .env\n", ".env.example": ""}, "an example"),
+        Good({"Dockerfile": _FROM + "RUN curl -u $USER:$PASSWORD h.org && mysql -p$PASSWORD -e a\n"}, "variables"),
+        Good({"Dockerfile": _FROM + "RUN adduser --disabled-password someone && mkdir -p somewhere\n"}, "no value"),
+        Good({"Dockerfile": _FROM + "RUN docker login -u a -p <password> && mysql -ppassword\n"}, "placeholders"),
+        Good({"Dockerfile": _FROM + "RUN curl -u app:changeme h.org && redis-cli -a your-password\n"}, "placeholders"),
+        Good({"Dockerfile": _FROM + "RUN docker login --password-stdin r.org < /run/secrets/token\n"}),
+        Good(
+            {
+                "compose.yaml": "services:\n  a:\n    image: redis:7\n"
+                "    command: redis-server --requirepass ${PASSWORD:?}\n"
+            },
+            "comes from outside",
+        ),
         Good({"Dockerfile": _FROM + "RUN git clone https://x:${TOKEN}@h.org/a.git\n"}, "a variable"),
         Good({"Dockerfile": _FROM + "ENV DATABASE_URL=postgres://user:pass@localhost/a\n"}, "a sample"),
         Good(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 from seatrial.check import launch
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
+from seatrial.check.manifests import also
 from seatrial.model.documents import Unit
 from seatrial.model.finding import Severity
+from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NAME = "package-manager-as-pid1"
@@ -17,10 +20,12 @@ _REPLACES_ITSELF = frozenset({"poetry", "pipenv", "rye"})
 _PYTHON = _REPLACES_ITSELF | {"uv", "uvx", "pdm"}
 _RUNNERS = frozenset({"npm-run-all", "run-s", "run-p", "concurrently", "cross-env", "dotenv", "env-cmd", "turbo", "nx"})
 """Programs of node_modules/.bin that start others in their turn: nothing to write as the command."""
+_ASSIGNED = pattern(r"[\"']?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)")
 _NO_SERVICE = frozenset({"test", "lint", "build", "install", "ci", "migrate", "seed", "audit", "t", "i", "coverage"})
 
 
-def _look(unit: Unit) -> Iterator[Wrong]:
+def look(unit: Unit) -> Iterator[Wrong]:
+    """A package manager as the main process of the service."""
     links = launch.chain(unit)
     at = next((number for number, link in enumerate(links) if link.program in _NODE | _PYTHON), None)
     if at is None or not launch.is_written_here(unit) or launch.is_for_development(unit):
@@ -31,7 +36,7 @@ def _look(unit: Unit) -> Iterator[Wrong]:
     shown = f"`{_shown(manager.argv)}`"
     place = _place(unit, links[0], manager)
     related = tuple(Sourced(f"runs `{_shown(link.argv)}`", link.place) for link in after[-1:] if link.place != place)
-    remedy = _remedy(unit, after)
+    remedy = _remedy(unit, links, after)
     if manager.program in _REPLACES_ITSELF:
         message = f"{shown} starts first and is then replaced by the program; the image needs it for nothing else"
         yield Wrong(message, place, remedy, Severity.INFO, related=related)
@@ -78,27 +83,61 @@ def _by(link: launch.Link) -> str:
     return f" ({shown}:{link.place.line})"
 
 
-def _remedy(unit: Unit, after: tuple[launch.Link, ...]) -> str:
-    if not after or after[-1].program in _RUNNERS or any("$" in word for word in after[-1].argv):
+def _remedy(unit: Unit, links: tuple[launch.Link, ...], after: tuple[launch.Link, ...]) -> str:
+    is_unknown = not after or any(link.program in _RUNNERS - {"cross-env"} for link in after)
+    if is_unknown or after[-1].program in _RUNNERS or any("$" in word for word in after[-1].argv):
         return "write the program that it runs as the command, in exec form"
     hops = unit.service.hops
     surrounds = bool(hops and (hops[-1].before or hops[-1].after))
     line = json.dumps(list(after[-1].argv), ensure_ascii=False)
-    more = "; its pre and post scripts no longer run then" if surrounds or _is_compound(unit, after[-1]) else ""
-    return f"write {line} as the command{more}"
+    is_compound = any(sign in after[-1].line for sign in ("&&", ";", "|"))
+    more = "; its pre and post scripts no longer run then" if surrounds or is_compound else ""
+    return f"write {line} as the command{_surroundings(unit, links)}{more}"
 
 
-def _is_compound(unit: Unit, link: launch.Link) -> bool:
-    for manifest in unit.manifests:
-        for path, place in manifest.places.items():
-            if place == link.place:
-                said = manifest.text(*path)
-                return said is not None and any(sign in said.value for sign in ("&&", ";", "|"))
-    return False
+def _surroundings(unit: Unit, links: tuple[launch.Link, ...]) -> str:
+    """What the program has besides its words and would lack then: its directory, variables of the script."""
+    inside = unit.service.hops[-1].directory if unit.service.hops else ""
+    directory, environment = _keys(unit)
+    names = list(dict.fromkeys(_set_on_the_way(unit, links)))
+    is_elsewhere = inside not in ("", unit.service.workdir.value.rstrip("/") or "/")
+    parts = [f"{directory} {inside}"] if is_elsewhere else []
+    parts += [f"{environment} for {' and '.join(names)}"] if names else []
+    return ", with " + " and ".join(parts) if parts else ""
+
+
+def _keys(unit: Unit) -> tuple[str, str]:
+    """What the file that says the command calls a directory, and variables."""
+    place = launch.command_place(unit)
+    if unit.compose is not None and place is not None and place.file == unit.compose.file:
+        return "working_dir:", "environment:"
+    return ("WORKDIR", "ENV") if unit.dockerfile else ("workingDir:", "env:")
+
+
+def _set_on_the_way(unit: Unit, links: tuple[launch.Link, ...]) -> Iterator[str]:
+    """The variables that shells and wrappers (`A=b node …`, `cross-env A=b node …`) give to the program."""
+    for link, starts in pairwise(links):
+        for text in (" ".join(link.argv), starts.line):
+            words = text.split()
+            before = words[: len(words) - words[::-1].index(starts.argv[0]) - 1] if starts.argv[0] in words else []
+            for found in map(_ASSIGNED.match, before):
+                known = unit.service.environment.get(found["name"]) if found else None
+                if found and (known is None or known.value != found["value"].strip("\"'")):
+                    yield found["name"]
 
 
 _PACKAGE = '{\n  "scripts": {\n    "start": "node src/index.js"\n  }\n}\n'
 _NPM = 'FROM node:22-slim\nCMD ["npm", "start"]\n'
+_POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n"
+    "      containers:\n      - name: web\n        image: IMAGE\n        command: COMMAND\n"
+)
+
+
+def _pod(command: str, image: str = "a.org/web:1") -> dict[str, str]:
+    return {"web.yaml": _POD.replace("COMMAND", command).replace("IMAGE", image)}
+
+
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -109,7 +148,7 @@ RULE = Rule(
     "themselves, and are only baggage.",
     example=_NPM,
     instead='FROM node:22-slim\nCMD ["node", "src/index.js"]\n',
-    check=per_service(NAME, Severity.WARNING, _look),
+    check=also(per_service(NAME, Severity.WARNING, look), NAME, Severity.WARNING, "launching.package_manager"),
     fix_safety=FixSafety.UNSAFE,
     fix_note="The script's own chain (pre and post scripts, variables that npm sets) is left out.",
     sources=("https://github.com/nodejs/docker-node/blob/main/docs/BestPractices.md#cmd",),
@@ -128,8 +167,12 @@ RULE = Rule(
             {"Dockerfile": 'FROM python:3.13\nCMD ["poetry", "run", "gunicorn", "app"]\n'}, "Dockerfile:2:5", "replaced"
         ),
         Bad({"Dockerfile": 'FROM python:3.13\nCMD ["uv", "run", "main.py"]\n'}, "Dockerfile:2:5", "stays in front"),
+        Bad(_pod("[npm, start]"), "web.yaml:10:18", "web: `npm start`"),
+        Bad(_pod("[tini, --, yarn, start]"), "web.yaml:10:18", "`yarn start`"),
     ),
     good=(
+        Good(_pod("[node, src/index.js]")),
+        Good({"dev/web.yaml": _pod("[npm, start]")["web.yaml"]}, "development"),
         Good({"Dockerfile": 'FROM node:22-slim\nCMD ["node", "src/index.js"]\n', "package.json": _PACKAGE}),
         Good({"Dockerfile": 'FROM oven/bun:1\nCMD ["bun", "run", "server.ts"]\n'}, "a runtime at work"),
         Good({"Dockerfile": 'FROM node:22\nCMD ["npm", "test"]\n'}, "no service"),

@@ -12,7 +12,7 @@ from seatrial.model.finding import Confidence, Severity
 from seatrial.model.kubernetes import Container
 
 NAME = "pre-stop-delay"
-_KINDS = frozenset({"Deployment", "ReplicaSet", "ReplicationController"})
+_KINDS = frozenset({"Deployment", "ReplicaSet", "ReplicationController", "Pod"})
 _REMEDY = "lifecycle: {preStop: {sleep: {seconds: 5}}} (from Kubernetes 1.30), before that exec: sleep 5"
 
 

@@ -54,6 +54,9 @@ _WEB = (
     "      containers:\n      - name: web\n        image: a.org/web:1\n"
 )
 _RESOURCES = "        resources: {requests: {cpu: 100m, memory: 128Mi}, limits: {memory: 256Mi}}\n"
+_BARE = (
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    image: a.org/web:1\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -75,8 +78,10 @@ RULE = Rule(
             "web.yaml:10:40",
             "refuses",
         ),
+        Bad({"pod.yaml": _BARE}, "pod.yaml:6:11", "Pod web says nothing"),
     ),
     good=(
+        Good({"pod.yaml": _BARE.replace("spec:\n", "spec:\n  restartPolicy: OnFailure\n")}, "a job"),
         Good({"web.yaml": _WEB + _RESOURCES}),
         Good({"web.yaml": _WEB + "        resources: {limits: {cpu: 1, memory: 1Gi}}\n"}, "limits are requests, too"),
         Good({"web.yaml": _WEB.replace("name: web}", "name: web, namespace: kube-system}")}),

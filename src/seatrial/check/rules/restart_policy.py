@@ -38,6 +38,7 @@ def _line(value: Sourced[str]) -> int:
 
 
 _WEB = "services:\n  web:\n    image: nginx:1.27\n"
+_STATED = "  proxy:\n    image: traefik:v3.0\n    restart: always\n    deploy: {mode: replicated, replicas: 1}\n"
 RULE = Rule(
     name=NAME,
     severity=Severity.WARNING,
@@ -58,11 +59,13 @@ RULE = Rule(
             "compose.yaml:4:14",
             "both",
         ),
+        Bad({"compose.yaml": _WEB + _STATED}, "compose.yaml:2:3", "stays down"),
     ),
     good=(
         Good({"compose.yaml": _WEB + "    deploy: {update_config: {parallelism: 1}}\n"}, "Swarm starts it again"),
         Good({"compose.yaml": _WEB + "    deploy: {mode: global}\n"}, "Swarm starts it again"),
         Good({"compose.yaml": _WEB + "networks: {a: {driver: overlay}}\n"}, "Swarm starts it again"),
+        Good({"compose.yaml": _WEB + "    deploy: {mode: replicated}\n"}, "Swarm starts it again"),
         Good({"compose.yaml": _WEB + "    restart: ${RESTART}\n"}, "whoever runs it says so"),
         Good({"compose.yaml": _WEB + "    restart: unless-stopped\n"}),
         Good({"compose.yaml": _WEB + '    restart: "no"\n'}, "somebody's will"),

@@ -13,7 +13,9 @@ from seatrial.model.place import Sourced
 
 NAME = "security-context"
 _ALL_BUT_ROOT = frozenset({"ALL", "SYS_ADMIN", "CAP_SYS_ADMIN"})
-_OF_NODES = frozenset({"nfs", "csi", "cni", "sysdig", "falco", "dind", "docker", "datadog", "kubelet", "tpu"})
+_OF_NODES = frozenset(
+    {"nfs", "csi", "cni", "sysdig", "falco", "dind", "docker", "datadog", "kubelet", "tpu", "buildkit"}
+)
 """Words in the names of images that mount, trace or start containers."""
 _FIELDS = ("securityContext", "privileged", "allowPrivilegeEscalation", "capabilities", "runAsNonRoot", "runAsUser")
 _REMEDY = (
@@ -24,7 +26,7 @@ _REMEDY = (
 
 def _look(seen: Seen) -> Iterator[Wrong]:
     """At most one finding a workload: a privilege that is asked for, or else what isn't given up."""
-    if seen.is_system or seen.is_patched(*_FIELDS) or not seen.workload.is_long_running:
+    if seen.is_system or seen.is_patched(*_FIELDS) or not seen.workload.is_long_running or seen.is_bench:
         return
     mains = seen.workload.pod.mains
     asked = [wrong for each in mains if not _works_on_the_node(each, seen.workload.pod) for wrong in _asked(each)]
@@ -91,6 +93,9 @@ _SAFE = (
     "        securityContext:\n          runAsNonRoot: true\n          allowPrivilegeEscalation: false\n"
     "          readOnlyRootFilesystem: true\n          capabilities: {drop: [ALL]}\n"
 )
+_BARE = (
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: web\n    image: a.org/web:1\n"
+)
 RULE = Rule(
     name=NAME,
     severity=Severity.INFO,
@@ -118,6 +123,7 @@ RULE = Rule(
             "web.yaml:10:48",
             "SYS_ADMIN",
         ),
+        Bad({"pod.yaml": _BARE + "    securityContext: {privileged: true}\n"}, "pod.yaml:8:35", "the node"),
         Bad(task('"privileged": true', FARGATE), "task.json:3:15", "refused on Fargate"),
         Bad(task('"privileged": true'), "task.json:3:15", "the whole instance"),
     ),
@@ -133,6 +139,8 @@ RULE = Rule(
         Good({"web.yaml": _WEB + _SAFE.replace("          readOnlyRootFilesystem: true\n", "")}, "a matter of taste"),
         Good({"web.yaml": _WEB.replace("Deployment", "DaemonSet")}, "the cluster's own machinery"),
         Good({"web.yaml": _WEB.replace("apps", "batch").replace("Deployment", "Job")}, "a job"),
+        Good({"pod.yaml": _BARE + "    command: [sleep, infinity]\n"}, "somebody opens a shell in it"),
+        Good({"pod.yaml": _BARE.replace("spec:\n", "spec:\n  restartPolicy: Never\n")}, "a job"),
         Good(task('"privileged": false')),
     ),
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from seatrial.check import launch
 from seatrial.model.documents import Unit
-from seatrial.model.place import Place
+from seatrial.model.place import Place, Sourced
 from seatrial.model.service import signal_name, signal_number
 from seatrial.model.source import Actions, Program, Route, SignalHandler, SourceFacts
 
@@ -89,6 +89,20 @@ def program_of(unit: Unit) -> Program | None:
 def is_own_program(program: Program) -> bool:
     """Whether the program itself gets the signals: no server was put in front that has its own handlers."""
     return program.runner in _RUNNERS
+
+
+def listened(unit: Unit) -> list[Sourced[int]] | None:
+    """The ports that the program's own source listens on, None where it may listen on others."""
+    program = program_of(unit)
+    if program is None or not program.complete or not is_own_program(program):
+        return None
+    ports: list[Sourced[int]] = []
+    for each in (listen for facts in program.files for listen in facts.listens):
+        number = each.port.resolved(unit.service.environment)
+        if number is None or not 0 < number < 65536:
+            return None
+        ports.append(Sourced(int(number), each.place))
+    return ports or None
 
 
 def stop_signal(unit: Unit) -> str:

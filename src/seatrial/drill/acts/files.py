@@ -10,16 +10,20 @@ import contextlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seatrial.drill.acts import processes
+from seatrial.drill.judge.ids import ids_in
 from seatrial.engine.interface import Instance
 from seatrial.model.recording import FileGrown
 from seatrial.model.service import Service
 
 MOST = 5000
 """Entries that are looked at below one directory."""
+EARLIER = 1.0
+"""Seconds before the start from which on a directory counts as changed since: clocks of file systems are coarse."""
 LARGEST = 1 << 20
 """Bytes of what was added to a file that are searched for ids."""
 _PASSED_OVER = frozenset(
@@ -38,6 +42,7 @@ class Files:
         self._instance = instance
         volumes = (mount.value.target for mount in service.mounts if mount.value.kind != "bind")
         self._folders = tuple(dict.fromkeys((service.workdir.value, "/var/log", "/tmp", *volumes)))
+        self._binds = frozenset(mount.value.target for mount in service.mounts if mount.value.kind == "bind")
 
     def root(self) -> str:
         """The way to the instance's root from here; "" if it has ended."""
@@ -45,15 +50,15 @@ class Files:
         return f"/proc/{first.host_pid}/root" if first is not None and first.host_pid > 0 else ""
 
     def look(self) -> dict[str, int]:
-        """The size of each regular file, by its path inside."""
+        """The size of each regular file where one may have been written, by its path inside."""
         root = self.root()
         if not root:
             return {}
         found = dict(self._open_ones(root))
         for folder in self._folders:
-            for path, size in _below(root, folder):
-                found.setdefault(path, size)
-        return found
+            found |= _below(root, folder)
+        since = time.time() - (time.monotonic() - self._instance.started) - EARLIER
+        return dict(_below(root, "/", since, self._binds)) | found
 
     def _open_ones(self, root: str) -> Iterator[tuple[str, int]]:
         """What the processes have open for writing."""
@@ -73,8 +78,9 @@ def _open_file(root: str, descriptor: Path) -> Iterator[tuple[str, int]]:
             yield path, facts.st_size
 
 
-def _below(root: str, folder: str) -> Iterator[tuple[str, int]]:
-    """The regular files below a directory, as far as `MOST` entries go; no link is followed."""
+def _below(root: str, folder: str, since: float = 0.0, but: frozenset[str] = frozenset()) -> Iterator[tuple[str, int]]:
+    """The regular files below a directory, as far as `MOST` entries go; no link is followed. Only directories that have
+    changed `since` are looked into: the first write to a file of an image gives each above it a copy of its own."""
     left, seen = [folder.rstrip("/") or "/"], 0
     while left and seen < MOST:
         here = left.pop()
@@ -83,7 +89,9 @@ def _below(root: str, folder: str) -> Iterator[tuple[str, int]]:
                 seen += 1
                 path = f"{here.rstrip('/')}/{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
-                    left += [path] if entry.name not in _PASSED_OVER else []
+                    is_passed_over = entry.name in _PASSED_OVER or path in but
+                    if not is_passed_over and entry.stat(follow_symlinks=False).st_ctime >= since:
+                        left.append(path)
                 elif entry.is_file(follow_symlinks=False):
                     yield path, entry.stat(follow_symlinks=False).st_size
 
@@ -101,16 +109,18 @@ def grown(
     )
 
 
-def _layers(mountinfo: str) -> dict[str, tuple[str, ...]]:
-    """The directories of this host below each mount point of an instance: none where it is no overlay."""
-    found: dict[str, tuple[str, ...]] = {}
+def _layers(mountinfo: str) -> dict[str, tuple[str, ...] | None]:
+    """The directories of this host below each mount point of an instance: none where it is no overlay, None where
+    nothing can be written."""
+    found: dict[str, tuple[str, ...] | None] = {}
     with contextlib.suppress(OSError, ValueError):
         for line in Path(mountinfo).read_text(encoding="utf-8").splitlines():
             before, _, after = line.partition(" - ")
-            (kind, _, options), point = after.split(" ", 2), _plain(before.split(" ")[4])
+            (kind, _, options), (named, rights) = after.split(" ", 2), before.split(" ")[4:6]
             layers = _LAYERS.search(_plain(options)) if kind == "overlay" else None
             each = _BETWEEN.split(layers[1]) if layers is not None else ()
-            found[point] = tuple(re.sub(r"\\(.)", r"\1", folder) for folder in each)
+            lower = tuple(re.sub(r"\\(.)", r"\1", folder) for folder in each)
+            found[_plain(named)] = None if "ro" in rights.split(",") else lower
     return found
 
 
@@ -119,12 +129,14 @@ def _plain(text: str) -> str:
     return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
 
 
-def _is_from_below(root: str, path: str, layers: Mapping[str, tuple[str, ...]]) -> bool:
+def _is_from_below(root: str, path: str, layers: Mapping[str, tuple[str, ...] | None]) -> bool:
     """Whether the instance shows a file as it is below, and so has not written it: a copy has another time of change.
     It may be written below at this moment: then its time is between two looks there."""
     points = (point for point in layers if f"{path}/".startswith(f"{point.rstrip('/')}/"))
     point = max(points, key=len, default="")
-    for folder in layers.get(point, ()):
+    if (lower := layers.get(point, ())) is None:
+        return True
+    for folder in lower:
         below = f"{folder.rstrip('/')}/{path[len(point) :].lstrip('/')}"
         with contextlib.suppress(OSError):
             first, inside, last = (os.lstat(each).st_ctime_ns for each in (below, root + path, below))
@@ -139,4 +151,4 @@ def _is_marked(path: str, begin: int, marks: frozenset[str]) -> bool:
             text = file.read(LARGEST).decode("utf-8", "replace")
     except OSError:
         return False
-    return any(mark in text for mark in marks)
+    return bool(ids_in([text], marks))

@@ -32,7 +32,7 @@ async def perform(exercise: Exercise, _known: Known) -> None:
         exercise.disturbed = "the service could not be frozen"
         return
     exercise.events.append(Event(time.monotonic(), EventKind.FROZEN, str(number)))
-    await health.probe(exercise, "frozen", check.retries)
+    await health.probe_in_time(exercise, "frozen", check)
 
 
 async def freeze(instance: Instance) -> int:

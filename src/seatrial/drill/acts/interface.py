@@ -42,6 +42,8 @@ class Known:
     """Why nothing stands in for its dependencies, where it has some."""
     runs: Mapping[Scenario, Run] = field(default_factory=dict)
     """What was recorded by now."""
+    is_well: bool = False
+    """It answered without a server's error when it was ready, each time."""
 
 
 def _as_it_is(service: Service, _known: Known) -> Service:
@@ -84,6 +86,8 @@ class Act:
     waits: bool = True
     idles: bool = False
     wanted: Callable[[Service, Known], bool] = _not_asked
+    well: bool = False
+    """A server's error is no answer of a service that is ready here, where it gives none as a rule."""
     restart: str = ""
     """The policy by which an engine that restarts is to start it again, where its files say none."""
     then: tuple[Scenario, ...] = ()

@@ -1,7 +1,8 @@
 """What an instance takes while it works: limits, memory, descriptors, processes, and which of its files grow.
 
-Files are looked for where services write: those that its processes have open, and its working directory, /var/log,
-/tmp and its volumes. It looks through /proc/PID/root and changes nothing; what this user may not see is not there.
+Files are looked for where services write: those that its processes have open, its working directory, /var/log, /tmp
+and its volumes, and whatever directory has changed since its start. It looks through /proc/PID/root and changes
+nothing; what this user may not see is not there.
 """
 
 from __future__ import annotations

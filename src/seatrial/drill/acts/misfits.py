@@ -90,4 +90,4 @@ async def _perform_missing(exercise: Exercise, _known: Known) -> None:
 
 PORT_TAKEN = Act(_perform_taken, _no_port, _waiting_for_the_thief, waits=False)
 NO_DEPENDENCY = Act(_perform_missing, _no_dependency, limit=bound, idles=True)
-NO_SETTINGS = Act(_perform_missing, _no_settings, _without_settings, environment=_without, limit=bound)
+NO_SETTINGS = Act(_perform_missing, _no_settings, _without_settings, environment=_without, limit=bound, well=True)

@@ -14,27 +14,31 @@ from seatrial.model.recording import Charged, Usage
 PAGE = os.sysconf("SC_PAGE_SIZE")
 _NONE = 1 << 60
 """As much or more is no limit, in the words of version 1."""
-_WORDS = (("limit_in_bytes", "usage_in_bytes", "total_inactive_file"), ("max", "current", "inactive_file"))
+_WORDS = (
+    ("limit_in_bytes", "usage_in_bytes", "total_inactive_file", "total_mapped_file"),
+    ("max", "current", "inactive_file", "file_mapped"),
+)
+"""Limit, charge, and in memory.stat the file pages that nobody uses and those that are mapped, by version."""
 
 
 def usage(states: Sequence[ProcessState], now: float) -> Usage:
-    """The sum over all processes. Memory is what the kernel holds against the instance's limit, where it has one; else
-    pages of their own each, and shared ones (a binary, what a fork left) once: a container that is alone with its image
-    is charged for all of them, and this machine charges a binary to whoever read it first."""
-    own = shared = number = tasks = 0
+    """The sum over all processes. Memory is what the kernel charges to the instance's own cgroup, where it has one;
+    else pages of their own each, and shared ones (a binary, what a fork left) once."""
+    own = shared = files = number = tasks = 0
     descriptors = []
     for state in states:
         if state.host_pid <= 0:
             continue
         number += 1
         private, common = _memory(state.host_pid)
-        own, shared = own + private, max(shared, common)
+        own, shared, files = own + private, max(shared, common), max(files, _file_pages(state.host_pid))
         with contextlib.suppress(OSError):
             descriptors.append(sum(1 for _ in Path(f"/proc/{state.host_pid}/fd").iterdir()))
         with contextlib.suppress(OSError):
             tasks += sum(1 for _ in Path(f"/proc/{state.host_pid}/task").iterdir())
     most = max(descriptors, default=0)
-    return Usage(now, _held(states) or own + shared, sum(descriptors), number, tasks, most)
+    held = _held(states, files)
+    return Usage(now, held or own + shared, sum(descriptors), number, tasks, most, charged=held > 0)
 
 
 def charged(states: Iterable[ProcessState]) -> Charged:
@@ -47,15 +51,23 @@ def charged(states: Iterable[ProcessState]) -> Charged:
     return Charged()
 
 
-def _held(states: Iterable[ProcessState]) -> int:
+def _held(states: Iterable[ProcessState], files: int) -> int:
     """The memory that is charged to the instance's own cgroup now, but for file pages that nobody uses: what Docker
-    shows as a container's, with its health check's. 0 where it has no limit of its own."""
+    shows as a container's, with its health check's. 0 where it has no cgroup of its own.
+
+    A limit holds no more than that. Where there is none, one is looked for that holds wherever it will run: of `files`,
+    the bytes of files that a process has mapped, those count too that this machine charges to somebody else, who read
+    that binary first. A container that is alone with its image is charged for them."""
     ours = set(_memory_cgroups(os.getpid()))
     for folder in _cgroups_of(states):
-        for most, current, idle in _WORDS:
-            if folder not in ours and 0 < _number(folder / f"memory.{most}") < _NONE:
-                held = _number(folder / f"memory.{current}")
-                return max(0, held - _numbers(folder / "memory.stat").get(idle, 0))
+        for most, current, idle, mapped in _WORDS:
+            held = _number(folder / f"memory.{current}")
+            if held < 0 or folder in ours:
+                continue
+            told = _numbers(folder / "memory.stat")
+            is_limited = 0 < _number(folder / f"memory.{most}") < _NONE
+            others = 0 if is_limited else max(0, files - told.get(mapped, 0))
+            return max(0, held - told.get(idle, 0)) + others
     return 0
 
 
@@ -110,6 +122,15 @@ def _memory(pid: int) -> tuple[int, int]:
     fields = {words[0]: int(words[1]) << 10 for line in text.splitlines()[1:] if len(words := line.split()) > 1}
     own = fields.get("Private_Clean:", 0) + fields.get("Private_Dirty:", 0)
     return own, max(0, fields.get("Rss:", 0) - own)
+
+
+def _file_pages(pid: int) -> int:
+    """Bytes of files that a process has mapped and that are there."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("RssFile:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def _memory_by_statm(pid: int) -> tuple[int, int]:

@@ -100,6 +100,7 @@ async def _run(exercise: Exercise, command: str) -> tuple[int, str]:
     """The exit code and the output of a shell line beside the instance, without secrets."""
     assert exercise.instance is not None
     try:
+        await exercise.around.bring_near(exercise.instance)
         process = await exercise.instance.spawn_near_dependencies(("/bin/sh", "-c", command))
     except ProcessLookupError as error:
         return 1, exercise.clean(str(error))

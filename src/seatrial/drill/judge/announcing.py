@@ -29,24 +29,29 @@ def announces_close(recording: Recording) -> Verdict:
     said, silent, early = _responses(run)
     closed = [c for c in open_at_signal(run, *_WEBSOCKETS, *_HTTP2) if c.ending not in _BY_CLIENT]
     untold = [c for c in closed if c.announced is None]
-    figures = {"answered": float(len(said) + len(silent) + early), "announced": float(len(said))}
+    figures = {"answered": float(len(said) + len(silent) + len(early)), "announced": float(len(said))}
     figures |= {"silent": float(len(silent)), "connections": float(len(closed)), "untold": float(len(untold))}
-    evidence = (*_response_lines(run, said, silent, early), *_connection_lines(run, closed))
+    evidence = (*_response_lines(run, said, silent, len(early)), *_connection_lines(run, closed))
     if silent or untold:
         cure = remedy.of(remedy.ANNOUNCE, recording, run) if silent else ""
         cures = [cure, _cure(untold)]
         summary = "; ".join(_complaints(said, silent, closed, untold))
         lines = "; ".join(line for line in cures if line)
         return Verdict(name, Ruling.FAIL, summary, evidence, lines, root_cause(recording), figures)
+    since = min((e.first_byte or 0.0 for e in said), default=0.0)
+    after = sum((e.first_byte or 0.0) > since for e in early) if said else 0
+    if after > len(said):  # of one that announces, few are under way when it begins to
+        reason = f"{len(said)} said so, {after} after the first of them did not, all within {seconds(REACTION)}"
+        return unproved(name, reason, cause=root_cause(recording), evidence=evidence)
     if not said and not closed:
-        reason = f"{count(early, 'response')} came, all within {seconds(REACTION)} of the signal"
+        reason = f"{count(len(early), 'response')} came, all within {seconds(REACTION)} of the signal"
         reason = reason if early else "no response began after the signal"
         return unproved(name, reason, cause=root_cause(recording), evidence=evidence)
     return Verdict(name, Ruling.PASS, _praise(run, said, closed), evidence, figures=figures)
 
 
-def _responses(run: Run) -> tuple[list[Exchange], list[Exchange], int]:
-    """The HTTP/1.1 responses begun after the signal that said so, those that did not, and how many of the latter came
+def _responses(run: Run) -> tuple[list[Exchange], list[Exchange], list[Exchange]]:
+    """The HTTP/1.1 responses begun after the signal that said so, those that did not, and those of the latter that came
     too early to count."""
     assert run.signalled is not None
     populations = _ANNOUNCING + (() if _always_closes(run) else (Population.OPEN_LOOP,))
@@ -57,8 +62,9 @@ def _responses(run: Run) -> tuple[list[Exchange], list[Exchange], int]:
     ]
     said = [e for e in answered if e.outcome is Outcome.COMPLETE_CLOSE]
     grace = run.signalled + REACTION + run.load_lag
-    silent = [e for e in answered if e.outcome is Outcome.COMPLETE and (e.first_byte or 0.0) > grace]
-    return said, silent, len(answered) - len(said) - len(silent)
+    without = [e for e in answered if e.outcome is Outcome.COMPLETE]
+    silent = [e for e in without if (e.first_byte or 0.0) > grace]
+    return said, silent, [e for e in without if (e.first_byte or 0.0) <= grace]
 
 
 def _response_lines(run: Run, said: list[Exchange], silent: list[Exchange], early: int) -> list[str]:

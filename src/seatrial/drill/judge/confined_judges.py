@@ -11,7 +11,7 @@ from seatrial.drill.judge.last_words import complaint
 from seatrial.drill.judge.launch import describe, main_process
 from seatrial.drill.judge.view import count, describe_code, events, exchanges_of, pairs, unproved
 from seatrial.model.recording import EventKind, FileGrown, Recording, Run, Scenario
-from seatrial.model.traffic import COMPLETE
+from seatrial.model.traffic import COMPLETE, Exchange
 from seatrial.model.verdict import Ruling, Verdict
 
 USER, ROOT = "non-root-user", "read-only-root"
@@ -27,8 +27,8 @@ def _plain(recording: Recording) -> Run | None:
     return next((run for run in recording.runs if run.scenario not in _CHANGED and run.readiness.ready), None)
 
 
-def _working(run: Run) -> str:
-    """Why it does not work, or ""."""
+def _working(run: Run, before: Run | None = None) -> str:
+    """Why it does not work, or "". A path that answered with an error `before`, too, shows nothing by it."""
     if not run.readiness.ready:
         end = f"it ended with {describe_code(run.exit.code)}" if run.exit is not None else "it was not ready in time"
         return end + _because(run)
@@ -36,12 +36,21 @@ def _working(run: Run) -> str:
         when = "with a job in hand" if _jobs(run) else "under load"
         return f"it ended with {describe_code(run.exit.code)} {when}" + _because(run)
     asked = exchanges_of(pairs(run))
-    bad = [exchange for exchange in asked if exchange.outcome not in COMPLETE or (exchange.status or 0) >= 500]
+    usual = {exchange.path for exchange in exchanges_of(pairs(before)) if _is_error(exchange)} if before else set()
+    bad = [
+        exchange
+        for exchange in asked
+        if exchange.outcome not in COMPLETE or (_is_error(exchange) and exchange.path not in usual)
+    ]
     if not bad:
         return ""
     # What it complained of before, while it started, it got over.
     failing = replace(run, log=tuple(line for line in run.log if line.time >= min(one.begun for one in bad)))
     return f"{len(bad)} of {count(len(asked), 'request')} failed" + (_because(failing) or _because(run))
+
+
+def _is_error(exchange: Exchange) -> bool:
+    return exchange.outcome in COMPLETE and (exchange.status or 0) >= 500
 
 
 def _jobs(run: Run) -> list[str]:
@@ -51,13 +60,15 @@ def _jobs(run: Run) -> list[str]:
 
 def _worked(run: Run) -> str:
     """What it did, where nothing went wrong; "" if it did nothing."""
-    if answered(run):
+    if any(exchange.outcome in COMPLETE and not _is_error(exchange) for exchange in exchanges_of(pairs(run))):
         return "answered all requests"
     return "finished a job" if {"done", "twice"} & {*_jobs(run)} else ""
 
 
 def _idle(run: Run) -> str:
     """Why nothing was done."""
+    if answered(run):
+        return "all that it answered is errors, as at other times"
     if said := _jobs(run):
         return f"the job that it was given was not finished (--job-state said last: {said[-1]})" + _because(run)
     return "it was asked nothing: it takes no requests, and --job COMMAND gives a job"
@@ -85,8 +96,8 @@ def non_root_user(recording: Recording) -> Verdict:
     if run is None or run.disturbed:
         outcome = "that was not tried"
     else:
-        did = _worked(run)
-        outcome = _working(run) or (f"it got ready and {did}" if did else f"it got ready, but {_idle(run)}")
+        did, wrong = _worked(run), _working(run, recording.run(Scenario.LOAD))
+        outcome = wrong or (f"it got ready and {did}" if did else f"it got ready, but {_idle(run)}")
     summary = f"it runs as root; as user 10001 {outcome}"
     return Verdict(USER, Ruling.FAIL, summary, evidence, remedy.USER.format(outcome=outcome))
 
@@ -106,9 +117,9 @@ def read_only_root(recording: Recording) -> Verdict:
     if run is None or run.disturbed:
         reason = run.disturbed if run is not None else recording.why_skipped(Scenario.READ_ONLY)
         return unproved(ROOT, reason or f"the {Scenario.READ_ONLY.value} drill was not run")
-    refused = [line.text.strip() for line in run.log if _REFUSED.search(line.text)]
+    refused, turned = _refused(run)
     grew = _lasting(recording)
-    broken = _working(run)
+    broken = _working(run, recording.run(Scenario.LOAD))
     paths = dict.fromkeys([*_named(refused), *(file.path for file in grew)])
     evidence = (*(line[:160] for line in refused[:4]), *(f"{file.path} grew under load" for file in grew[:4]))
     if broken or refused or grew:
@@ -119,10 +130,19 @@ def read_only_root(recording: Recording) -> Verdict:
         return Verdict(ROOT, Ruling.FAIL, summary, evidence or (what,), cure)
     if not (did := _worked(run)):
         return _nothing_done(recording, run)
+    if turned:
+        return unproved(ROOT, f"with a read-only root it {did}, but says: {turned[0][:160]}")
     summary = f"it got ready and {did} with a read-only root and a tmpfs at /tmp: `read_only: true` can be set"
     return Verdict(
         ROOT, Ruling.PASS, summary, (f"{count(answered(run), 'request')} answered",) if answered(run) else ()
     )
+
+
+def _refused(run: Run) -> tuple[list[str], list[str]]:
+    """The lines that tell of something that could not be written, and those that name a place to which it turned."""
+    said = [line.text.strip() for line in run.log if _REFUSED.search(line.text)]
+    turned = [text for text in said if any(f"{path}/".startswith(_FREE) for path in _paths(text))]
+    return [text for text in said if text not in turned], turned
 
 
 def _nothing_done(recording: Recording, run: Run) -> Verdict:
@@ -143,7 +163,7 @@ def _as_declared(recording: Recording) -> Verdict:
         if plain is None:
             return unproved(ROOT, "no ready service was seen")
         run = plain
-    refused = [line.text.strip() for line in run.log if _REFUSED.search(line.text)]
+    refused, _ = _refused(run)
     broken = _working(run) if run.scenario is Scenario.LOAD else ""
     evidence = tuple(line[:160] for line in refused[:4])
     if refused:
@@ -161,5 +181,8 @@ def _as_declared(recording: Recording) -> Verdict:
 
 def _named(refused: list[str]) -> list[str]:
     """The path in each line about something that could not be written: in quotes, else an absolute one."""
-    found = (next(_PATH.finditer(text), None) for text in refused)
-    return [match["quoted"] or match["bare"] for match in found if match is not None]
+    return [path for text in refused for path in _paths(text)[:1]]
+
+
+def _paths(text: str) -> list[str]:
+    return [match["quoted"] or match["bare"] for match in _PATH.finditer(text)]

@@ -80,6 +80,10 @@ def exit_code_honest(recording: Recording) -> Verdict:
         return _lives_on(crash, killed, evidence)
     if not told:
         return crash if isinstance(crash, Verdict) else unproved(HONEST, "no program was seen that could be killed")
+    if not raised and killed is not None and killed.pid == 1:
+        why = recording.why_skipped(Scenario.EXCEPTION) or "no error of its own ended it"
+        summary = f"exit code 137 after SIGKILL to PID 1 is the kernel's word; {why}"
+        return unproved(HONEST, summary, evidence=evidence)
     more = "" if _errors(recording, HONEST) else "; an error of its own could not be raised in this program"
     summary = "; ".join(f"exit code {run.exit.code} after {what}" for what, run in told if run.exit) + more
     return Verdict(HONEST, Ruling.PASS, summary, evidence)
@@ -173,7 +177,9 @@ def _stays_down(run: Run, killed: Event) -> Verdict:
     if any(IN_USE.search(line) for line in later):
         reason = "started again at once, its port was still in use here, where an engine gives it a new network"
         return unproved(RECOVERS, reason, evidence=last_words(run))
-    ended = f"it ended with {describe_code(run.exit.code)}" if run.exit is not None else "it was not ready in time"
+    listens = any(event.time > killed.time for event in events(run, EventKind.LISTENING))
+    ended = "it listens, and answers with errors or not at all" if listens else "it was not ready in time"
+    ended = f"it ended with {describe_code(run.exit.code)}" if run.exit is not None else ended
     summary = f"started again after SIGKILL on the files that it left behind, {ended}"
     evidence = (f"SIGKILL to PID {killed.pid} ({killed.detail[:60]})", *last_words(run))
     return Verdict(RECOVERS, Ruling.FAIL, summary, evidence, remedy.STALE)

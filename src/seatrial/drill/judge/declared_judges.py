@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seatrial.drill.judge import remedy
-from seatrial.drill.judge.launch import INITS, base, describe, main_process
+from seatrial.drill.judge.launch import INITS, MANAGERS, SHELLS, base, describe, main_process
 from seatrial.drill.judge.reaction import Reaction, launcher_cause, reaction
 from seatrial.drill.judge.view import (
     count,
@@ -161,7 +161,7 @@ def healthcheck_tool_present(recording: Recording) -> Verdict:
     ran = next((each for each in tries if each.code == 0), None)
     if ran is None:
         return unproved(TOOL, f"the health check never passed (at last {_outcome(tries[-1])}): a shell may hide why")
-    if recording.subject.image is None and not _is_its_own(_tool(recording), ran.run):
+    if recording.subject.image is None and not _has_its_tools(recording, ran.run):
         return skipped(TOOL, "the check ran with this machine's programs; which the image has, --engine docker tells")
     return Verdict(TOOL, Ruling.PASS, f"the check ran, and passed {seconds(ran.time)} after the start")
 
@@ -189,9 +189,13 @@ def _tool(recording: Recording) -> str:
     return words[0] if kind == "CMD" and words else ""
 
 
-def _is_its_own(tool: str, run: Run) -> bool:
-    """Whether the image must have it: it is a file of the service's, or what the service itself is run by."""
-    return tool.startswith(".") or base(tool) in {base(each.argv[0]) for each in run.processes if each.argv}
+def _has_its_tools(recording: Recording, run: Run) -> bool:
+    """Whether the image must have all that the check runs: the service itself is run by it, and by a shell, where the
+    check needs one. What a shell or a script calls besides is not known."""
+    seen = {base(each.argv[0]) for each in run.processes if each.argv}
+    tool, needs_shell = base(_tool(recording)), recording.subject.healthcheck[:1] == ("CMD-SHELL",)
+    has_shell = recording.subject.shell_form or bool(seen & SHELLS)
+    return tool in seen - SHELLS - MANAGERS and (has_shell or not needs_shell)
 
 
 def healthcheck_port(recording: Recording) -> Verdict:
@@ -205,6 +209,8 @@ def healthcheck_port(recording: Recording) -> Verdict:
     last = passed or tries[-1]
     if passed is None and (missing_program(last.code, last.said) or last.run.exit is not None):
         return unproved(PORT, f"the health check never asked a service that runs: {_outcome(last)}")
+    if "--unix-socket" in " ".join(recording.subject.healthcheck):
+        return unproved(PORT, f"it asks by a Unix socket, and no port: {_outcome(last)}")
     asked, listened = _asked(recording), _listening(last)
     if not listened:
         return unproved(PORT, "nothing listens on a port, so there is none to ask")
@@ -239,6 +245,10 @@ def _by_name(asked: list[int], listened: list[int], last: _Tried, *, is_passed: 
     where = " and ".join(map(str, listened))
     evidence = (f"the health check: {_outcome(last)}", f"listened on: {where}")
     if not set(asked) & set(listened):
+        if is_passed:
+            return unproved(
+                PORT, f"it names port {named}, where nothing was seen to listen, and passed", evidence=evidence
+            )
         summary = f"the check asks port {named}, where nothing listened; the service listens on {where}"
         return Verdict(PORT, Ruling.FAIL, summary, evidence, f"ask port {listened[0]}")
     if not is_passed:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import dropwhile, groupby, pairwise
 
 from seatrial.drill.judge.readiness_judges import is_no, is_yes
 from seatrial.drill.judge.view import count, crashed_before, describe_code, ready_run, seconds, unproved
 from seatrial.model.recording import EventKind, Recording, Run, Scenario
-from seatrial.model.traffic import COMPLETE, Asked, Outcome
+from seatrial.model.traffic import COMPLETE, Asked, Exchange, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
 SHALLOW, DEEP = "liveness-is-shallow", "readiness-is-deep"
 WRONG = ("cut", "slow")
+_CONNECTED = re.compile(r"(\S+:\d+) \(")
+"""How a dependency of which the port is known begins among the subject's."""
 CHANGING = "changing"
 """While the relay is told: what is begun then belongs to neither situation."""
 GAP = 1.2
@@ -76,17 +79,58 @@ def readiness_is_deep(recording: Recording) -> Verdict:
         return unproved(DEEP, "the service ended when a dependency was cut off", cause=SHALLOW, evidence=_steps(run))
     if not any(is_yes(one.exchange) for one in asked if one.situation == "well"):
         return unproved(DEEP, _not_well(recording, path), evidence=_steps(run))
+    return _told_of_all(recording, run, asked)
+
+
+def _told_of_all(recording: Recording, run: Run, asked: list[Asked]) -> Verdict:
+    """The verdict on a readiness path that said yes at first."""
+    path = recording.subject.readiness
     names = list(dict.fromkeys(one.dependency for one in asked if one.dependency))
     wrong = [why for name in names if (why := _why_not_deep([one for one in asked if one.dependency == name]))]
     evidence = tuple(line for name in names for line in _summed(asked, name))
+    if stray := _at_random(asked, names):
+        return unproved(
+            DEEP, f"{path} says no while all is well, too ({stray}): its no proves nothing", evidence=evidence
+        )
     if wrong:
         return Verdict(DEEP, Ruling.FAIL, f"{path}: {'; '.join(wrong)}", evidence, DEEP_CURE)
     if missed := _unasked(run, asked, (*WRONG, "restored")):
         return unproved(DEEP, f"{path} was not asked while {missed}", evidence=evidence)
     if not names:
         return unproved(DEEP, "no dependency was cut off")
+    if uncut := _uncut(recording, names):
+        return unproved(DEEP, uncut, evidence=evidence)
     summary = f"{path} said no while {', '.join(names)} was cut off or slow, and yes again afterwards"
     return Verdict(DEEP, Ruling.PASS, summary, evidence, figures={"dependencies": float(len(names))})
+
+
+def _uncut(recording: Recording, names: list[str]) -> str:
+    """The first thing that it connects to and that was not cut off, with the reason; else ""."""
+    told = ((_CONNECTED.match(one), one) for one in recording.subject.dependencies)
+    return next((f"not cut off: {one}" for match, one in told if match and match[1] not in names), "")
+
+
+def _at_random(asked: list[Asked], names: list[str]) -> str:
+    """How often it says no while all is well, after a first yes, unless it says no on and on where something is
+    missing; else ""."""
+    ordered = sorted(asked, key=lambda one: one.exchange.begun)
+    each = [(situation, list(found)) for situation, found in groupby(ordered, key=lambda one: one.situation)]
+    well = [one for situation, found in each if situation not in WRONG for one in dropwhile(_is_not(is_yes), found)]
+    stray = sum(is_no(one.exchange) for one in well)
+    missing = [
+        [one for one in ordered if (one.dependency, one.situation) == (name, s)] for name in names for s in WRONG
+    ]
+    return f"{stray} of {count(len(well), 'time')}" if stray and not all(map(_says_no_on, missing)) else ""
+
+
+def _says_no_on(asked: list[Asked]) -> bool:
+    """Whether all that was said from the first no on was no, and more than once."""
+    since = list(dropwhile(_is_not(is_no), asked))
+    return len(since) > 1 and not any(is_yes(one.exchange) for one in since)
+
+
+def _is_not(said: Callable[[Exchange], bool]) -> Callable[[Asked], bool]:
+    return lambda one: not said(one.exchange)
 
 
 def _unasked(run: Run, asked: list[Asked], situations: tuple[str, ...]) -> str:

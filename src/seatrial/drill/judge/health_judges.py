@@ -9,6 +9,8 @@ from seatrial.model.recording import EventKind, Health, Probe, Recording, Run, S
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "healthcheck-detects-failure"
+MOST = 10
+"""Probes of one situation at a time at most, however many retries the check has."""
 MEANS = {
     "frozen": "every process of the service is frozen",
     "refused": "nothing listens",
@@ -25,18 +27,36 @@ def healthcheck_detects_failure(recording: Recording) -> Verdict:
     if not found or health is None:
         first = runs[0]
         return first if isinstance(first, Verdict) else unproved(NAME, "the recording has no health check")
+    frozen = _of(probes, "frozen")
+    waited = max((probe.begun - frozen[0].begun for probe in frozen), default=0.0)
+    probes = (*_last(health, frozen), *(probe for probe in probes if probe.situation != "frozen"))
     passed = {probe.situation for probe in probes if probe.code == 0}
     blind = [each for each in MEANS if each in passed and not _notices(health, probes, each)]
+    hasty = waited < health.interval * health.retries
+    if blind and (blind != ["frozen"] or not hasty):
+        return _blind(probes, [each for each in blind if each != "frozen" or not hasty], waited)
     if blind:
-        return _blind(probes, blind)
-    frozen = _of(probes, "frozen")
-    if len(frozen) < min(health.retries, 10):
+        return unproved(NAME, _too_soon(health, waited), evidence=_evidence(probes))
+    if len(frozen) < min(health.retries, MOST):
         return unproved(NAME, _unfrozen(runs[0]), evidence=_evidence(probes))
-    return _noticed(found, health, probes)
+    return _noticed(found, health, probes, waited if any(probe.code == 0 for probe in frozen) else 0.0)
 
 
 def _of(probes: tuple[Probe, ...], situation: str) -> list[Probe]:
     return [probe for probe in probes if probe.situation == situation]
+
+
+def _last(health: Health, frozen: list[Probe]) -> list[Probe]:
+    """What counts of the probes of a frozen service: a check that tells by the time gone by passes at first."""
+    return sorted(frozen, key=lambda probe: probe.begun)[-min(health.retries, MOST) :]
+
+
+def _too_soon(health: Health, waited: float) -> str:
+    bound = health.interval * health.retries
+    return (
+        f"it passes while {MEANS['frozen']}, and was asked for {seconds(waited)} alone: whether it tells by the time "
+        f"that has gone by (the age of a file) shows after {health.retries} intervals, {bound:g} s"
+    )
 
 
 def _notices(health: Health, probes: tuple[Probe, ...], situation: str) -> bool:
@@ -45,7 +65,7 @@ def _notices(health: Health, probes: tuple[Probe, ...], situation: str) -> bool:
     check = Check(Kind.EXECUTE, (), health.interval, health.timeout, 0.0, retries=health.retries)
     monitor = Monitor(check).start(0.0).take(Result(0.0, 0.0, 0), 0.0)
     asked = sorted(_of(probes, situation), key=lambda probe: probe.begun)
-    if situation != "frozen" or len(asked) == 10:
+    if situation != "frozen" or len(asked) == MOST:
         asked = asked * health.retries
     for probe in asked:
         code = -1 if probe.code is None else probe.code
@@ -75,8 +95,8 @@ def _evidence(probes: tuple[Probe, ...]) -> tuple[str, ...]:
     return tuple(_said(probe) for probe in firsts)
 
 
-def _blind(probes: tuple[Probe, ...], blind: list[str]) -> Verdict:
-    where = ", and ".join(MEANS[each] for each in blind)
+def _blind(probes: tuple[Probe, ...], blind: list[str], waited: float) -> Verdict:
+    where = ", and ".join(MEANS[each] + (f" for {seconds(waited)}" if each == "frozen" else "") for each in blind)
     summary = f"the health check goes on saying healthy while {where}"
     figures = {f"passed_while_{each}": float(sum(probe.code == 0 for probe in _of(probes, each))) for each in blind}
     cure = next(text for situation, text in remedy.CHECK.items() if situation in blind)
@@ -89,11 +109,12 @@ def _unfrozen(run: Run | Verdict) -> str:
     return run.disturbed or "the health check could not be run while the service was frozen"
 
 
-def _noticed(found: list[Run], health: Health, probes: tuple[Probe, ...]) -> Verdict:
+def _noticed(found: list[Run], health: Health, probes: tuple[Probe, ...], passed: float) -> Verdict:
+    """The verdict on a check that fails, where it passed for some seconds at first."""
     frozen = _of(probes, "frozen")
     hung = any(probe.code is None for probe in frozen)
     longest = health.timeout if hung else max(probe.ended - probe.begun for probe in frozen)
-    bound = health.retries * (health.interval + longest)
+    bound = passed + health.retries * (health.interval + longest)
     number = next((event.name for run in found for event in events(run, EventKind.FROZEN)), "")
     processes = count(int(number), "process") if number.isdecimal() else "all of it"
     others = [each for each in ("refused", "error") if _of(probes, each)]

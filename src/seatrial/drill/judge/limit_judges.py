@@ -6,6 +6,8 @@ held open by connections many times over, for threads and processes a few times.
 
 from __future__ import annotations
 
+import re
+
 from seatrial.drill.judge.at_work import at_work, meanwhile, pace
 from seatrial.drill.judge.view import skipped, unproved
 from seatrial.model.recording import Recording, Scenario
@@ -17,15 +19,21 @@ FILES_ROOM = 4
 PIDS_ROOM = 1.5
 ENOUGH = 65_536
 LEAST_PIDS = 64
-_EMFILE = ("EMFILE", "Too many open files", "too many open files")
-_EAGAIN = ("can't start new thread", "pthread_create", "Resource temporarily unavailable", "fork: retry")
+_EMFILE = re.compile(r"EMFILE|too many open files", re.IGNORECASE)
+_EAGAIN = re.compile(
+    r"can't start new thread|pthread_create|fork: retry|cannot fork|unable to create (?:new )?native thread"
+    r"|\bspawn\b.{0,80}\bEAGAIN\b"
+    r"|\b(?:forks?|clone|spawn|threads?|new process)\b.{0,80}resource temporarily unavailable",
+    re.IGNORECASE,
+)
+"""Not what sockets say, which have the same code: nothing there at the moment."""
 
 
-def _said(recording: Recording, words: tuple[str, ...]) -> tuple[str, ...]:
+def _said(recording: Recording, words: re.Pattern[str]) -> tuple[str, ...]:
     """The lines of its log at work that complain of the limit: they prove as much where no request was answered."""
     runs = (recording.run(scenario) for scenario in (Scenario.LOAD, Scenario.WORK))
     lines = (line.text for run in runs if run is not None for line in run.log)
-    return tuple(text.strip()[:160] for text in lines if any(word in text for word in words))[:3]
+    return tuple(text.strip()[:160] for text in lines if words.search(text))[:3]
 
 
 def nofile_limit(recording: Recording) -> Verdict:

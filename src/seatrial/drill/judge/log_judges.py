@@ -7,6 +7,7 @@ import re
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.at_work import at_work, has_job, meanwhile
+from seatrial.drill.judge.ids import ids_in
 from seatrial.drill.judge.view import count, events, exchanges_of, pairs, skipped, unproved
 from seatrial.model.recording import EventKind, FileGrown, LogLine, Recording, Run
 from seatrial.model.traffic import COMPLETE
@@ -111,15 +112,15 @@ def logs_carry_correlation(recording: Recording) -> Verdict:
     lines = _lines(run)
     if not lines:
         return unproved(CORRELATED, "the service wrote nothing under load")
-    text = "\n".join(line.text for line in lines)
     marks = [e.mark for e in exchanges_of(pairs(run)) if e.outcome in COMPLETE and e.mark]
-    found = sum(mark in text for mark in marks)
+    logged = ids_in((line.text for line in lines), frozenset(marks))
+    found = sum(mark in logged for mark in marks)
     figures = {"requests": float(len(marks)), "with_id": float(found), **_volume(run, len(marks))}
     if run.log_truncated:
         return unproved(CORRELATED, "the log was longer than what is kept of it")
     if not figures["lines_per_request"]:
         return unproved(CORRELATED, f"it wrote nothing while {count(len(marks), 'request')} were answered")
-    first = next((line for line in lines if any(mark in line.text for mark in marks)), lines[-1])
+    first = next((line for line in lines if ids_in([line.text], logged)), lines[-1])
     evidence = (f"{first.stream}: {first.text[:160]}", _per(run, len(marks)))
     told = f"the id of {found} of {count(len(marks), 'answered request')} is in the log"
     if marks and found >= MOST * len(marks):

@@ -5,7 +5,18 @@ from __future__ import annotations
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.at_work import at_work, pace
 from seatrial.drill.judge.view import count, memory_kills, skipped, unproved
-from seatrial.model.memory import LEAST_ROOM, MIB, TRIES, Proposal, mib, peak, proposal, still_growing, tries
+from seatrial.model.memory import (
+    LEAST_ROOM,
+    MIB,
+    TRIES,
+    Proposal,
+    measured_by,
+    mib,
+    peak,
+    proposal,
+    still_growing,
+    tries,
+)
 from seatrial.model.recording import Recording, Run, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -26,7 +37,7 @@ def memory_limit(recording: Recording) -> Verdict:
     figures = {"peak_bytes": float(used), "limit_bytes": float(limit)}
     if wanted.limit is not None:
         figures["proposed_bytes"] = float(wanted.limit)
-    evidence = (f"peak of {mib(used)} in {count(_most(run), 'process')} {pace(run)}",)
+    evidence = (f"peak of {mib(used)} in {count(_most(run), 'process')} {pace(run)}, {measured_by(run)}",)
     advice = _advice(wanted)
     if not limit and not recording.subject.composed:
         return skipped(LIMIT, f"no file here could say a limit; peak under load {mib(used)}: {advice}")

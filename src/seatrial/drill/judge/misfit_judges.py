@@ -10,6 +10,7 @@ from seatrial.drill.judge.last_words import complaint
 from seatrial.drill.judge.view import describe_code, events, seconds, unproved
 from seatrial.drill.scenarios import RECIPES
 from seatrial.model.recording import WORKER, EventKind, LogLine, Recording, Run, Scenario
+from seatrial.model.served import SERVER_ERROR
 from seatrial.model.verdict import Ruling, Verdict
 
 NAME = "no-crash-loop"
@@ -26,7 +27,8 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 """What a line says that tells of something that can't be reached."""
-_DIGITS = re.compile(r"[0-9]+")
+_NUMBERED = re.compile(r"[\w-]*[0-9][\w-]*")
+"""Numbers, and names that hold some: of a container by its host name, of a request, of a moment."""
 _PLAIN = (*RECIPES, Scenario.LOAD, Scenario.WORK)
 """The runs in which nothing that it needs is missing."""
 
@@ -35,26 +37,29 @@ def no_crash_loop(recording: Recording) -> Verdict:
     """Whether a start that can't work ends with an error and a message, and not in a silent hang."""
     runs = [run for scenario in MEANS if (run := recording.run(scenario)) is not None and not run.disturbed]
     plain = [run for scenario in _PLAIN if (run := recording.run(scenario)) is not None and run.readiness.ready]
-    runs = [run for run in runs if plain or not _is_silent(run)]
-    if not runs:
-        return _nothing(recording)
+    unclear = [] if plain else [run for run in runs if _is_silent(run) or _goes_on(run) or _errs(run)]
+    runs = [run for run in runs if run not in unclear]
     evidence = tuple(line for run in runs for line in _evidence(run))
     figures = {f"{run.scenario.value.replace('-', '_')}_seconds": round(_took(run), 6) for run in runs if run.exit}
     wrong = {why: run for run in runs if (why := _why_wrong(run, plain))}
     if wrong:
         cause = _cause(recording, list(wrong.values()))
         return Verdict(NAME, Ruling.FAIL, "; ".join(wrong), evidence, remedy.MISFIT, cause, figures)
+    if unclear or not runs:
+        return _nothing(recording, unclear)
     summary = "; ".join(_how_right(run, plain) for run in runs)
     return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)
 
 
-def _nothing(recording: Recording) -> Verdict:
+def _nothing(recording: Recording, unclear: list[Run]) -> Verdict:
+    for run in unclear:
+        did = "nothing listened" if _is_silent(run) else "it neither worked nor ended"
+        did = f"it answered with {run.readiness.status}" if _errs(run) else did
+        why = f"{MEANS[run.scenario]} {did}, and no run shows what it does and says as a rule: leave out --only"
+        return unproved(NAME, why, evidence=_evidence(run))
     for scenario in MEANS:
-        run = recording.run(scenario)
-        why = recording.why_skipped(scenario) or (run.disturbed if run is not None else "")
-        if run is not None and _is_silent(run):
-            why = "nothing listened, and no run shows whether anything does as a rule"
-        if why:
+        tried = recording.run(scenario)
+        if why := recording.why_skipped(scenario) or (tried.disturbed if tried is not None else ""):
             return unproved(NAME, why)
     return unproved(NAME, f"the {Scenario.PORT_TAKEN.value} drill was not run")
 
@@ -80,14 +85,26 @@ def _is_fine(run: Run, plain: list[Run]) -> bool:
     """Whether it came up all the same, by defaults of its own, or before what it depends on: as it does at other
     times."""
     came_up = run.scenario is not Scenario.PORT_TAKEN and run.readiness.ready and run.exit is None
+    if _errs(run) and all(one.readiness.is_well for one in plain):
+        return False
     return came_up and (not _is_silent(run) or all(_is_silent(one) for one in plain))
+
+
+def _errs(run: Run) -> bool:
+    """Whether without its settings it is there, and answers with an error of its own."""
+    return run.scenario is Scenario.NO_SETTINGS and run.exit is None and run.readiness.status >= SERVER_ERROR
 
 
 def _waits(run: Run, plain: list[Run]) -> bool:
     """Whether it goes on trying to reach what it depends on, and says so in words that it has not at other times."""
     usual = {_shape(line) for one in plain for line in one.log if _is_before_signal(one, line)}
-    told = any(_UNREACHABLE.search(line.text) and _shape(line) not in usual for line in run.log)
-    return run.scenario is Scenario.NO_DEPENDENCY and run.exit is None and told
+    return _goes_on(run) and any(_UNREACHABLE.search(line.text) and _shape(line) not in usual for line in run.log)
+
+
+def _goes_on(run: Run) -> bool:
+    """Whether it may be trying to reach what it depends on."""
+    said = any(_UNREACHABLE.search(line.text) for line in run.log)
+    return run.scenario is Scenario.NO_DEPENDENCY and run.exit is None and said
 
 
 def _is_before_signal(run: Run, line: LogLine) -> bool:
@@ -95,8 +112,8 @@ def _is_before_signal(run: Run, line: LogLine) -> bool:
 
 
 def _shape(line: LogLine) -> str:
-    """What a line says, without times and other numbers."""
-    return _DIGITS.sub("0", line.text.strip())
+    """What a line says, without times, ids and other numbers."""
+    return _NUMBERED.sub("0", line.text.strip())
 
 
 def _took(run: Run) -> float:
@@ -111,6 +128,8 @@ def _why_wrong(run: Run, plain: list[Run]) -> str:
     if _is_fine(run, plain) or _waits(run, plain):
         return ""
     if run.exit is None:
+        if _errs(run):
+            return f"{where} it answers with {run.readiness.status} and does not end{_RUNNING}"
         other = _elsewhere(run)
         return f"{where} it " + (f"listens on {other} instead" if other else "neither works nor ends") + _RUNNING
     if run.exit.code == 0:

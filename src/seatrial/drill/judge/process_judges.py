@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seatrial.drill.judge import remedy
 from seatrial.drill.judge.exit_judges import lost_in_flight
+from seatrial.drill.judge.ids import ids_in
 from seatrial.drill.judge.launch import Program, describe, main_process, program
 from seatrial.drill.judge.reaction import root_cause
 from seatrial.drill.judge.view import (
@@ -12,6 +13,7 @@ from seatrial.drill.judge.view import (
     events,
     exchanges_of,
     first_process,
+    is_cut_short,
     obstacle,
     pairs,
     seconds,
@@ -132,8 +134,9 @@ def logs_flushed(recording: Recording) -> Verdict:
         evidence = tuple(f"{line.stream} at {at(run, line.time)}: {line.text[:120]}" for line in cut[:2])
         cure = "flush the output before exiting: end by returning from main, not by an abort in the middle of a write"
         return Verdict(name, Ruling.FAIL, "the last line of the output is cut", evidence, cure, cause)
-    missing, logged = _missing(run)
-    marked = _marked(run)
+    told = _told(run)
+    missing, logged = _missing(run, told)
+    marked = sum(e.mark in told for e in _answered(run))
     if missing:
         return _lost_lines(name, recording, run, (missing, logged, cause))
     if cause:
@@ -149,17 +152,21 @@ def logs_flushed(recording: Recording) -> Verdict:
 
 
 def _answered(run: Run) -> list[Exchange]:
-    return [e for e in exchanges_of(pairs(run)) if e.outcome in COMPLETE and e.ended is not None]
+    found = [e for e in exchanges_of(pairs(run)) if e.outcome in COMPLETE and e.ended is not None]
+    return [e for e in found if not is_cut_short(run, e)]
 
 
-def _missing(run: Run) -> tuple[list[Exchange], int]:
+def _told(run: Run) -> frozenset[str]:
+    """The ids of answered requests that are in the log."""
+    return ids_in((line.text for line in run.log), frozenset(e.mark for e in _answered(run)))
+
+
+def _missing(run: Run, logged: frozenset[str]) -> tuple[list[Exchange], int]:
     """Answered requests without a log line, where the service logs the id of nearly every request; and how many lines
     were found. Dropped middles of a long log are the recording's own gap, and prove nothing."""
     answered = [e for e in _answered(run) if e.mark]
     if not answered or run.log_truncated or run.exit is None:
         return [], 0
-    text = "\n".join(line.text for line in run.log)
-    logged = {e.mark for e in answered if e.mark in text}
     before = [e for e in answered if run.signalled is not None and (e.ended or 0.0) <= run.signalled]
     seen = sum(e.mark in logged for e in before)
     if not (before and seen >= MOST * len(before)) and not _stops_midway(answered, logged):
@@ -167,17 +174,11 @@ def _missing(run: Run) -> tuple[list[Exchange], int]:
     return [e for e in answered if e.mark not in logged and (e.ended or 0.0) <= run.exit.time], len(logged)
 
 
-def _stops_midway(answered: list[Exchange], logged: set[str]) -> bool:
+def _stops_midway(answered: list[Exchange], logged: frozenset[str]) -> bool:
     """Whether nearly every request up to some moment has its line and none after it: a buffer that was thrown away."""
     ordered = sorted(answered, key=lambda e: e.ended or 0.0)
     until = max((index for index, e in enumerate(ordered, 1) if e.mark in logged), default=0)
     return len(logged) >= FEWEST and len(logged) >= MOST * until and len(ordered) - until >= FEWEST
-
-
-def _marked(run: Run) -> int:
-    """How many answered requests have their id in the log."""
-    text = "\n".join(line.text for line in run.log)
-    return sum(bool(e.mark) and e.mark in text for e in _answered(run))
 
 
 def _lost_lines(name: str, recording: Recording, run: Run, told: tuple[list[Exchange], int, str]) -> Verdict:

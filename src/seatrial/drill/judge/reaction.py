@@ -10,6 +10,7 @@ from enum import Enum
 
 from seatrial.drill.judge.launch import Launcher, in_the_way, launcher_of, main_process
 from seatrial.drill.judge.view import (
+    AT_EXIT,
     DEFAULT_ACTION,
     LOST,
     REACTION,
@@ -18,7 +19,6 @@ from seatrial.drill.judge.view import (
     held,
     in_flight,
     is_crossing,
-    is_new_error,
     last_moment,
     new_connections,
     pairs,
@@ -27,6 +27,7 @@ from seatrial.drill.judge.view import (
     was_killed,
 )
 from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.served import is_limit, is_new_error
 from seatrial.model.traffic import COMPLETE, Outcome, Population
 
 TEARDOWN = 0.25
@@ -126,12 +127,14 @@ def _changed(run: Run) -> bool:
 
 
 def _closed_idle(run: Run) -> bool:
-    """Most idle connections were closed at once. (Node's own idle limit is 5 s: such a close is no reaction.)"""
+    """Most idle connections were closed at once. (Node's own idle limit is 5 s: such a close is no reaction, nor is
+    what SIGKILL closes.)"""
     assert run.signalled is not None
     open_ones = [
         c for c in run.connections if c.population is Population.IDLE and (c.closed is None or c.closed > run.signalled)
     ]
-    at_once = [c for c in open_ones if c.closed is not None and c.closed <= run.signalled + REACTION + run.load_lag]
+    until = min(run.signalled + REACTION + run.load_lag, last_moment(run) - AT_EXIT)
+    at_once = [c for c in open_ones if c.closed is not None and c.closed <= until]
     return len(at_once) * 2 > len(open_ones)
 
 
@@ -152,7 +155,7 @@ def _stopped_serving(run: Run) -> bool:
         for connection, exchange in new_connections(run)
         if run.signalled + REACTION < connection.begun < last_moment(run) - 1.0
     ]
-    unserved = sum(e.outcome not in COMPLETE or is_new_error(run, e) for e in late)
+    unserved = sum(e.outcome not in COMPLETE or (is_new_error(run, e) and not is_limit(run, e)) for e in late)
     return len(late) >= 5 and unserved * 2 > len(late)
 
 

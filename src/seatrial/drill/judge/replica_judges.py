@@ -20,6 +20,7 @@ from seatrial.drill.judge.view import (
     unproved,
 )
 from seatrial.model.recording import Event, EventKind, Recording, Replica, Run, Scenario
+from seatrial.model.served import SERVER_ERROR, is_limit, is_new_error
 from seatrial.model.traffic import COMPLETE, Exchange, Outcome
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -62,7 +63,7 @@ def rollout_drops_nothing(recording: Recording) -> Verdict:
     if isinstance(run, Verdict):
         return run
     asked = [pair for pair in pairs(run) if pair[1].outcome is not Outcome.ABANDONED]
-    failed = [pair for pair in asked if _is_failure(pair[1])]
+    failed = [pair for pair in asked if _is_failure(run, pair[1])]
     lost = [pair for pair in failed if not is_crossing(run, pair[1])]
     phases = _phases(run, asked)
     figures = {
@@ -86,9 +87,12 @@ def rollout_drops_nothing(recording: Recording) -> Verdict:
     return Verdict(ROLLOUT, Ruling.FAIL, summary, lines, _remedy(owing), figures=figures)
 
 
-def _is_failure(exchange: Exchange) -> bool:
-    """Whether no good answer came. A balancer answers for a replica that does not: its 502, 503 and 504 are losses."""
-    return exchange.outcome not in COMPLETE or (exchange.status or 0) >= 500
+def _is_failure(run: Run, exchange: Exchange) -> bool:
+    """Whether no good answer came. A balancer answers for a replica that does not: its 502, 503 and 504 are losses, and
+    so is a 404 that no path gave before."""
+    if exchange.outcome not in COMPLETE or (exchange.status or 0) >= SERVER_ERROR:
+        return True
+    return is_new_error(run, exchange) and not is_limit(run, exchange)
 
 
 def _replaced(recording: Recording, requirement: str) -> Run | Verdict:
@@ -105,6 +109,11 @@ def _problem(run: Run, phases: list[tuple[str, list[Pair]]], lost: list[Pair]) -
     unsettled = bool(_steps(run, "unsettled"))
     if run.disturbed and not (unsettled and lost):
         return run.disturbed if unsettled else f"the run was disturbed: {run.disturbed}"
+    limited = sum(
+        is_limit(run, exchange) and is_new_error(run, exchange) for _, found in phases for _, exchange in found
+    )
+    if limited and not lost:
+        return f"{count(limited, 'request')} answered with 429, which may be a rate limit: lift that for a drill"
     early = phases[0][1]
     asked = run.signalled or 0.0
     spoiled = sum(pair in lost and (pair[1].ended or pair[1].begun) < asked for pair in early)

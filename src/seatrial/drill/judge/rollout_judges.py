@@ -21,6 +21,7 @@ from seatrial.drill.judge.view import (
     pairs,
     unproved,
     was_killed,
+    why_unclear,
 )
 from seatrial.model.recording import EventKind, Recording, Run, Scenario
 from seatrial.model.traffic import Outcome, Population
@@ -57,6 +58,8 @@ def rollout_drops_nothing(recording: Recording) -> Verdict:
         cause = root_cause(recording) or ("stops-in-time" if was_killed(run) else "")
         cure = cure_of_losses(recording, run, lost)
         return Verdict(NAME, Ruling.FAIL, summary, (*evidence, *loss_lines(run, lost)), cure, cause, figures)
+    if reason := why_unclear(run, asked):
+        return unproved(NAME, reason, evidence=tuple(evidence))
     lag = recording.subject.lag
     told = f", with the balancer {lag:g} s late" if lag else ""
     end = at(run, last_moment(run))

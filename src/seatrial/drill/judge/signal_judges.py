@@ -220,10 +220,12 @@ def launched(recording: Recording) -> Verdict | None:
         where = "PID 1" if main is None or main.pid == 1 else "the init's child"
         summary = f"{where} is the program itself: the launcher replaced itself ({describe(main)})"
         return Verdict(launcher.value, Ruling.PASS, summary, evidence=_evidence(run))
+    how = reaction(recording, run)
+    if how is None:
+        return _no_reaction(launcher.value, run)
     if not launcher_cause(recording, run):
         summary = f"{describe(main)} passed {run.signal} on and waited for the program"
         return Verdict(launcher.value, Ruling.PASS, summary, evidence=_evidence(run))
-    how = reaction(recording, run) or Reaction.NOT_PASSED_ON
     under = main is not None and main.pid != 1
     also = (
         "" if under or base((main.argv or ("",))[0] if main else "") in INITS else "; then drill again: as PID 1 the "

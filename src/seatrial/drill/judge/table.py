@@ -19,6 +19,7 @@ from seatrial.drill.judge.exit_judges import exit_code_clean, slow_clients_bound
 from seatrial.drill.judge.grace_judges import grace_period_fits
 from seatrial.drill.judge.health_judges import healthcheck_detects_failure
 from seatrial.drill.judge.image_judges import image_size
+from seatrial.drill.judge.late_judges import refuses_late_connections, tolerates_lb_lag
 from seatrial.drill.judge.limit_judges import nofile_limit, pids_limit
 from seatrial.drill.judge.log_judges import logs_carry_correlation, logs_structured, logs_to_stdout
 from seatrial.drill.judge.memory_judges import memory_limit, survives_memory_limit
@@ -31,12 +32,7 @@ from seatrial.drill.judge.replica_judges import BY_REPLICA
 from seatrial.drill.judge.rollout_judges import rollout_drops_nothing
 from seatrial.drill.judge.signal_judges import handles_sigint, handles_sigterm, launched, second_signal_safe
 from seatrial.drill.judge.timing_judges import healthcheck_timing
-from seatrial.drill.judge.traffic_judges import (
-    in_flight_finish,
-    keep_alive_drained,
-    refuses_late_connections,
-    tolerates_lb_lag,
-)
+from seatrial.drill.judge.traffic_judges import in_flight_finish, keep_alive_drained
 from seatrial.drill.judge.view import killed_for_memory, memory_kills, skipped
 from seatrial.drill.judge.work_judges import work_finished_or_returned
 from seatrial.drill.scenarios import MEASURED_AT_WORK, PROVED_BY

@@ -13,6 +13,7 @@ from math import ceil
 
 from seatrial.drill.judge.last_words import last_words, what_to_build
 from seatrial.model.recording import Event, EventKind, Exit, ProcessSeen, Readiness, Recording, Run, Scenario
+from seatrial.model.served import UNAVAILABLE, is_new_error, is_unclear
 from seatrial.model.service import signal_name, signal_number
 from seatrial.model.traffic import COMPLETE, Bulk, Connection, Exchange, Outcome, Population
 from seatrial.model.verdict import Ruling, Verdict
@@ -25,6 +26,8 @@ RACE_COUNT = 3
 """Closing a listener resets what the kernel had accepted and the program had not: 0 to 3 at any rate (measured)."""
 RACE_TIME = 0.005
 """At rates beyond some hundreds a second the queue holds what came while the program was about something else."""
+CUT_SHORT = 0.5
+"""A body that is no half as long as the others of its path was cut; one that is a little shorter may be another."""
 KEEPS_UP = 0.9
 """A service that answered less than this part of a heavy load's new connections before the signal is overloaded."""
 RACE_SPAN = 0.25
@@ -216,40 +219,57 @@ def new_connections(run: Run) -> list[Pair]:
 
 def is_failure(run: Run, exchange: Exchange) -> bool:
     """Whether a request was lost: no whole response, or an error that the same path did not give before the signal."""
-    if exchange.outcome not in COMPLETE:
+    if exchange.outcome not in COMPLETE or is_cut_short(run, exchange):
         return True
-    return is_new_error(run, exchange) and not is_health_answer(run, exchange)
+    return is_new_error(run, exchange) and not is_unclear(run, exchange)
 
 
-def is_new_error(run: Run, exchange: Exchange) -> bool:
-    """Whether a whole answer is an error that began after the signal and that its path never gave before."""
-    if exchange.outcome not in COMPLETE or exchange.status is None or exchange.status < 500 or run.signalled is None:
+def is_cut_short(run: Run, exchange: Exchange) -> bool:
+    """Whether a body without a length is no half of what its path gave before, and ended with the process: it was cut,
+    and the end of its connection looks like its own."""
+    if not exchange.unframed or not _ends_with_process(run, exchange):
         return False
-    if exchange.first_byte is not None and exchange.first_byte <= run.signalled:
+    usual = _usual_bytes(run, exchange)
+    return bool(usual) and exchange.body_bytes < CUT_SHORT * min(usual)
+
+
+def is_doubtful(run: Run, exchange: Exchange) -> bool:
+    """Whether nothing says that a body without a length is whole: it is shorter than what its path gave before, or it
+    ended with the process and nothing is known of its path."""
+    if not exchange.unframed or is_cut_short(run, exchange):
         return False
-    if run.target is not None and exchange.path == run.target.slow_path and run.target.slow_status >= 500:
-        return False
-    return not any(
-        other.path == exchange.path
-        and other.ended is not None
-        and other.ended <= run.signalled
-        and (other.status or 0) >= 500
+    usual = _usual_bytes(run, exchange)
+    return exchange.body_bytes < min(usual) if usual else _ends_with_process(run, exchange)
+
+
+def _ends_with_process(run: Run, exchange: Exchange) -> bool:
+    return run.exit is not None and exchange.ended is not None and exchange.ended >= run.exit.time - AT_EXIT
+
+
+def _usual_bytes(run: Run, exchange: Exchange) -> list[int]:
+    """How long the bodies of a path were before the signal, with the status of this one."""
+    target, signalled = run.target, run.signalled
+    if signalled is None:
+        return []
+    found = [
+        other.body_bytes
         for _, other in pairs(run)
-    )
+        if other.path == exchange.path and other.status == exchange.status and other.outcome in COMPLETE
+        if other.ended is not None and other.ended <= signalled
+    ]
+    is_slow = target is not None and exchange.path == target.slow_path and exchange.status == target.slow_status
+    return [*found, target.slow_bytes] if target is not None and is_slow else found
 
 
-def is_health_answer(run: Run, exchange: Exchange) -> bool:
-    """Whether this is the health endpoint's 503, by which a service that stops tells the balancer to stay away."""
-    target = run.target
-    return (
-        target is not None and target.quick_is_health and exchange.path == target.quick_path and exchange.status == 503
-    )
+def is_served(run: Run, exchange: Exchange) -> bool:
+    """Whether a request got a whole answer that is no error of the stop's."""
+    return not is_failure(run, exchange) and not is_new_error(run, exchange)
 
 
 def is_turned_away(run: Run, exchange: Exchange) -> bool:
     """Whether a request was told by 503 and `Connection: close` to go elsewhere: not served, and not lost silently."""
-    said = exchange.outcome is Outcome.COMPLETE_CLOSE and exchange.status == 503
-    return said and is_failure(run, exchange)
+    said = exchange.outcome is Outcome.COMPLETE_CLOSE and exchange.status == UNAVAILABLE
+    return said and is_new_error(run, exchange)
 
 
 def is_unserved(run: Run, exchange: Exchange) -> bool:
@@ -257,6 +277,17 @@ def is_unserved(run: Run, exchange: Exchange) -> bool:
     if exchange.outcome is Outcome.REFUSED:
         return False
     return is_failure(run, exchange) and not is_turned_away(run, exchange)
+
+
+def why_unclear(run: Run, found: list[Pair]) -> str:
+    """Why answers that are neither losses nor a service prove nothing, and what to ask for instead; or ""."""
+    unclear = [exchange for _, exchange in found if is_unclear(run, exchange)]
+    if not unclear:
+        return ""
+    told = f"{len(unclear)} of {count(len(found), 'request')} answered with {unclear[0].status}"
+    if unclear[0].status == UNAVAILABLE:
+        return f"{told} by a health endpoint, which says nothing of what others get: name another path with --path"
+    return f"{told}, by its stop or by a rate limit: lift that for a drill, or ask for less with --rate"
 
 
 def is_crossing(run: Run, exchange: Exchange) -> bool:

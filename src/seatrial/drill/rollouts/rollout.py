@@ -18,12 +18,13 @@ from seatrial.drill.options import Progress, Stage
 from seatrial.drill.record import LAG_LIMIT, relative
 from seatrial.drill.rollouts.target import HINT, target_of
 from seatrial.drill.scenarios import ONE_BY_ONE, Recipe, plan
+from seatrial.drill.secrets import redactor_of_rollout, shown_without, told_without
 from seatrial.engine.distributed import Described, Distributed, since
 from seatrial.load.interface import LoadError, Result
 from seatrial.load.remote import Load, start_local
 from seatrial.model.errors import InputError
 from seatrial.model.recording import Event, EventKind, Readiness, Recording, Run, Scenario, Subject
-from seatrial.model.redaction import Redactor, secrets_of
+from seatrial.model.redaction import secrets_of
 from seatrial.model.traffic import COMPLETE, Target
 
 RATE = 50.0
@@ -69,10 +70,14 @@ async def rollout(
     recorded_at = datetime.now(UTC).isoformat(timespec="seconds")
     async with service:
         described = service.described()
-        target = await _target(described, options)
-        run = await _Rollout(service, described, options, progress).run(target, recorded_at)
+        redactor = redactor_of_rollout(described)
+        with told_without(redactor):
+            target = await _target(described, options)
+            run = await _Rollout(service, described, options, shown_without(redactor, progress)).run(
+                target, recorded_at
+            )
     recording = Recording(options.tool, recorded_at, _subject(described), described.machine, (run,))
-    return Redactor(secrets_of(recording)).value(recording)
+    return redactor_of_rollout(described, secrets_of(recording)).value(recording)
 
 
 async def _target(described: Described, options: RolloutOptions) -> Target:

@@ -20,8 +20,8 @@ _NANO = 1_000_000_000
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a container gets besides what its service says. `aliases` are its names in `network`; `published` says that
-    its ports are published on the host at `address`; `unset` are variables of the image that are taken away; `restart`
-    is the engine's own policy."""
+    its ports are published on the host at `address`; `unset` are variables of the image that are taken away, `absent`
+    the targets of mounts that are left out."""
 
     image: str
     labels: Mapping[str, str]
@@ -31,6 +31,7 @@ class Surroundings:
     address: str = LOOPBACK
     unset: tuple[str, ...] = ()
     binds: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
 
 def body(service: Service, options: StartOptions, around: Surroundings) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _mounts(service: Service, around: Surroundings) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = []
     scratch: dict[str, str] = {}
     volume = {"Type": "volume", "VolumeOptions": {"Labels": dict(around.labels)}}
-    for mount in (sourced.value for sourced in service.mounts):
+    for mount in (sourced.value for sourced in service.mounts if sourced.value.target not in around.absent):
         if mount.kind == "tmpfs":
             scratch[mount.target] = mount.options or "mode=1777"
         elif mount.target in around.binds:

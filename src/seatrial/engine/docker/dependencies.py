@@ -107,11 +107,11 @@ async def _problem(dependency: Dependency, state: Mapping[str, Any], container: 
         return "has no health check, and service_healthy is asked of it"
     if health["Status"] == "unhealthy":
         last = ((health.get("Log") or [{}])[-1].get("Output") or "").strip()
-        return f"is unhealthy: {last[:300]}"
+        return f"is unhealthy: {last}"
     return "" if health["Status"] == "healthy" else None
 
 
 async def _ended(state: Mapping[str, Any], container: str, calls: Calls) -> str:
     words = await calls(lambda: calls.api.logs(container, tail=5))
     text = bytes(words).decode("utf-8", "replace").strip().replace("\n", " | ")
-    return f"ended with exit code {state['ExitCode']}" + (f": {text[:300]}" if text else "")
+    return f"ended with exit code {state['ExitCode']}" + (f": {text}" if text else "")

@@ -233,7 +233,7 @@ class DockerEngine:
             published=not self.enters,
             host=self._reached_at(),
             comes_back=bool(options.restart),
-            depends_on=next((found for each in service.depends_on if (found := running.get(each.value.service))), ""),
+            depends_on=tuple(found for each in service.depends_on if (found := running.get(each.value.service))),
             approximations=notes,
             enforcement=self._enforcement(service.limits),
         )
@@ -259,6 +259,7 @@ class DockerEngine:
             aliases=aliases,
             unset=() if aliases else tuple(trial.environment - set(service.environment)),
             binds=binds,
+            absent=self._absent(service),
         )
         return around, copied, notes
 
@@ -279,7 +280,11 @@ class DockerEngine:
         binds: dict[str, str] = {}
         copied: dict[str, str] = {}
         notes: list[str] = []
+        absent = self._absent(service)
+        notes += [f"{target} is not there: it is a single file, and the engine is elsewhere" for target in absent]
         for mount in (sourced.value for sourced in service.mounts if sourced.value.kind == "bind"):
+            if mount.target in absent:
+                continue
             if self._is_here and (mount.read_only or not Path(mount.source).is_dir()) and Path(mount.source).exists():
                 binds[mount.target] = mount.source
                 if not mount.read_only:
@@ -293,6 +298,11 @@ class DockerEngine:
         shared = [mount.value.target for mount in service.mounts if mount.value.kind == "volume" and mount.value.source]
         notes += [f"the volume at {target} is new, empty and shared with nobody" for target in shared]
         return binds, copied, tuple(notes)
+
+    def _absent(self, service: Service) -> tuple[str, ...]:
+        """Where files are to be that an engine elsewhere does not see: only a folder has a volume to be copied into."""
+        mounts = (sourced.value for sourced in service.mounts if sourced.value.kind == "bind" and not self._is_here)
+        return tuple(mount.target for mount in mounts if Path(mount.source).is_file())
 
     async def _create(
         self, service: Service, options: StartOptions, around: creation.Surroundings, copied: Mapping[str, str]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,7 +42,7 @@ _NUMBERED = range(exit_codes.SIGNALLED + 1, exit_codes.SIGNALLED + 65)
 class About:
     """What has to be known of a container besides its processes. `is_here`: its processes may be looked for on this
     machine; `published`: its ports are published, and `host` is where; `comes_back`: the engine starts it again;
-    `depends_on`: the first container that it depends on, "" where there is none."""
+    `depends_on`: the containers that it depends on, in the order of its files."""
 
     init: str = ""
     tty: bool = False
@@ -49,7 +50,7 @@ class About:
     published: bool = False
     host: str = "127.0.0.1"
     comes_back: bool = False
-    depends_on: str = ""
+    depends_on: tuple[str, ...] = ()
     approximations: tuple[str, ...] = ()
     enforcement: tuple[str, ...] = ()
 
@@ -309,19 +310,25 @@ class DockerInstance:
         return await self._helpers.spawn_beside(argv, namespaces, tuple(pass_fds))
 
     async def spawn_near_dependencies(self, argv: Sequence[str]) -> asyncio.subprocess.Process:
-        """The same in the network of the first container that it depends on: its own has no way there once it has
-        ended. In its own where it depends on none."""
+        """The same in the network of the first container that it depends on and that still runs: its own has no way
+        there once it has ended. In its own where it depends on none."""
         if not self.about.depends_on:
             return await self.spawn_beside(argv)
-        api, container = self._calls.api, self.about.depends_on
-        told = await self._calls(lambda: api.inspect_container(container))
-        first = seeing.find(container, int(told["State"].get("Pid") or 0))
+        first = await self._first_dependency()
         if self._closing or first is None:
             raise ProcessLookupError("what it depends on has ended")
         try:
             return await self._helpers.spawn_beside(argv, {"net": first.network}, ())
         finally:
             first.close()
+
+    async def _first_dependency(self) -> seeing.First | None:
+        api = self._calls.api
+        for container in self.about.depends_on:
+            told = await self._calls(partial(api.inspect_container, container))
+            if (found := seeing.find(container, int(told["State"].get("Pid") or 0))) is not None:
+                return found
+        return None
 
     async def close(self) -> None:
         """Kill whatever is left and remove the container with its volumes. Idempotent."""

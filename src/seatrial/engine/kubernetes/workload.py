@@ -12,11 +12,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from seatrial.engine.distributed import Described
 from seatrial.engine.docker.client import Calls, post
+from seatrial.engine.kubernetes.environment import kept_secrets, literal_secrets, named_secrets
 from seatrial.engine.kubernetes.pods import Pods
 from seatrial.engine.kubernetes.progress import KINDS, Object, order_of, why_not
 from seatrial.engine.kubernetes.watching import Follower, read
@@ -51,6 +53,7 @@ class Workload:
         self._followers: list[Follower] = []
         self._watching: asyncio.Task[None] | None = None
         self._step = ""
+        self._kept: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -75,6 +78,7 @@ class Workload:
         if (progress := self._kind.progress(self._workload)) != "":
             why = progress or "it is being rolled out, or not all of its pods are available"
             raise InputError(f"{self._name} is not well before it is replaced: {why}", hint="kubectl rollout status")
+        self._kept = await self._read_secrets()
         self._follow()
         try:
             for follower in self._followers:
@@ -84,6 +88,16 @@ class Workload:
             raise
         self._watching = asyncio.create_task(self._watch())
         return self
+
+    async def _read_secrets(self) -> tuple[str, ...]:
+        """What its pods get from Secrets, as far as we may read them: it must not be shown."""
+        from kubernetes.client import CoreV1Api
+
+        found: list[str] = []
+        for name in named_secrets(self._workload["spec"]["template"]["spec"]):
+            with contextlib.suppress(InputError):
+                found += await self._ask(partial(_kept, CoreV1Api(self._api), name, self._namespace), "read a secret")
+        return tuple(found)
 
     def _follow(self) -> None:
         from kubernetes.client import CoreV1Api, DiscoveryV1Api
@@ -126,6 +140,7 @@ class Workload:
             machine=Machine(engine="kubernetes", kernel="", cores=0, rootless=False),
             argv=tuple(map(str, argv)) or (str(first.get("image", "")),),
             grace=GRACE if grace is None else float(grace),
+            secrets=(*literal_secrets(spec), *self._kept),
         )
 
     # --- replacing it ---
@@ -261,6 +276,10 @@ def _inside(namespace: str | None, why: Exception) -> tuple[Any, str]:
         message = f"no cluster is configured here: {' '.join(str(why).split())}"
         raise UnsupportedError(message, hint="KUBECONFIG=FILE, or --context NAME") from None
     return client.ApiClient(), namespace or "default"
+
+
+def _kept(core: Any, name: str, namespace: str) -> tuple[str, ...]:
+    return tuple(kept_secrets(read(core.read_namespaced_secret(name, namespace, _preload_content=False))))
 
 
 def _said(error: Any) -> str:

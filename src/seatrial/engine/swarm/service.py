@@ -12,7 +12,7 @@ import copy
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from seatrial.engine.swarm.listening import Listening
 from seatrial.engine.swarm.tasks import Seen, Tasks, wall
 from seatrial.model.errors import InputError, UnsupportedError
 from seatrial.model.recording import Machine, Replica
+from seatrial.model.redaction import environment_secrets
 from seatrial.model.service import DEFAULT_GRACE
 
 if TYPE_CHECKING:
@@ -143,7 +144,12 @@ class SwarmService:
             grace=self._grace(),
             stop_signal=str(template.get("StopSignal") or "SIGTERM"),
             address=self._address(),
+            secrets=tuple(environment_secrets({name: value for name, _, value in self._environment()})),
         )
+
+    def _environment(self) -> Iterator[tuple[str, str, str]]:
+        """Name, "=" and value. What a secret of the Swarm holds its managers tell nobody."""
+        return (str(line).partition("=") for line in self._template.get("Env") or ())
 
     @property
     def _sees_processes(self) -> bool:

@@ -12,7 +12,7 @@ from seatrial.files.compose.types import ComposeService
 from seatrial.model.place import Place
 from seatrial.model.service import LAST_STACK_MINOR
 
-_OF_SWARM = frozenset({"placement", "endpoint_mode", "update_config", "rollback_config", "mode"})
+_OF_SWARM = frozenset({"placement", "endpoint_mode", "update_config", "rollback_config"})
 
 
 def check_top_level(project: Fields) -> None:
@@ -46,12 +46,17 @@ def is_for_swarm(project: Fields) -> bool:
         if isinstance(driver, Scalar) and driver.value == "overlay":
             return True
     services = project.table.table("services")
+    modes, restarts = set(), False
     for key in services.entries if services else ():
         table = services.table(key) if services else None
         deploy = table.table("deploy") if table else None
         if deploy is not None and not _OF_SWARM.isdisjoint(deploy.entries):
             return True
-    return False
+        mode = deploy.get("mode") if deploy else None
+        modes.add(mode.value if isinstance(mode, Scalar) else None)
+        restarts = restarts or (table is not None and "restart" in table.entries)
+    # A stack leaves out `restart`, and what compose does anyway may be said for its own sake.
+    return bool(modes - {None, "replicated"}) or ("replicated" in modes and not restarts)
 
 
 def stack_minor(project: Fields) -> int:

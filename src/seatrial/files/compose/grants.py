@@ -6,22 +6,23 @@ import posixpath
 
 from seatrial.files.compose import keys
 from seatrial.files.compose.fields import Fields
+from seatrial.files.compose.interpolation import Lookup
 from seatrial.files.compose.nodes import Node, Table
 from seatrial.files.compose.types import FileGrant
 from seatrial.model.place import Sourced
 
 
-def read_grants(service: Fields, project: Fields, section: str) -> tuple[Sourced[FileGrant], ...]:
-    """The `secrets` or `configs` (`section`) of a service, each target once."""
+def read_grants(service: Fields, project: Fields, section: str, outside: Lookup) -> tuple[Sourced[FileGrant], ...]:
+    """The `secrets` or `configs` (`section`) of a service, each target once. `outside` is the project's environment."""
     found: dict[str, Sourced[FileGrant]] = {}
     for item in service.items(section):
-        grant = _grant(service, project, section, item)
+        grant = _grant(service, project, section, item, outside)
         if grant is not None:
             found[grant.target] = Sourced(grant, item.place)
     return tuple(found.values())
 
 
-def _grant(service: Fields, project: Fields, section: str, item: Node) -> FileGrant | None:
+def _grant(service: Fields, project: Fields, section: str, item: Node, outside: Lookup) -> FileGrant | None:
     target: Sourced[str] | None = None
     if isinstance(item, Table):
         fields = Fields(item, service.problems, f"{service.where}.{section}")
@@ -50,4 +51,5 @@ def _grant(service: Fields, project: Fields, section: str, item: Node) -> FileGr
         variable.value if variable else "",
         content.value if content else "",
         bool(external and external.value),
+        outside(variable.value) if variable else None,
     )

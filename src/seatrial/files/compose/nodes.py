@@ -6,6 +6,7 @@ relative paths of the file are relative to: it travels with the value through ov
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
@@ -141,5 +142,7 @@ def kind_of(node: Node) -> str:
         return "a mapping"
     if isinstance(node, Listing):
         return "a list"
+    if isinstance(node.value, float) and not math.isfinite(node.value):
+        return str(node.value)
     names = {"bool": "a boolean", "int": "a number", "float": "a number", "str": "a string", "date": "a date"}
     return names.get(type(node.value).__name__, "null")

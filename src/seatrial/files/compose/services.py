@@ -92,8 +92,8 @@ def _with_rights(said: ComposeService, service: Fields, context: Context) -> Com
         cap_drop=service.unique_texts("cap_drop"),
         security_opt=service.unique_texts("security_opt", refuse_twice=True),
         volumes=read_mounts(service),
-        secrets=read_grants(service, context.project, "secrets"),
-        configs=read_grants(service, context.project, "configs"),
+        secrets=read_grants(service, context.project, "secrets", context.outside),
+        configs=read_grants(service, context.project, "configs", context.outside),
     )
 
 

@@ -74,6 +74,7 @@ class FileGrant:
 
     `kind` is "secret" or "config"; `target` the absolute path in the container; of `file` (absolute), `environment`
     (a variable's name) and `content` the one that the top-level element says; all three empty for an external one.
+    `value` is what that variable holds, None where it is not set.
     """
 
     kind: str
@@ -83,6 +84,7 @@ class FileGrant:
     environment: str = ""
     content: str = ""
     external: bool = False
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ from seatrial.model.values import dataclass, field
 
 MAX_DEPTH = 80
 """Levels; a compose file needs about ten. Later steps walk the tree recursively and rely on this."""
-MAX_NODES = 100_000
-"""Values of one document with every alias unfolded: compose's own limit."""
+MAX_UNFOLDED = 100_000
+"""Values that the aliases of one document stand for: compose's own limit."""
+MAX_VALUES = 250_000
+"""Values that are written in one document: a hundred times those of a large one."""
 
 _MARKS = {"!reset": Mark.RESET, "!override": Mark.OVERRIDE}
 _LINE_END = pattern(r"\r\n|\r|\n")
@@ -118,6 +120,7 @@ class _Builder:
     frames: list[_Frame] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int, int] | None] = field(default_factory=dict)
     roots: list[Node] = field(default_factory=list)
+    unfolded: int = 0
 
     def build(self) -> list[Node]:
         for event in self._events():
@@ -131,6 +134,7 @@ class _Builder:
                 self._close(event)
             elif isinstance(event, yaml_parser.DOCUMENT):
                 self.anchors.clear()
+                self.unfolded = 0
         return [root for root in self.roots if not is_null(root)]
 
     def _events(self) -> Iterator[Any]:
@@ -212,6 +216,9 @@ class _Builder:
                 raise self._fail("a key must be a string", event)
             self._set_key(text, self.spans.span(event.start_mark.index, event.end_mark.index), False, event)
             return
+        self.unfolded += weight
+        if self.unfolded > MAX_UNFOLDED:
+            raise self._fail(f"more than {MAX_UNFOLDED} values once every alias is unfolded", event)
         self._add(node, weight, depth)
 
     def _open(self, event: Any) -> None:
@@ -275,8 +282,8 @@ class _Builder:
         frame = self.frames[-1]
         frame.weight += weight
         frame.depth = max(frame.depth, depth + 1)
-        if frame.weight > MAX_NODES:
-            raise YamlError(f"more than {MAX_NODES} values once every alias is unfolded", node.place)
+        if frame.weight - self.unfolded > MAX_VALUES:
+            raise YamlError(f"more than {MAX_VALUES} values in one document", node.place, "make several files of it")
         if len(self.frames) + depth > MAX_DEPTH:
             raise YamlError(f"nested deeper than {MAX_DEPTH} levels once every alias is unfolded", node.place)
         if not frame.is_table:

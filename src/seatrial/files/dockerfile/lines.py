@@ -40,17 +40,22 @@ class Source:
         self.text = text
         self.file = file
         lines = text.split("\n")
-        self.starts = [0, *accumulate([len(line) + 1 for line in lines[:-1]])]
         if not lines[-1]:
-            self.starts.pop()
+            lines.pop()
         self.lines = [line.rstrip("\r") for line in lines] if "\r" in text else lines
         """Without their line ends; as in BuildKit, every carriage return at the end belongs to that."""
-        self.has_long_lines = 4 * max(map(len, lines)) >= MAX_LINE_BYTES
+        self.has_long_lines = 4 * len(text) >= MAX_LINE_BYTES and 4 * max(map(len, lines)) >= MAX_LINE_BYTES
         """Whether one may be longer than Docker takes."""
 
     def __len__(self) -> int:
         """How many lines there are; a last one without a line end counts."""
-        return len(self.starts)
+        return len(self.lines)
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each line begins in the text."""
+        starts = [0, *accumulate([len(line) + 1 for line in self.text.split("\n")])]
+        return starts[: len(self)]
 
     def place(self, start: int, end: int) -> Place:
         """The place of `text[start:end]`."""
@@ -137,7 +142,7 @@ class LineReader:
 
     def next(self) -> LogicalLine | None:
         """The next logical line, or None at the end of the file."""
-        count = len(self.source)
+        count = len(self.source.lines)
         while self.number < count:
             number = self.number
             content = self._take()
@@ -153,8 +158,14 @@ class LineReader:
 
     def _take(self) -> str:
         content = self.source.lines[self.number]
+        if self.source.has_long_lines:
+            self._refuse_if_long(content)
+        self.number += 1
+        return content
+
+    def _refuse_if_long(self, content: str) -> None:
         # Without a line end the scanner needs one byte more before it knows that the file has ended.
-        if self.source.has_long_lines and len(content.encode("utf-8", "replace")) >= MAX_LINE_BYTES:
+        if len(content.encode("utf-8", "replace")) >= MAX_LINE_BYTES:
             start = self.source.starts[self.number]
             self._report(
                 Severity.ERROR,
@@ -162,8 +173,6 @@ class LineReader:
                 self.source.place(start, start + len(content)),
                 f"Break the line with `{self.escape}` at its end, or move the text into a file.",
             )
-        self.number += 1
-        return content
 
     def _comment(self, stripped: str) -> None:
         text = stripped[1:].strip(SPACE)
@@ -172,31 +181,29 @@ class LineReader:
         else:
             self._comments.clear()
 
-    def _join(self, number: int, first: str, indent: int) -> LogicalLine | None:
+    def _join(self, number: int, first: str, indent: int) -> LogicalLine:
+        comments = tuple(self._comments)
+        self._comments.clear()
         piece, goes_on = _cut_continuation(first, self.escape)
-        line = LogicalLine(self.source, number, number, "", tuple(self._comments), indent, [0], [number])
-        pieces, length, gap = [piece], len(piece), None
-        count = len(self.source)
+        if not goes_on:
+            return LogicalLine(self.source, number, number, piece, comments, indent, [0], [number])
+        pieces, numbers, gap = [piece], [number], None
+        count = len(self.source.lines)
         while goes_on and self.number < count:
-            here = self.number
             content = self._take()
-            stripped = content.lstrip(SPACE)
-            if stripped.startswith("#"):
+            beginning = content.lstrip(SPACE)[:1]
+            if beginning == "#":
                 continue
-            if not stripped:
-                gap = here if gap is None else gap
+            if not beginning:
+                gap = self.number - 1 if gap is None else gap
                 continue
             piece, goes_on = _cut_continuation(content, self.escape)
-            line.logical.append(length)
-            line.numbers.append(here)
             pieces.append(piece)
-            length += len(piece)
-        line.text = "".join(pieces)
-        line.last = self.number - 1
-        self._comments.clear()
+            numbers.append(self.number - 1)
         if gap is not None:
             self._report_gap(gap)
-        return line
+        logical = [0, *accumulate(map(len, pieces[:-1]))]
+        return LogicalLine(self.source, number, self.number - 1, "".join(pieces), comments, indent, logical, numbers)
 
     def _report_gap(self, number: int) -> None:
         start = self.source.starts[number]
@@ -245,6 +252,6 @@ def _cut_continuation(content: str, escape: str) -> tuple[str, bool]:
     """The line without its continuation character, and whether there was one: the last character but blanks, and not
     after another of its kind."""
     trimmed = content.rstrip(" \t")
-    if trimmed.endswith(escape) and trimmed[-2:-1] != escape:
+    if trimmed[-1:] == escape and trimmed[-2:-1] != escape:
         return trimmed[:-1], True
     return content, False

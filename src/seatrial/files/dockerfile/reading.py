@@ -79,7 +79,7 @@ class _Reader:
 
     def _instruction(self, line: LogicalLine) -> Instruction:
         instruction = self._guarded(line, *trim(line.text, 0, len(line.text)))
-        if _takes_heredocs(instruction) and "<<" in line.text:
+        if "<<" in line.text and _takes_heredocs(instruction):
             instruction = self._with_heredocs(instruction, line)
         return self._checked(instruction)
 
@@ -157,10 +157,10 @@ class _Reader:
 
     def _warn_about_broken_json(self, instruction: Instruction) -> None:
         """Docker says nothing when JSON is broken and runs the line with a shell, brackets and all."""
-        text = instruction.words[-1].text if instruction.words and not instruction.json else ""
-        if instruction.keyword not in ("CMD", "ENTRYPOINT", "HEALTHCHECK") or not _MEANT_AS_JSON.match(text):
+        if instruction.keyword not in ("CMD", "ENTRYPOINT", "HEALTHCHECK") or instruction.json or not instruction.words:
             return
-        if _TEST.match(text):
+        text = instruction.words[-1].text
+        if not text.startswith("[") or not _MEANT_AS_JSON.match(text) or _TEST.match(text):
             return
         message = f"{instruction.keyword} looks like the JSON form but is not valid JSON, so it runs as a shell line"
         self._report(Severity.WARNING, message, instruction.words[-1].place, 'Write ["program", "argument"].')

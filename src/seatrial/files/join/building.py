@@ -46,9 +46,9 @@ class Built:
 
 def shown_path(path: Path, directory: Path) -> str:
     """How places call a file: relative to the project directory where it lies in it or beside it."""
-    if path == directory:
-        return "."
     below, within = str(path), f"{directory}/"
+    if f"{below}/" == within:
+        return "."
     if below.startswith(within) and ".." not in below:
         return below[len(within) :]
     relative = os.path.relpath(path, directory)

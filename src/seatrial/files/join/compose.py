@@ -12,6 +12,7 @@ from pathlib import Path
 from seatrial.files.compose import ComposeHealthcheck, ComposeProject, ComposeService, read_compose
 from seatrial.files.dockerfile import Image
 from seatrial.files.join.building import Build, Built, build_image, shown_path
+from seatrial.files.join.granted import granted_file
 from seatrial.files.join.image import absolute, finish, service_of_image, with_argv
 from seatrial.files.join.locate import DOCKERFILE_NAMES, Located, first_of
 from seatrial.model.errors import InputError
@@ -143,6 +144,7 @@ def _overlaid(base: Service, said: ComposeService) -> Service:
         logging=said.logging,
         read_only=said.read_only,
         mounts=_mounts(base.mounts, said.volumes),
+        granted=tuple(filter(None, (granted_file(each.value) for each in (*said.secrets, *said.configs)))),
         ports=_ports(said.ports, said.expose, base.ports),
         depends_on=said.depends_on,
         cap_add=_values(said.cap_add),

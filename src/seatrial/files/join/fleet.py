@@ -5,19 +5,20 @@ Reads files; starts nothing. What belongs to seatrial alone stands below `x-seat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seatrial.files import disk
-from seatrial.files.compose import ComposeService, FileGrant, read_compose
+from seatrial.files.compose import ComposeService, read_compose
 from seatrial.files.compose.types import ComposeHealthcheck
 from seatrial.files.join.compose import join_services
+from seatrial.files.join.granted import granted_file
 from seatrial.files.join.ignored import without_effect
 from seatrial.files.join.locate import Located, locate
-from seatrial.model.deployment import Deployment, Fleet, GrantedFile, Restarting
+from seatrial.model.deployment import Deployment, Fleet, Restarting
 from seatrial.model.errors import InputError, NothingFoundError
 from seatrial.model.finding import Finding, Severity
-from seatrial.model.place import Place, Sourced
+from seatrial.model.place import Sourced
 from seatrial.model.service import Healthcheck, Service
 from seatrial.model.values import replace
 
@@ -51,8 +52,7 @@ def read_fleet(
     services, findings, files = join_services(project, located.directory)
     refuse(findings)
     deployments = tuple(
-        _deployment(service, said, environment)
-        for service, said in zip(services, project.services.values(), strict=True)
+        _deployment(service, said) for service, said in zip(services, project.services.values(), strict=True)
     )
     ignored = tuple(found for said in project.services.values() for found in without_effect(said))
     return Fleet(project.name, project.directory, deployments, tuple(project.disabled), (*findings, *ignored), files)
@@ -85,7 +85,8 @@ def refuse(findings: Sequence[Finding]) -> None:
         raise InputError(wrong[0].message + more, place=wrong[0].place, hint=wrong[0].remedy)
 
 
-def _deployment(service: Service, said: ComposeService, environment: Mapping[str, str]) -> Deployment:
+def _deployment(service: Service, said: ComposeService) -> Deployment:
+    _refuse_ungranted(said)
     own = _own(said)
     if own.get("probe") and service.healthcheck is None and said.healthcheck and not said.healthcheck.is_disabled:
         service = replace(service, healthcheck=_times(said.healthcheck))
@@ -96,7 +97,6 @@ def _deployment(service: Service, said: ComposeService, environment: Mapping[str
         container_name=said.container_name.value if said.container_name else "",
         restarting=_restarting(said),
         hooks=said.hooks,
-        files=tuple(_granted(said, environment)),
         labels={name: value.value for name, value in said.labels.items()},
         on_unhealthy=own.get("on_unhealthy", ""),
         probe=own.get("probe", ""),
@@ -166,24 +166,17 @@ def _restarting(said: ComposeService) -> Restarting:
     return Restarting(policy, wanted.delay or 0.0, wanted.window or 0.0, wanted.max_attempts)
 
 
-def _granted(said: ComposeService, environment: Mapping[str, str]) -> Iterator[GrantedFile]:
+def _refuse_ungranted(said: ComposeService) -> None:
+    """Raises InputError for the first secret or config that isn't there."""
     for sourced in (*said.secrets, *said.configs):
-        yield _file(said, sourced.value, sourced.place, environment)
-
-
-def _file(said: ComposeService, grant: FileGrant, place: Place | None, environment: Mapping[str, str]) -> GrantedFile:
-    what = f"the {grant.kind} {grant.source} of {said.name}"
-    if grant.file:
-        if not disk.exists(grant.file):
+        grant, place = sourced.value, sourced.place
+        what = f"the {grant.kind} {grant.source} of {said.name}"
+        if grant.file and not disk.exists(grant.file):
             raise InputError(f"{what} is in {grant.file}, which is not there", place=place)
-        return GrantedFile(grant.kind, grant.source, grant.target, file=grant.file)
-    if grant.environment:
-        value = environment.get(grant.environment)
-        if value is None:
+        if granted_file(grant) is not None:
+            continue
+        if grant.environment:
             hint = f"export {grant.environment}=…"
             raise InputError(f"{what} is in the variable {grant.environment}, which is not set", place=place, hint=hint)
-        return GrantedFile(grant.kind, grant.source, grant.target, content=value)
-    if grant.content:
-        return GrantedFile(grant.kind, grant.source, grant.target, content=grant.content)
-    why = "kept by another engine (external: true)" if grant.external else "not defined"
-    raise InputError(f"{what} is {why}", place=place, hint=f"{grant.kind}s: {{{grant.source}: {{file: PATH}}}}")
+        why = "kept by another engine (external: true)" if grant.external else "not defined"
+        raise InputError(f"{what} is {why}", place=place, hint=f"{grant.kind}s: {{{grant.source}: {{file: PATH}}}}")

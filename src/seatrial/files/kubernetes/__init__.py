@@ -93,9 +93,9 @@ def is_manifest(path: Path) -> bool:
     return is_sure_manifest(data) or (path.suffix == ".json" and looks_like_task(data))
 
 
-def read_manifests(root: Path, files: Iterable[Path]) -> Manifests:
+def read_manifests(root: Path, files: Iterable[Path | str]) -> Manifests:
     """The manifests among these files, which lie below `root`."""
-    return _Tree(root, tuple(files)).read()
+    return _Tree(root, tuple(map(Path, files))).read()
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from seatrial.files.compose.nodes import Scalar, is_null, kind_of, text_of
 from seatrial.files.kubernetes.fields import Fields, is_filled_in
+from seatrial.files.shell_commands import shell_commands
+from seatrial.model.documents import ShellCommand
 from seatrial.model.kubernetes import (
     Container,
     ContainerPort,
@@ -18,6 +20,7 @@ from seatrial.model.kubernetes import (
     Volume,
 )
 from seatrial.model.place import Sourced
+from seatrial.model.service import Hop, shell_line_of
 
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 
@@ -53,13 +56,14 @@ def _containers(spec: Fields, key: str, *, is_init: bool) -> Iterator[Container]
         hooks = each.sub("lifecycle")
         resources = each.sub("resources")
         security = each.sub("securityContext")
+        command, arguments = each.texts("command"), each.texts("args")
         yield Container(
             name.value if name else "",
             name.place if name and name.place else each.table.place,
             each.text("image"),
             each.string("imagePullPolicy"),
-            each.texts("command"),
-            each.texts("args"),
+            command,
+            arguments,
             tuple(_variables(each)),
             tuple(_ports(each)),
             _probe(each, "livenessProbe"),
@@ -71,7 +75,20 @@ def _containers(spec: Fields, key: str, *, is_init: bool) -> Iterator[Container]
             _hook(hooks, "postStart"),
             is_init,
             is_sidecar,
+            _hops(command, arguments),
         )
+
+
+def _hops(command: Sourced[tuple[str, ...]] | None, arguments: Sourced[tuple[str, ...]] | None) -> tuple[Hop, ...]:
+    """From the command to what it starts. What needs files of the image, a package's script or an entrypoint, isn't
+    followed."""
+    said = command or arguments
+    if said is None or not said.value:
+        return ()
+    # Imported where a manifest says a command: most say none.
+    from seatrial.files.scripts.hops import hops_of_words
+
+    return hops_of_words((command.value if command else ()) + (arguments.value if arguments else ()), said.place)
 
 
 def _variables(container: Fields) -> Iterator[Variable]:
@@ -140,8 +157,18 @@ def _handler(fields: Fields) -> Handler | None:
             inner.string("scheme") or "HTTP",
             inner.string("host"),
             seconds.value if seconds else 0,
+            _commands(command) if kind == "exec" and command else (),
         )
     return None
+
+
+def _commands(said: Sourced[tuple[str, ...]]) -> tuple[ShellCommand, ...]:
+    """All at one place: offsets in a string of YAML aren't those of what it says."""
+    words, place = said.value, said.place
+    if place is None or not words:
+        return ()
+    line = shell_line_of(words)
+    return shell_commands(line, lambda _start, _end: place) if line else (ShellCommand(words, lambda: place),)
 
 
 def _resources(fields: Fields, container: Fields) -> Resources:

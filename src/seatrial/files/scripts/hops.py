@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_HOPS = 16
 MAX_SCRIPT_BYTES = 256 * 1024
-_BIN = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,22 @@ def resolve_hops(
         argv, place, directory = step.hop.argv, step.hop.by.place, step.directory
         seen.add((argv, directory))
     return tuple(hops), tuple(dict.fromkeys(walker.findings))
+
+
+def hops_of_words(argv: tuple[str, ...], place: Place | None) -> tuple[Hop, ...]:
+    """The hops that the words of a command alone tell, where no file of the image is known. All are at `place`."""
+    hops: list[Hop] = []
+    while len(hops) < MAX_HOPS:
+        match read_intent(argv):
+            case RunProgram(words, by):
+                hop = Hop(words, Sourced(by, place))
+            case RunLine(line, by) if (command := shell_line.last_program(line, {})) is not None:
+                hop = Hop(command.words, Sourced(by, place), shell=True, execs=command.execs, line=line)
+            case _:
+                break
+        hops.append(hop)
+        argv = hop.argv
+    return tuple(hops)
 
 
 class _Walker:
@@ -86,7 +101,7 @@ class _Walker:
         if command is None:
             return None
         inside = self.tree.absolute(shell_line.directory_after(line, self.environment), directory)
-        return Step(Hop(command.words, by, shell=True, execs=command.execs), inside)
+        return Step(Hop(command.words, by, shell=True, execs=command.execs, line=line), inside)
 
     def _script(self, intent: RunScript, place: Place | None, directory: str) -> Step | None:
         inside = self.tree.absolute(intent.directory, directory)
@@ -179,7 +194,7 @@ class _Walker:
         if not argv:
             return None
         path = argv[0]
-        file = self._program_file(path, directory)
+        file = self.tree.program(path, directory)
         if file is not None:
             return self._script_file(path, tuple(argv[1:]), Sourced(path, place), directory, needs_shebang=True)
         if path.rpartition("/")[2] == "docker-entrypoint.sh" and argv[1:]:
@@ -187,16 +202,10 @@ class _Walker:
             return Step(Hop(tuple(argv[1:]), Sourced("docker-entrypoint.sh", place), execs=True), directory)
         return None
 
-    def _program_file(self, path: str, directory: str) -> Path | None:
-        if "/" in path:
-            return self.tree.find(self.tree.absolute(path, directory))
-        found = (self.tree.find(posixpath.join(folder, path)) for folder in _BIN)
-        return next((file for file in found if file is not None), None)
-
     def _script_file(
         self, path: str, arguments: tuple[str, ...], by: Sourced[str], directory: str, *, needs_shebang: bool = False
     ) -> Step | None:
-        file = self.tree.find(self.tree.absolute(path, directory)) or self._program_file(path, directory)
+        file = self.tree.find(self.tree.absolute(path, directory)) or self.tree.program(path, directory)
         if file is None:
             return None
         shown = self.tree.name(file)

@@ -104,38 +104,56 @@ def commands(line: str, environment: Mapping[str, str]) -> list[Command]:
     return found + _command(words, before, start)
 
 
+def pieces(line: str) -> list[tuple[tuple[str, ...], str, int]]:
+    """What stands between the operators of a shell text: words, the operator in front, and where it begins."""
+    found: list[tuple[tuple[str, ...], str, int]] = []
+    words: list[str] = []
+    before, start = "", 0
+    for said, at, is_operator in _Tokens(line, {}).all():
+        if not is_operator:
+            start = start if words else at
+            words += said
+            continue
+        found.append((tuple(words), before, start))
+        words, before = [], said[0]
+    return [*found, (tuple(words), before, start)]
+
+
 def _with_operator_after(found: list[Command]) -> list[tuple[Command, str]]:
     return [(command, found[index + 1].before if index + 1 < len(found) else "") for index, command in enumerate(found)]
 
 
 def _command(words: list[str], before: str, start: int) -> list[Command]:
-    rest = list(words)
-    while rest and (rest[0] in _KEYWORDS or _ASSIGNMENT.match(rest[0])):
-        rest.pop(0)
-    execs = rest[:1] == ["exec"]
+    first = next((at for at, word in enumerate(words) if not _is_in_front(word)), len(words))
+    execs = words[first : first + 1] == ["exec"]
     if execs:
-        rest.pop(0)
-        while rest and rest[0] in ("-c", "-l", "--"):
-            rest.pop(0)
-    return [Command(tuple(rest), execs, before, 0, start + 1)] if rest else []
+        behind = range(first + 1, len(words))
+        first = next((at for at in behind if words[at] not in ("-c", "-l", "--")), len(words))
+    return [Command(tuple(words[first:]), execs, before, 0, start + 1)] if words[first:] else []
+
+
+def _is_in_front(word: str) -> bool:
+    return word in _KEYWORDS or _ASSIGNMENT.match(word) is not None
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
     """Lines with their numbers; backslash-newline joined, here-documents and comments left out."""
     lines: list[tuple[int, str]] = []
-    pending, first, ending = "", 0, ""
+    parts: list[str] = []
+    first, ending = 0, ""
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if ending:
             ending = "" if line.strip() == ending else ending
             continue
-        pending, first = (pending + line, first) if pending else (line, number)
+        first = first if parts else number
         if line.endswith("\\") and not line.lstrip().startswith("#"):
-            pending = pending[:-1] + " "
+            parts.append(line[:-1] + " ")
             continue
+        pending = "".join([*parts, line])
         heredoc = re.search(r"<<-?\s*[\"']?([A-Za-z_]\w*)[\"']?", pending)
         ending = heredoc.group(1) if heredoc else ""
         lines.append((first, pending))
-        pending = ""
+        parts.clear()
     return lines
 
 
@@ -210,8 +228,10 @@ class _Tokens:
             else:
                 text = self._expansion()
                 pieces = [text] if text.startswith(("$", "`")) else re.split(r"[ \t\n]+", text)
-                fields += ["".join([*parts, pieces[0]]), *pieces[1:-1]] if len(pieces) > 1 else []
-                parts = [pieces[-1]] if len(pieces) > 1 else [*parts, pieces[0]]
+                if len(pieces) > 1:
+                    fields += ["".join([*parts, pieces[0]]), *pieces[1:-1]]
+                    parts.clear()
+                parts.append(pieces[-1])
         last = "".join(parts)
         return [field for field in fields if field] + ([last] if last or quoted else [])
 

@@ -8,36 +8,51 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from seatrial.files import disk
 from seatrial.model.service import Copy
-from seatrial.model.values import dataclass
 
+_BIN = ("/usr/local/bin/", "/usr/bin/", "/bin/", "/usr/local/sbin/", "/usr/sbin/", "/sbin/")
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True)
 class Tree:
     """The container's files, as far as the context tells. `shown` is put before paths in places ("" or "web/")."""
 
-    context: Path
-    workdir: str = "/"
-    copies: Sequence[Copy] = ()
-    shown: str = ""
+    def __init__(self, context: Path, workdir: str = "/", copies: Sequence[Copy] = (), shown: str = "") -> None:
+        self.context = context
+        self.copies = copies
+        self.shown = shown
+        self._workdir = workdir
+        self._root = str(context)
+        targets = [(self.absolute(copy.target), copy) for copy in reversed(copies)]
+        self._origins = [
+            (_absolute("/", "", source)[1:], target, _inside(target))
+            for target, copy in targets
+            for source in copy.sources
+        ]
+        """What was copied, the last first: the source, the target, and how paths below the target begin."""
+        self._inside_workdir = _inside(self.absolute("."))
 
     def absolute(self, path: str, directory: str = "") -> str:
         """A container path made absolute from `directory` (the working directory where none is given)."""
-        return _absolute(self.workdir, directory, path)
+        return _absolute(self._workdir, directory, path)
 
     def find(self, path: str) -> Path | None:
         """The file of the context that this absolute container path holds, or None."""
         for candidate in self._candidates(path):
-            if disk.is_regular(f"{self.context}/{candidate}"):
+            if disk.is_regular(f"{self._root}/{candidate}"):
                 return self.context / candidate
         return None
+
+    def program(self, name: str, directory: str = "") -> Path | None:
+        """The file of the context that runs under this name: that of the path, or one where programs are looked for."""
+        if "/" in name:
+            return self.find(self.absolute(name, directory))
+        return next((file for folder in _BIN if (file := self.find(folder + name)) is not None), None)
 
     def name(self, file: Path) -> str:
         """How messages call a file of the context."""
@@ -46,43 +61,35 @@ class Tree:
         except ValueError:
             return str(file)
 
-    def _candidates(self, path: str) -> Iterator[str]:
-        for copy in reversed(self.copies):
-            for source in copy.sources:
-                yield from self._by_copy(copy, source, path)
-        below = _relative(path, self.absolute("."))
-        if below is not None:
-            yield below
+    def _candidates(self, path: str) -> list[str]:
+        found: list[str] = []
+        for source, target, inside in self._origins:
+            if path.startswith(inside) and path != inside:
+                found += _copied_as(source, path[len(inside) :])
+            elif path == target and _GLOB_CHARACTERS.isdisjoint(source):
+                found.append(source)
+        if path.startswith(self._inside_workdir) and path != self._inside_workdir:
+            found.append(path[len(self._inside_workdir) :])
+        return found
 
-    def _by_copy(self, copy: Copy, source: str, path: str) -> Iterator[str]:
-        source = _absolute("/", "", source)[1:]
-        target = self.absolute(copy.target)
-        if _GLOB_CHARACTERS.intersection(source):
-            yield from self._by_glob(source, target, path)
-            return
-        if path == target:
-            yield source
-        below = _relative(path, target)
-        if below is not None:
-            if below == posixpath.basename(source):
-                yield source
-            yield posixpath.join(source, below)
 
-    def _by_glob(self, source: str, target: str, path: str) -> Iterator[str]:
-        below = _relative(path, target)
-        directory, pattern = posixpath.split(source)
-        if not below or _GLOB_CHARACTERS.intersection(directory):
-            return
-        if pattern == "*" or ("/" not in below and fnmatch.fnmatchcase(below, pattern)):
-            yield posixpath.join(directory, below)
+def _inside(directory: str) -> str:
+    return directory if directory == "/" else directory + "/"
+
+
+def _copied_as(source: str, below: str) -> list[str]:
+    """What this source gives to a path below its target: the source itself, or what lies in it."""
+    if _GLOB_CHARACTERS.isdisjoint(source):
+        inner = posixpath.join(source, below)
+        return [source, inner] if below == posixpath.basename(source) else [inner]
+    directory, pattern = posixpath.split(source)
+    if not _GLOB_CHARACTERS.isdisjoint(directory):
+        return []
+    is_taken = pattern == "*" or ("/" not in below and fnmatch.fnmatchcase(below, pattern))
+    return [posixpath.join(directory, below)] if is_taken else []
 
 
 @lru_cache(maxsize=2048)
 def _absolute(workdir: str, directory: str, path: str) -> str:
     """Remembered, since a command's way through a container asks for the same few paths again and again."""
     return "/" + posixpath.normpath(posixpath.join("/", workdir, directory, path)).lstrip("/")
-
-
-def _relative(path: str, directory: str) -> str | None:
-    inside = directory.rstrip("/") + "/"
-    return path[len(inside) :] if path.startswith(inside) and len(path) > len(inside) else None

@@ -1,0 +1,285 @@
+"""The judges of requests in flight and of connections that are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seatrial.model.recording import Exit
+
+from ..recordings import (
+    END,
+    KILL,
+    SIGNAL,
+    STOP,
+    TARGET,
+    busy,
+    changed,
+    connection,
+    default_action,
+    exchange,
+    half,
+    idle,
+    ignored,
+    new,
+    recording,
+    slow,
+)
+from .cases import FAIL, FLAW, PASS, TINI, UNKNOWN, Case, O, P, each, follows
+
+CASES: tuple[Case, ...] = (
+    (
+        "cut by a kill for memory",
+        recording(changed(plus=[slow(O.RST)], exit=Exit(END, 137, 9, oom_kills=1))),
+        "in-flight-finish",
+        FAIL,
+        "1 reset (RST)",
+        "exit-code-clean",
+    ),
+    ("all finish", recording(STOP), "in-flight-finish", PASS, "3 of 3 requests in flight finished", ""),
+    ("plain node as PID 1", recording(ignored()), "in-flight-finish", PASS, "3 of 3 requests", ""),
+    (
+        "cut",
+        recording(changed(plus=[slow(O.FIN, SIGNAL + 0.01)])),
+        "in-flight-finish",
+        FAIL,
+        "1 of 4 requests in flight lost: 1 closed without an answer (FIN)",
+        "",
+    ),
+    ("reset", recording(changed(plus=[slow(O.RST)])), "in-flight-finish", FAIL, "1 reset (RST)", ""),
+    (
+        "truncated",
+        recording(changed(plus=[slow(O.TRUNCATED, first_byte=2.5)])),
+        "in-flight-finish",
+        FAIL,
+        "truncated",
+        "",
+    ),
+    ("default action", recording(default_action(), **TINI), "in-flight-finish", FAIL, "3 of", "handles-sigterm"),
+    (
+        "an error",
+        recording(changed(plus=[slow(status=500), slow(ended=1.9, status=200)])),
+        "in-flight-finish",
+        FAIL,
+        "1 answered with an error that came only then",
+        "",
+    ),
+    (
+        "always an error",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500), slow(ended=1.9, status=500)])),
+        "in-flight-finish",
+        PASS,
+        "1 of 1 request",
+        "",
+    ),
+    (
+        "held to SIGKILL",
+        recording(changed(ignored(), plus=[slow(O.FIN, KILL + 0.02)])),
+        "in-flight-finish",
+        FAIL,
+        "1 of 4",
+        "handles-sigterm",
+    ),
+    (
+        "the queue of a listener",
+        recording(changed(plus=[new(SIGNAL - 0.003, O.RST), new(SIGNAL - 0.002, O.RST)])),
+        "in-flight-finish",
+        PASS,
+        "0 of 2 quick ones",
+        "",
+    ),
+    (
+        "many reset",
+        recording(changed(plus=[new(SIGNAL - 0.01 * n, O.RST, 0.2) for n in range(1, 9)])),
+        "in-flight-finish",
+        FAIL,
+        "8 of 11 requests in flight lost: 8 reset",
+        "",
+    ),
+    (
+        "crossed on keep-alive",
+        recording(changed(plus=[busy(exchange(O.FIN, SIGNAL - 0.001, SIGNAL + 0.002, reused=True))])),
+        "in-flight-finish",
+        PASS,
+        "3 of 3",
+        "",
+    ),
+    (
+        "cut on keep-alive",
+        recording(changed(plus=[busy(exchange(O.FIN, SIGNAL - 0.3, SIGNAL + 0.5, reused=True))])),
+        "in-flight-finish",
+        FAIL,
+        "1 of 4",
+        "",
+    ),
+    (
+        "no slow path",
+        recording(changed(without=[P.IN_FLIGHT], plus=[half()])),
+        "in-flight-finish",
+        PASS,
+        "whose last bytes",
+        "",
+    ),
+    (
+        "half of a request closed",
+        recording(changed(without=[P.IN_FLIGHT], plus=[half(O.FIN)])),
+        "in-flight-finish",
+        UNKNOWN,
+        "1 of 1 half-sent ones were not served: name one that takes a while with --slow-path",
+        "",
+    ),
+    (
+        "given up by the client",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(O.ABANDONED)])),
+        "in-flight-finish",
+        UNKNOWN,
+        "no request was in flight",
+        "",
+    ),
+    (
+        "an error where the path was never tried",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500)])),
+        "in-flight-finish",
+        FAIL,
+        "1 of 1 request in flight lost: 1 answered with an error that came only then",
+        "",
+    ),
+    (
+        "an error where the path gave one when it was tried",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500)], target=replace(TARGET, slow_status=502))),
+        "in-flight-finish",
+        PASS,
+        "1 of 1 request",
+        "",
+    ),
+    (
+        "an error where the path gave none when it was tried",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500)], target=replace(TARGET, slow_status=200))),
+        "in-flight-finish",
+        FAIL,
+        "1 of 1",
+        "",
+    ),
+    (
+        "an error that had begun before",
+        recording(changed(without=[P.IN_FLIGHT], plus=[slow(status=500, first_byte=SIGNAL - 0.1)])),
+        "in-flight-finish",
+        PASS,
+        "1 of 1",
+        "",
+    ),
+    ("FIN", recording(STOP), "keep-alive-drained", PASS, "5 idle connections closed with FIN by +0.010 s", ""),
+    (
+        "RST",
+        recording(changed(plus=[idle(9, END, O.IDLE_RST)])),
+        "keep-alive-drained",
+        FAIL,
+        "1 of 6 idle connections",
+        "",
+    ),
+    (
+        "a race",
+        recording(changed(plus=[busy(exchange(O.RST, SIGNAL + 0.01, SIGNAL + 0.02, reused=True))])),
+        "keep-alive-drained",
+        PASS,
+        "closed with FIN",
+        "",
+    ),
+    (
+        "a true loss",
+        recording(changed(plus=[busy(exchange(O.FIN, SIGNAL + 0.01, SIGNAL + 0.6, reused=True))])),
+        "keep-alive-drained",
+        FAIL,
+        "1 request on reused connections lost",
+        "",
+    ),
+    (
+        "an error on a reused connection",
+        recording(changed(plus=[busy(exchange(O.COMPLETE, SIGNAL + 0.1, SIGNAL + 0.2, status=500, reused=True))])),
+        "keep-alive-drained",
+        FAIL,
+        "1 request on reused connections lost: 1 complete with status 500",
+        "",
+    ),
+    (
+        "turned away on a reused connection",
+        recording(
+            changed(plus=[busy(exchange(O.COMPLETE_CLOSE, SIGNAL + 0.1, SIGNAL + 0.2, status=503, reused=True))])
+        ),
+        "keep-alive-drained",
+        PASS,
+        "closed with FIN",
+        "",
+    ),
+    ("ignored", recording(ignored()), "keep-alive-drained", FAIL, "only SIGKILL closed them", "handles-sigterm"),
+    (
+        "by the idle limit",
+        recording(changed(ignored(), without=[P.IDLE], plus=[idle(0, 6.0)])),
+        "keep-alive-drained",
+        FAIL,
+        "their own idle limit, at +4.000 s",
+        "handles-sigterm",
+    ),
+    (
+        "none kept",
+        recording(changed(without=[P.IDLE], plus=[idle(0, 1.1)])),
+        "keep-alive-drained",
+        PASS,
+        "no connection was idle",
+        "",
+    ),
+    *(
+        (why, recording(changed(without=[P.IDLE], plus=[before])), "keep-alive-drained", ruling, words, "")
+        for why, before, ruling, words in (
+            ("none kept: reset", idle(0, 1.1, O.IDLE_RST), FAIL, "1 of 1 idle connection reset (RST), before the"),
+            ("none kept: told", idle(0, 1.1, O.COMPLETE_CLOSE), PASS, "closes each after its response"),
+            ("none kept: refused", connection(P.IDLE, 0, exchange(O.REFUSED, 1.0, 1.0)), UNKNOWN, ": 1 refused"),
+            ("none kept: late", connection(P.IDLE, 0, exchange(O.TIMED_OUT, 1.0, 1.9)), UNKNOWN, ": 1 timed out"),
+            ("in flight", connection(P.IDLE, 0, exchange(O.FIN, 1.9, END)), UNKNOWN, "1 closed without an answer"),
+            ("otherwise", idle(0, 2.1, O.MALFORMED), UNKNOWN, "idle connections ended otherwise: 1 malformed"),
+        )
+    ),
+    (
+        "four of five still waited for their answer",
+        recording(
+            changed(
+                without=[P.IDLE],
+                plus=[idle(0), *(connection(P.IDLE, n, exchange(O.TIMED_OUT, 1.0, 6.0)) for n in range(1, 5))],
+            )
+        ),
+        "keep-alive-drained",
+        UNKNOWN,
+        "4 of 5 connections had no answer yet at the signal",
+        "",
+    ),
+    (
+        "one of five still waited for its answer",
+        recording(changed(plus=[connection(P.IDLE, 9, exchange(O.COMPLETE, 1.9, SIGNAL + 0.1))])),
+        "keep-alive-drained",
+        PASS,
+        "5 idle connections closed with FIN",
+        "",
+    ),
+    (
+        "one reset before the signal",
+        recording(changed(plus=[idle(9, 1.5, O.IDLE_RST)])),
+        "keep-alive-drained",
+        FAIL,
+        "1 of 6 idle connections reset (RST), before the signal already",
+        "",
+    ),
+    (
+        "watching ended",
+        recording(changed(plus=[idle(9, END, O.IDLE_OPEN)])),
+        "keep-alive-drained",
+        UNKNOWN,
+        "still open",
+        "",
+    ),
+    ("no load", recording(replace(STOP, connections=())), "keep-alive-drained", UNKNOWN, "no idle connection", ""),
+    ("disturbed", recording(FLAW), "keep-alive-drained", UNKNOWN, "disturbed: the load generator was 0.90 s late", ""),
+)
+
+
+@each(CASES)
+def test_the_verdict_follows_from_what_was_seen(case: Case) -> None:
+    follows(case)
