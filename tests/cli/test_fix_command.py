@@ -186,7 +186,9 @@ def test_a_read_only_file_is_left_alone_and_all_others_too(project: Path, capsys
     dockerfile.chmod(0o444)
     (project / "compose.yaml").write_text("services:\n  web:\n    build: .\n")
     assert dispatch(["fix", "--write"]) == 2
-    assert "Dockerfile: is read-only" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Dockerfile: is read-only" in said
+    assert "nothing to fix" not in said, "there was, and it was not done"
     assert dockerfile.read_text() == "FROM node:22-slim\nCMD node a.js\n"
     assert (project / "compose.yaml").read_text() == "services:\n  web:\n    build: .\n"
     assert sorted(each.name for each in project.iterdir() if each.is_file()) == ["Dockerfile", "compose.yaml"]

@@ -87,7 +87,12 @@ def runs(unit: Unit, programs: tuple[str, ...] = ("",)) -> Iterator[tuple[Instru
 def may_run(instruction: Instruction, programs: tuple[str, ...]) -> bool:
     """Whether the text of a RUN holds one of these names: where it doesn't, its commands needn't be read for them."""
     text = _unquoted(instruction)
-    return any(program in text for program in programs) or _PUTS_TOGETHER.search(text) is not None
+    if text is None:
+        return True
+    for program in programs:  # noqa: SIM110 — asked of each RUN many times, and `any` takes twice as long
+        if program in text:
+            return True
+    return False
 
 
 @remembered
@@ -102,10 +107,11 @@ def run_commands(instruction: Instruction) -> tuple[ShellCommand, ...]:
 
 
 @remembered
-def _unquoted(instruction: Instruction) -> str:
-    """The text of a RUN as its words are made of it: without quotes and backslashes."""
-    text = script(instruction)
-    return text.replace('"', "").replace("'", "").replace("\\", "")
+def _unquoted(instruction: Instruction) -> str | None:
+    """The text of a RUN as its words are made of it: without quotes and backslashes. None where a word may have more
+    than stands there."""
+    text = script(instruction).replace('"', "").replace("'", "").replace("\\", "")
+    return None if "${" in text and _PUTS_TOGETHER.search(text) else text
 
 
 @remembered

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.write:
         _show(mended)
     elif not _is_written(mended, problems):
-        mended = ()
+        return codes.USAGE
     _tell(mended, found.unsafe, arguments)
     if problems.told:
         return codes.USAGE

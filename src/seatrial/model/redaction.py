@@ -29,6 +29,9 @@ _SHORTEST_WORD = 6
 _QUOTES = "\"' "
 _NO_SECRET = ("/", "./", "../", "$", "[redacted")
 _OF_URLS = str.maketrans("+/", "-_")
+_UNQUOTED = ("", "/", "!'()*", ";,/?:@&=+$#!'()*")
+"""What is left as it is in a URL: by strict rules, by Python's, by encodeURIComponent, by encodeURI."""
+_BETWEEN_WORDS = dict.fromkeys(map(ord, "\t\n\v\f\r\x1c\x1d\x1e\x1f,[]{}\"'"), " ")
 _SHORTEST = 4
 """A value that is shorter ("1", "yes") is hidden at its own place alone: elsewhere it would garble every line."""
 _SHORTEST_NUMBER = 6
@@ -66,7 +69,7 @@ def text(line: str) -> str:
 def _shown(line: str, found: list[str]) -> str:
     """A line without what looks like a secret; what was taken out is `found`."""
     line = without_escapes(line)
-    folded = line.casefold()
+    folded = line.casefold().replace("\t", " ")
     has_list = _has_list(line)
     if not has_list and not _has_any(folded, like.HINTS):
         return line
@@ -85,7 +88,7 @@ def _shown(line: str, found: list[str]) -> str:
     line = _of_headers(line, folded, found)
     if _has_any(folded, like.NAME_PARTS):
         line = _of_names(line, found)
-    if " -" in line or "chpasswd" in line:
+    if " -" in folded or "chpasswd" in line:
         line = _of_programs(line, found)
     return _hidden(like.FORMS, line, found) if _has_any(line, like.FORM_STARTS) else line
 
@@ -152,7 +155,7 @@ def _of_programs(line: str, found: list[str]) -> str:
     """Without the passwords that some programs take in a way of their own."""
     if "chpasswd" in line:
         line = _hidden(like.ACCOUNT, line, found)
-    if ":" in line:
+    if ":" in line and _has_any(line, like.ACCOUNT_STARTS):
         line = _hidden(like.ACCOUNT_OPTION, line, found)
     for of, programs in like.OF_PROGRAMS:
         if _has_any(line, programs):
@@ -173,8 +176,9 @@ def source_line(lines: Sequence[str], number: int, column: int = 0) -> str:
         return line[:begins] + REDACTED
     shown = text(line)
     if not _stands_alone(lines, number - 1):
-        above = word_lists.words_above(lines, number - 1)
-        shown = word_lists.of_line(shown, above, lambda words: _words(words, []))
+        above = word_lists.lines_above(lines, number - 1)
+        if shown != line or _may_hide(" ".join(each.rstrip("\\ ") for each in (*above, line))):
+            shown = word_lists.of_line(shown, word_lists.words_of(above), lambda words: _words(words, []))
     if not column or shown != line or line.lstrip()[:4].upper() in ("COPY", "ADD "):
         return shown
     return line[: column - 1] + REDACTED
@@ -205,6 +209,14 @@ def _has_any(line: str, words: tuple[str, ...]) -> bool:
     return False
 
 
+def _may_hide(text: str) -> bool:
+    """Whether anything could be taken out of the words of a text, however they are quoted and whatever stands between
+    them. Most of what is shown has nothing that a secret could not do without, and need not be taken apart."""
+    if not text.isascii() or "\x1b" in text or ('"' in text and "\\" in text):
+        return True  # which letters are alike, and what is escaped, is asked word by word
+    return _has_any(f" {text.lower().translate(_BETWEEN_WORDS)} ", like.HINTS)
+
+
 def argv(words: tuple[str, ...]) -> tuple[str, ...]:
     """A command line without its secrets, also where an option and its value are two words."""
     return tuple(_words(words, []))
@@ -226,10 +238,10 @@ def _unquoted(secret: str) -> tuple[str, str]:
 
 def _words(words: tuple[str, ...], found: list[str]) -> Iterator[str]:
     """The words of a command line as they are shown; what was taken out is `found`."""
-    program, whole = "", f" {' '.join(words)}"
-    if not (" -" in whole or _has_any(whole, like.LIST_STARTS) or _has_any(whole.casefold(), like.HINTS)):
-        yield from words  # most of what is shown: no option, and nothing that a secret could not do without
+    if not _may_hide(" ".join(words)):
+        yield from words
         return
+    program = ""
     for before, word in zip(("", *words), words, strict=False):
         program = _program(word) or program
         if before.startswith("-") and "=" not in before and not word.startswith("-"):
@@ -425,4 +437,5 @@ def _forms(secret: str) -> set[str]:
     if len(secret) >= _SHORTEST_WORD:
         coded = _base64(secret).rstrip("=")
         written |= {coded, coded.translate(_OF_URLS), quote(coded, safe="")}
-    return {secret, *written, *(way(secret, safe="", errors="replace") for way in (quote, quote_plus))}
+    written |= {quote(secret, safe=unquoted, errors="replace") for unquoted in _UNQUOTED}
+    return {secret, *written, quote_plus(secret, safe="", errors="replace")}

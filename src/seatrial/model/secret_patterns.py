@@ -99,6 +99,8 @@ ACCOUNT_OPTION = pattern(
     r"(?<![\w\-])(?:-[ua]\s+|--(?:user|auth|basic-auth|proxy-user)(?:\s+|=))(?![\"']?[^\s:]{1,100}:\d+(?:[\"'\s]|$)))"
     r"[\"']?[^\s:\"'$/]{1,100}:(?!\$|//|\[redacted)(?P<secret>[^\s\"']+)"
 )
+ACCOUNT_STARTS = ("-u", "-a", "-A", "-U", "-P")
+"""One of these is in everything that `ACCOUNT_OPTION` matches: --proxy-user and --basic-auth have one, too."""
 PASSWORD_OPTION = pattern(
     r"\b(?:(?:redis|valkey)-(?:cli|benchmark)\b|memtier_benchmark\b)[^|;&\n]{0,500}?\s-a\s+[\"']?(?!\$|\[redacted)"
     r"(?P<secret>[^\s\"'|;&]+)"
@@ -152,9 +154,9 @@ NAME_PARTS = (
 """One of these is in everything that `_KEYWORD` matches, in whatever case."""
 HINTS = (
     *NAME_PARTS,
-    *("://", "bearer", "basic", *(start.casefold() for start in FORM_STARTS)),
+    *("://", "basic", *(start.casefold() for start in FORM_STARTS)),
     *("chpasswd", " -a", " -u", " --a", " --u", " --proxy-user", " --basic-auth", " -p", " -w ", " -b", " -c"),
-    *("sig=", "auth=", "jwt="),
+    *("sig=", "auth"),
 )
 """One of these is in everything that is taken out, in whatever case."""
 _PLAIN_WORDS = (

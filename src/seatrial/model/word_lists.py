@@ -54,8 +54,8 @@ def of_line(line: str, above: tuple[str, ...], show: Show) -> str:
     return line if _is_comment(line) else _with(line, tuple(_words(line)), show, above)
 
 
-def words_above(lines: Sequence[str], index: int) -> tuple[str, ...]:
-    """The words of the lines that a line goes on from: the items of its list, the rest of its command."""
+def lines_above(lines: Sequence[str], index: int) -> tuple[str, ...]:
+    """The lines that a line goes on from, comments left out: the items of its list, the rest of its command."""
     found: list[str] = []
     below = lines[index]
     for above in reversed(lines[max(index - _MOST_ABOVE, 0) : index]):
@@ -65,7 +65,12 @@ def words_above(lines: Sequence[str], index: int) -> tuple[str, ...]:
             break
         found.append(above)
         below = above
-    return tuple(word.text for each in reversed(found) for word in _words(each))
+    return tuple(reversed(found))
+
+
+def words_of(lines: Iterable[str]) -> tuple[str, ...]:
+    """The words of lines of a file."""
+    return tuple(word.text for each in lines for word in _words(each))
 
 
 def name_above(lines: Sequence[str], index: int) -> tuple[str, int]:
@@ -74,15 +79,16 @@ def name_above(lines: Sequence[str], index: int) -> tuple[str, int]:
     line = lines[index]
     if _is_comment(line):
         return "", 0
-    value = _PAIR_VALUE.match(line)
+    above = lines[index - 1].rstrip() if index else ""
+    if ":" not in above and ":" not in line:
+        return "", 0  # as in most lines of a Dockerfile
+    value = _PAIR_VALUE.match(line) if "value" in line.lower() else None
     if value is not None:
         near = (lines[index - 1] if index else "", lines[index + 1] if index + 1 < len(lines) else "")
         found = next((name for each in near if (name := _PAIR_NAME.fullmatch(each.strip()))), None)
         return (found["name"], value.start("value")) if found is not None else ("", 0)
-    above = lines[index - 1].rstrip() if index else ""
-    named = _NAME.fullmatch(above.lstrip())
-    is_key = _KEY.match(line.strip().removeprefix("- ")) is not None
-    if named is None or is_key or _indentation(line) <= _indentation(above):
+    named = _NAME.fullmatch(above.lstrip()) if ":" in above else None
+    if named is None or _indentation(line) <= _indentation(above) or _KEY.match(line.strip().removeprefix("- ")):
         return "", 0
     return named["name"], _indentation(line)
 

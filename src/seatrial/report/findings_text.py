@@ -78,7 +78,7 @@ def _cells(text: str) -> str:
     return text.replace("\t", "    ")
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _safe(text: str) -> str:
     """Remembered, since many findings have one remedy."""
     return clean(redact.text(text))

@@ -73,6 +73,8 @@ def test_the_image_is_joined_with_the_dockerfile_at_the_root(
             "acme/shop:1",
             {"compose.yaml": "services:\n  a:\n    build: .\n    command: node b.js\n" + PATIENTLY},
         ),
+        ("src", "bitnami/nginx:1.29", {"nginx/Dockerfile": DOCKERFILE, "nginx/a.js": PATIENT}),
+        ("src", "quay.io/keycloak/keycloak:26.1", {"keycloak/Dockerfile": DOCKERFILE, "keycloak/a.js": PATIENT}),
         ("shop", "acme/shop:1", {"skaffold.yaml": SKAFFOLD, "b/Dockerfile": "FROM debian:12.11-slim\n"}),
     ],
 )
@@ -80,6 +82,14 @@ def test_what_may_be_somebody_elses_is_joined_with_nothing(
     folder: str, image: str, more: dict[str, str], tmp_path: Path
 ) -> None:
     assert not told(write(tmp_path / folder, files(image, more)), "grace-period-fits")
+
+
+@pytest.mark.parametrize("image", ["ghcr.io/acme/web:1", "1234.dkr.ecr.eu-west-1.amazonaws.com/nginx:1"])
+def test_the_image_is_joined_with_the_directory_of_its_name(image: str, tmp_path: Path) -> None:
+    below = {f"{name}/{file}": text for name in ("web", "nginx") for file, text in files(image, {}).items()}
+    root = {"deploy/web.yaml": POD.replace("IMAGE", image)}
+    only = {path: text for path, text in below.items() if not path.endswith(".yaml")}
+    assert told(write(tmp_path / "src", {**root, **only}), "grace-period-fits")
 
 
 def test_a_directory_of_the_images_name_is_surer_than_the_name_of_the_root(tmp_path: Path) -> None:

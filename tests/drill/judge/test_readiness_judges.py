@@ -19,6 +19,10 @@ STILL = tuple(asked("readiness", "stopping", 200, SIGNAL + 0.05 * n) for n in ra
 LATE = tuple(
     replace(event, time=SIGNAL + 0.8) if event.kind is EventKind.NOT_LISTENING else event for event in STOP.events
 )
+SOON_CLOSED = tuple(
+    replace(event, time=SIGNAL + 0.93) if event.kind is EventKind.NOT_LISTENING else event for event in STOP.events
+)
+HEARD_LATE = (*BEFORE, asked("readiness", "stopping", 503, SIGNAL + 0.15))
 LISTENS = tuple(one for one in STOP.connections if not any(e.outcome is Outcome.REFUSED for e in one.exchanges))
 
 
@@ -34,6 +38,8 @@ LISTENS = tuple(one for one in STOP.connections if not any(e.outcome is Outcome.
         (changed(events=LATE, connections=LISTENS), (*BEFORE, *STILL), Ruling.FAIL, "went on saying ready until"),
         (changed(events=LATE, connections=LISTENS), (*BEFORE, *STILL[:3]), Ruling.NOT_PROVED, "was not asked in the"),
         (changed(events=LATE, connections=LISTENS), BEFORE, Ruling.NOT_PROVED, "was not asked in the 0.80 s before"),
+        (changed(events=SOON_CLOSED, connections=LISTENS), HEARD_LATE, Ruling.NOT_PROVED, "to say so for 0 ms alone"),
+        (changed(events=LATE, connections=LISTENS), HEARD_LATE, Ruling.FAIL, "a balancer needs 1.00 s to notice"),
         (STOP, STOPPING[4:], Ruling.NOT_PROVED, "did not say ready before the signal"),
         (STOP, (), Ruling.NOT_PROVED, "did not say ready before the signal"),
         (changed(disturbed="late"), STOPPING, Ruling.NOT_PROVED, "the run was disturbed: late"),

@@ -6,10 +6,12 @@ Gives nothing where a command isn't written word for word (variables, quotes, a 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from seatrial.check.fixes.dockerfile_edits import Change, instruction_over, offset_in
 from seatrial.check.fixes.interface import spanned
 from seatrial.check.interface import Context
+from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.place import Place
 
@@ -24,7 +26,12 @@ def run_over(unit: Unit, place: Place) -> Instruction | None:
 
 def command_at(instruction: Instruction, place: Place) -> ShellCommand | None:
     """The command that begins at this place."""
-    return next((each for each in instruction.shell if each.place == place), None)
+    return _commands_by_place(instruction).get(place)
+
+
+@remembered
+def _commands_by_place(instruction: Instruction) -> Mapping[Place, ShellCommand]:
+    return {each.place: each for each in reversed(instruction.shell)}
 
 
 def behind_word(

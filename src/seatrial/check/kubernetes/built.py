@@ -60,13 +60,22 @@ def _sureness(documents: Documents, root: str, cluster: Cluster, neighbour: Neig
     if unit.compose and unit.compose.image and unit.compose.has_build:
         return _SAID if images.parse(unit.compose.image.value).repository == reference.repository else _NOT
     if directory != ".":
-        is_called = posixpath.basename(directory) == reference.name and not reference.is_official
-        return _SAID if is_called else _NOT
+        is_called = posixpath.basename(directory) == reference.name
+        return _SAID if is_called and not _is_somebodys(reference) else _NOT
     if not _is_for_production(unit) or images.is_published(reference.name):
         return _NOT
     if _plain(reference.name) in _names_of(unit, posixpath.basename(posixpath.normpath(root))):
         return _NAMED
     return _ONLY if documents.is_alone and _own_images(cluster) == {reference.repository} else _NOT
+
+
+def _is_somebodys(reference: images.Reference) -> bool:
+    """Whether a directory called like this image may as well hold what is only like it: `nginx` for bitnami/nginx,
+    `grafana` for grafana/grafana."""
+    if _PRIVATE.match(reference.repository):
+        return False
+    owner = reference.repository.split("/")[-2:-1]
+    return reference.is_official or images.is_published(reference.name) or owner == [reference.name]
 
 
 def _is_for_production(unit: Unit) -> bool:

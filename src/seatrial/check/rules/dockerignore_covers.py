@@ -13,12 +13,14 @@ from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
 
 NAME = "dockerignore-covers"
-_SECRET = pattern(
-    r"(?:^|/)(?:\.env(?:\.(?:local|production|prod|staging|development))?|id_(?:rsa|ed25519|ecdsa)|\.netrc|\.pypirc"
-    r"|[^/]*\.(?:p12|pfx|keystore))$"
+_SECRETS = (
+    *("/.env", "/.env.local", "/.env.production", "/.env.prod", "/.env.staging", "/.env.development"),
+    *("/id_rsa", "/id_ed25519", "/id_ecdsa", "/.netrc", "/.pypirc", ".p12", ".pfx", ".keystore"),
 )
+"""How the paths of files with credentials end."""
 _SAMPLE = pattern(r"example|sample|test|fixture|mock", re.I)
-_BAGGAGE = pattern(r"(?:^|/)(?:\.git/|\.hg/|\.svn/|npm-debug\.log|yarn-error\.log|\.DS_Store|\.terraform/)$|\.log$")
+_BAGGAGE = ("/.git/", "/.hg/", "/.svn/", "/.DS_Store", "/.terraform/", ".log")
+"""How the paths of what is only ballast end."""
 
 _CACHE = pattern(
     r"(?:[^/]+/)?(?:__pycache__|\.pytest_cache|\.mypy_cache|\.ruff_cache|\.tox|\.nox|\.nyc_output|\.parcel-cache|\.turbo"
@@ -64,8 +66,9 @@ def taken(unit: Unit) -> tuple[list[str], list[str]]:
     if dockerfile is None or copy is None:
         return [], []
     entries = dockerfile.context.list_entries()
-    secrets = [path for path in entries if _SECRET.search(path) and path.count("/") < 2 and not _SAMPLE.search(path)]
-    baggage = [path for path in entries if _BAGGAGE.search(path) and path.count("/") < 2]
+    near = [path for path in entries if path.count("/") < 2]
+    secrets = [path for path in near if f"/{path}".endswith(_SECRETS) and not _SAMPLE.search(path)]
+    baggage = [path for path in near if f"/{path}".endswith(_BAGGAGE)]
     baggage += _made(unit, entries)
     if any(".git" in text or re.search(r"\bgit\s", text) for text in _runs(unit)):
         baggage = [path for path in baggage if not path.endswith(".git/")]  # the build asks git for the version

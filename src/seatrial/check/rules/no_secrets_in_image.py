@@ -14,11 +14,13 @@ from seatrial.model.patterns import pattern
 from seatrial.model.place import Place, Sourced
 
 NAME = "no-secrets-in-image"
-_KEY_FILES = pattern(
-    r"(?:^|/)(?:id_rsa|id_dsa|id_ecdsa|id_ed25519|\.netrc|\.pypirc|\.git-credentials|\.htpasswd|\.pgpass|credentials\.json"
-    r"|\.aws/credentials|\.docker/config\.json|\.kube/config|service-account\.json|[^/]*\.(?:p12|pfx|keystore))$"
+_FILES = (
+    *("/id_rsa", "/id_dsa", "/id_ecdsa", "/id_ed25519", "/.netrc", "/.pypirc", "/.git-credentials", "/.htpasswd"),
+    *("/.pgpass", "/credentials.json", "/.aws/credentials", "/.docker/config.json", "/.kube/config"),
+    *("/service-account.json", ".p12", ".pfx", ".keystore"),
+    *("/.env", "/.env.local", "/.env.production", "/.env.prod", "/.env.staging"),
 )
-_ENV_FILE = pattern(r"(?:^|/)\.env(?:\.(?:local|production|prod|staging))?$")
+"""How the paths of files with credentials end."""
 _SET_PASSWORD = pattern(r"echo\s+[\"']?[\w.-]+:([^\s\"'|]+)[\"']?\s*\|\s*(?:sudo\s+)?(?:/usr/sbin/)?chpasswd")
 _BEARER = pattern(r"(?:Authorization:\s*(?:Bearer|Basic|token)|PRIVATE-TOKEN:)\s+([^\s\"']+)", re.I)
 _TO_CHANGE = pattern(r"#.*\b(?:change|replace|adjust|set|your)\b", re.I)
@@ -81,7 +83,7 @@ def _what(each: Assignment) -> str:
 def _copied(instruction: Instruction) -> Iterator[Wrong]:
     words = instruction.words[:-1] if builds.sources(instruction) else ()
     for word in words:
-        if _KEY_FILES.search(word.value) or _ENV_FILE.search(word.value):
+        if f"/{word.value}".endswith(_FILES):
             message = f"{word.value} is copied into the image: whoever can pull the image can read it"
             yield Wrong(message, word.place or instruction.place, _AT_RUN, confidence=Confidence.MEDIUM)
 

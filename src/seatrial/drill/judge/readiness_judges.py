@@ -58,7 +58,7 @@ def _judged(recording: Recording, run: Run, after: list[Exchange]) -> Verdict:
         f"listener closed by {at(run, moment)}" if moment is not None else "the listener was not seen to close",
     )
     if flipped:
-        return _flipped(recording, run, flipped, evidence)
+        return _flipped(recording, run, after, evidence)
     cause = root_cause(recording)
     quick = moment is not None and moment - run.signalled <= REACTION + run.load_lag
     unasked = _unasked(run, after)
@@ -84,20 +84,22 @@ def _unasked(run: Run, after: list[Exchange]) -> float:
     return end - max(answers, default=run.signalled)
 
 
-def _flipped(recording: Recording, run: Run, said: list[Exchange], evidence: tuple[str, ...]) -> Verdict:
-    """Whether there was time to notice it. At least from the first no to the last it listened, and at most until it
-    was seen not to."""
+def _flipped(recording: Recording, run: Run, after: list[Exchange], evidence: tuple[str, ...]) -> Verdict:
+    """Whether there was time to notice it. At least from the first no to the last it listened, and at most from the
+    last yes before, or the signal, until it was seen not to."""
     assert run.signalled is not None
+    said = [one for one in after if is_no(one)]
     first, last = said[0], said[-1]
     flipped, closed = first.ended or first.begun, closing(run)
-    least = last.begun - flipped
-    most = max(0.0, (closed if closed is not None else last_moment(run)) - flipped)
+    end = closed if closed is not None else last_moment(run)
+    least, heard = last.begun - flipped, max(0.0, end - flipped)
+    most = end - max((one.begun for one in after if is_yes(one) and one.begun < flipped), default=run.signalled)
     wanted, why = _notice(recording)
     summary = (
         f"{first.path} said {first.status} {seconds(flipped - run.signalled)} after the signal; the listener stayed "
-        f"open for {seconds(most)} more"
+        f"open for {seconds(heard)} more"
     )
-    figures = {"flip_seconds": round(flipped - run.signalled, 6), "open_seconds": round(most, 6)}
+    figures = {"flip_seconds": round(flipped - run.signalled, 6), "open_seconds": round(heard, 6)}
     if max(least, 0.0) >= ENOUGH * wanted:
         return Verdict(NAME, Ruling.PASS, summary, evidence, figures=figures)
     if most >= ENOUGH * wanted:

@@ -133,18 +133,10 @@ class _Tree:
         return data if is_wanted else None
 
     def _read(self, candidates: dict[str, bytes]) -> Manifests:
-        from seatrial.files.kubernetes.kustomize import memberships, read_kustomization, read_skaffold
         from seatrial.files.kubernetes.manifest import read_manifest
         from seatrial.files.kubernetes.objects import Objects
 
-        kustomizations = {}
-        built: dict[str, str] = {}
-        for shown, data in candidates.items():
-            name = posixpath.basename(shown)
-            if name in _KUSTOMIZATIONS and (kustomization := read_kustomization(data, shown, self._other)):
-                kustomizations[kustomization.directory] = kustomization
-            elif name.startswith("skaffold"):
-                built |= read_skaffold(data, shown)
+        kustomizations, built = self._builds(candidates)
         patches = {file for each in kustomizations.values() for file in each.patch_files}
         objects = Objects()
         skipped = [Sourced("is a kustomize patch, and not applied", Place(file, 1)) for file in sorted(patches)]
@@ -168,8 +160,30 @@ class _Tree:
         tests = {found for shown in self.files if (found := _test_directory(shown))}
         skipped += [Sourced("is test data, and not read", Place(each, 1)) for each in sorted(tests)]
         skipped += [Sourced("is a Helm chart, whose templates are not read", Place(each, 1)) for each in sorted(charts)]
+        cluster = self._cluster(objects, kustomizations, built)
+        cluster = replace(cluster, not_read=tuple(skipped), tasks=tuple(tasks))
+        return Manifests(cluster, tuple(objects.findings), self.texts)
+
+    def _builds(self, candidates: dict[str, bytes]) -> tuple[dict[str, Kustomization], dict[str, str]]:
+        """The kustomizations by their directories, and the directories in which skaffold builds its images."""
+        from seatrial.files.kubernetes.kustomize import read_kustomization, read_skaffold
+
+        kustomizations: dict[str, Kustomization] = {}
+        built: dict[str, str] = {}
+        for shown, data in candidates.items():
+            name = posixpath.basename(shown)
+            if name in _KUSTOMIZATIONS and (kustomization := read_kustomization(data, shown, self._other)):
+                kustomizations[kustomization.directory] = kustomization
+            elif name.startswith("skaffold"):
+                built |= read_skaffold(data, shown)
+        return kustomizations, built
+
+    def _cluster(self, objects: Objects, kustomizations: dict[str, Kustomization], built: dict[str, str]) -> Cluster:
+        """What was read, each with what it belongs to."""
+        from seatrial.files.kubernetes.kustomize import memberships
+
         joined = _Joined(memberships(kustomizations), kustomizations)
-        cluster = Cluster(
+        return Cluster(
             tuple(joined.workload(each) for each in objects.workloads if _is_whole(each)),
             tuple(replace(each, groups=joined.groups(each.place)) for each in objects.services),
             tuple(replace(each, groups=joined.groups(each.place)) for each in objects.budgets),
@@ -179,10 +193,7 @@ class _Tree:
             frozenset(name for each in kustomizations.values() for name in each.images) | frozenset(built),
             built,
             tuple((each.value, joined.groups(each.place)) for each in objects.defaulted if each.place),
-            tuple(skipped),
-            tuple(tasks),
         )
-        return Manifests(cluster, tuple(objects.findings), self.texts)
 
     def _task(self, shown: str, data: bytes, objects: Objects, skipped: list[Sourced[str]]) -> Iterator[Task]:
         from seatrial.files.ecs import read_task

@@ -50,7 +50,7 @@ class _Run(NamedTuple):
 
 
 def _symbols(text: str) -> Iterator[_Symbol]:
-    found = pieces(text)
+    found = list(pieces(text, {}))
     for number, (words, before, start) in enumerate(found):
         after = found[number + 1][1] if number + 1 < len(found) else ""
         if before in ("(", ")", ";;"):

@@ -7,7 +7,7 @@ and never raise.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from seatrial.model.patterns import pattern
@@ -92,40 +92,32 @@ def script_hand_over(text: str, arguments: Sequence[str], environment: Mapping[s
 def commands(line: str, environment: Mapping[str, str]) -> list[Command]:
     """The simple commands of a shell line, in order. An unfinished quote ends the reading where it begins."""
     found: list[Command] = []
-    words: list[str] = []
-    before, start = "", 0
-    for said, at, is_operator in _Tokens(line[:MAX_LINE], environment).all():
-        if not is_operator:
-            start = start if words else at
-            words += said
-            continue
+    for words, before, start in pieces(line[:MAX_LINE], environment):
         found += _command(words, before, start)
-        words, before = [], said[0]
-    return found + _command(words, before, start)
+    return found
 
 
-def pieces(line: str) -> list[tuple[tuple[str, ...], str, int]]:
+def pieces(line: str, environment: Mapping[str, str]) -> Iterator[tuple[Sequence[str], str, int]]:
     """What stands between the operators of a shell text: words, the operator in front, and where it begins."""
-    found: list[tuple[tuple[str, ...], str, int]] = []
     words: list[str] = []
     before, start = "", 0
-    for said, at, is_operator in _Tokens(line, {}).all():
+    for said, at, is_operator in _Tokens(line, environment).all():
         if not is_operator:
             start = start if words else at
             words += said
             continue
-        found.append((tuple(words), before, start))
+        yield words, before, start
         words, before = [], said[0]
-    return [*found, (tuple(words), before, start)]
+    yield words, before, start
 
 
 def _with_operator_after(found: list[Command]) -> list[tuple[Command, str]]:
     return [(command, found[index + 1].before if index + 1 < len(found) else "") for index, command in enumerate(found)]
 
 
-def _command(words: list[str], before: str, start: int) -> list[Command]:
+def _command(words: Sequence[str], before: str, start: int) -> list[Command]:
     first = next((at for at, word in enumerate(words) if not _is_in_front(word)), len(words))
-    execs = words[first : first + 1] == ["exec"]
+    execs = first < len(words) and words[first] == "exec"
     if execs:
         behind = range(first + 1, len(words))
         first = next((at for at in behind if words[at] not in ("-c", "-l", "--")), len(words))
