@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.cli.probe_paths import probe_paths
+from seatrial.cli.workloads import manifests_of
 from seatrial.model.service import Service
 
 MANIFEST = """
@@ -43,12 +44,12 @@ def test_what_the_probes_of_the_container_ask(
 ) -> None:
     if text:
         (tmp_path / "deployment.yaml").write_text(text, encoding="utf-8")
-    found = probe_paths(Service(name, str(tmp_path), None), str(tmp_path))
+    found = probe_paths(Service(name, str(tmp_path), None), manifests_of(str(tmp_path)))
     assert tuple([each.path for each in paths] for paths in found) == expected
 
 
 def test_a_path_says_where_it_comes_from(tmp_path: Path) -> None:
     (tmp_path / "deployment.yaml").write_text(MANIFEST, encoding="utf-8")
-    alive, _ = probe_paths(Service("api", str(tmp_path), None), str(tmp_path))
+    alive, _ = probe_paths(Service("api", str(tmp_path), None), manifests_of(str(tmp_path)))
     assert alive[0].by == "livenessProbe in deployment.yaml:13"
     assert alive[0].health

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from seatrial.cli.workloads import Manifests
 from seatrial.drill.options import Candidate
 from seatrial.model.kubernetes import Container, Probe
 from seatrial.model.service import Service
 
-MOST_DIRECTORIES = 200
 
-
-def probe_paths(service: Service, directory: str) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+def probe_paths(service: Service, manifests: Manifests | None) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
     """The paths of the liveness and of the readiness probes, as candidates that are tried on the running service."""
-    from seatrial.files.discovery import candidates
-
-    root = Path(directory).absolute()
-    files = candidates(root, limit=MOST_DIRECTORIES).manifests
-    if not files:
+    if manifests is None:
         return (), ()
-    from seatrial.files.kubernetes import read_manifests
-
-    containers = [each for load in read_manifests(root, files).cluster.workloads for each in load.pod.mains]
+    containers = [each for load in manifests.cluster.workloads for each in load.pod.mains]
     own = list(_own(service, containers))
     return (
         tuple(_asked("livenessProbe", (each.liveness for each in own))),

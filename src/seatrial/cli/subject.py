@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from seatrial import __version__
 from seatrial.cli.choice import environment_of, service_of, service_with_image
@@ -19,6 +20,9 @@ from seatrial.model.finding import Finding
 from seatrial.model.recording import Recording, Scenario
 from seatrial.model.service import Service
 from seatrial.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from seatrial.cli.workloads import Manifests
 
 _READY = re.compile(r"ready|readiness", re.IGNORECASE)
 TOOL = f"seatrial {__version__}"
@@ -43,15 +47,19 @@ class Subject:
 
 def subject_of(arguments: argparse.Namespace) -> Subject:
     """Read the project and put everything together. Raises InputError and NothingFoundError."""
+    from seatrial.cli.workloads import manifests_of, with_workload
     from seatrial.files.join.granted import granted_secrets, not_mounted, with_granted
 
     environment = environment_of(arguments)
     chosen = service_of(arguments) if arguments.engine == "native" else service_with_image(arguments)
-    service, *others = map(with_granted, (chosen.service, *chosen.others))
+    manifests = manifests_of(chosen.directory)
+    joined = with_workload(chosen.service, chosen.directory, manifests)
+    service, *others = map(with_granted, (joined.service, *chosen.others))
     options = replace(
         _options(arguments),
         environment=environment,
-        candidates=_candidates(service, chosen.directory),
+        candidates=_candidates(service, chosen.directory, manifests),
+        approximations=joined.notes,
         others=tuple(others),
         secrets=tuple(granted_secrets((service, *others))),
     )
@@ -152,7 +160,7 @@ class Choice:
         return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.skip)
 
 
-def _candidates(service: Service, directory: str) -> Candidates:
+def _candidates(service: Service, directory: str, manifests: Manifests | None) -> Candidates:
     """Request targets from the service's sources, sorted by what they seem to be good for."""
     from seatrial.files.routes import service_routes
 
@@ -167,7 +175,7 @@ def _candidates(service: Service, directory: str) -> Candidates:
 
     from seatrial.cli.probe_paths import probe_paths
 
-    alive, ready = probe_paths(service, directory)
+    alive, ready = probe_paths(service, manifests)
     healthy = tuple(of("health"))
     deep = tuple(each for each in healthy if _READY.search(each.path))
     return Candidates(

@@ -74,6 +74,8 @@ class DrillOptions:
     """The project's other services, on which it may depend."""
     secrets: tuple[str, ...] = ()
     """What is secret in files that the services are given."""
+    approximations: tuple[str, ...] = ()
+    """What of the project's files is not followed on any engine here, for the report."""
     tool: str = "seatrial"
 
     def names_targets(self) -> bool:

@@ -52,6 +52,7 @@ def subject_of(
         dependencies=dependencies,
         liveness=paths.liveness if paths is not None else "",
         readiness=paths.readiness if paths is not None else "",
+        workload=service.workload.value if service.workload else "",
     )
 
 

@@ -100,7 +100,7 @@ class _Trial:
     ) -> None:
         self._service = service
         self._engine = engine
-        self._machine = engine.machine()
+        self._machine = _joined(engine.machine(), (), options.approximations)
         self._options = options
         self._unknown: tuple[str, ...] = ()
         self._problems: dict[str, str] = {}

@@ -153,6 +153,8 @@ class Container:
     is_sidecar: bool = False
     hops: tuple[Hop, ...] = ()
     """From `argv` to what it starts, as far as its own words say."""
+    directory: Sourced[str] | None = None
+    """Its `workingDir`."""
 
     @property
     def argv(self) -> tuple[str, ...]:

@@ -385,6 +385,8 @@ class Subject:
     """What it depends on by its files, and how each was stood in for."""
     image: Image | None = None
     """Its image, where an engine has it."""
+    workload: str = ""
+    """What runs it in Kubernetes by the project's manifests, "Deployment api (deploy/api.yaml:4)"; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,8 @@ class Service:
     build: BuildPlan | None = None
     measured: Image | None = None
     """Its image, where an engine has it."""
+    workload: Sourced[str] | None = None
+    """What runs it in Kubernetes, in words: "Deployment api (deploy/api.yaml:4)"."""
 
     @property
     def effective_stop_signal(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial.drill.judge.health_judges import healthcheck_detects_failure
-from seatrial.model.recording import Health, Probe, Readiness, Recording, Scenario, Skipped
+from seatrial.model.recording import Event, EventKind, Health, Probe, Readiness, Recording, Scenario, Skipped
 from seatrial.model.verdict import Ruling
 
 from ..recordings import HEALTH, all_good, freeze, probe, recording, stand_in
@@ -51,6 +51,13 @@ def test_a_check_that_goes_on_saying_healthy_fails(
     assert words in verdict.summary
     assert cure in verdict.remedy
     assert any("exit code 0" in line for line in verdict.evidence)
+
+
+def test_a_check_that_never_passed_proves_nothing() -> None:
+    said = tuple(Event(0.5 + 0.1 * n, EventKind.PROBE, "exit code 127", "curl: not found") for n in range(3))
+    run = freeze(events=(*freeze().events, *said))
+    verdict = healthcheck_detects_failure(told(run, stand_in()))
+    assert (verdict.ruling, "never passed while the service was well" in verdict.summary) == (Ruling.NOT_PROVED, True)
 
 
 def test_a_check_that_tells_by_the_time_gone_by_passes_at_first() -> None:

@@ -14,6 +14,7 @@ import time
 
 from seatrial.drill.exercise import Exercise
 from seatrial.drill.judge.health_judges import MOST
+from seatrial.drill.judge.view import no_check
 from seatrial.engine.contract import health
 from seatrial.engine.interface import Instance
 from seatrial.model.recording import Probe
@@ -35,7 +36,9 @@ def check_of(service: Service) -> health.Check | None:
 
 def why_not(service: Service, _known: object) -> str:
     """Why no health check can be run, or ""."""
-    return "" if check_of(service) is not None else "it has no health check, so nothing can find it unhealthy"
+    if check_of(service) is not None:
+        return ""
+    return f"{no_check(service.workload.value if service.workload else '')}, so nothing can find it unhealthy"
 
 
 def wanted(_service: Service, _known: object) -> bool:

@@ -196,6 +196,8 @@ def _by_policy(recording: Recording, run: Run, took: float) -> Verdict:
     policy = _policy(recording)
     if policy is None:  # it was the drill that started it again, and an engine that was told nothing does not
         reason = f"{again}, started again by the drill: no file here says a restart policy, and without one nobody does"
+        if said := recording.subject.workload:
+            reason = f"{again}, started again by the drill; in Kubernetes the policy of {said} says whether it is"
         return replace(unproved(RECOVERS, reason, evidence=tuple(evidence)), figures=figures)
     _, decision = Manager(policy).after(Finished(code, start), 0.0)
     evidence.append(decision.why)

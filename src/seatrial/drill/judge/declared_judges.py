@@ -20,6 +20,7 @@ from seatrial.drill.judge.view import (
     in_flight,
     is_crossing,
     is_failure,
+    no_check,
     obstacle,
     ready_run,
     seconds,
@@ -34,7 +35,6 @@ from seatrial.model.service import signal_name
 from seatrial.model.verdict import Ruling, Verdict
 
 SIGNAL, TOOL, PORT = "stop-signal-handled", "healthcheck-tool-present", "healthcheck-port"
-NO_CHECK = "it has no health check"
 CLEARLY_LATER = 0.5
 """Seconds that a probe of a frozen service waits longer than one that is refused, before it gives up by itself."""
 _MAY_END = (1, 2, 3, 10, 12, 15, 28)
@@ -121,7 +121,7 @@ def _handled(run: Run, holders: list[ProcessSeen]) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class Tried:
     """One run of the check while the service, started as its files say, came up."""
 
     run: Run
@@ -130,14 +130,15 @@ class _Tried:
     said: str
 
 
-def _tries(recording: Recording) -> Iterator[_Tried]:
+def tries_while_well(recording: Recording) -> Iterator[Tried]:
+    """What the check said before anything was done to the service."""
     for scenario in (Scenario.FREEZE, Scenario.STOP, Scenario.LOAD):
         run = recording.run(scenario)
         for event in events(run, EventKind.PROBE) if run else ():
             word = event.name.rpartition(" ")[2]
             code = int(word) if word.removeprefix("-").isdecimal() else None
             assert run is not None
-            yield _Tried(run, event.time, code, event.detail)
+            yield Tried(run, event.time, code, event.detail)
 
 
 def _untried(recording: Recording, name: str) -> Verdict:
@@ -151,8 +152,8 @@ def healthcheck_tool_present(recording: Recording) -> Verdict:
     """Whether the program that the health check calls is there. The native engine runs it with this machine's: what
     the image has is known there only of what the service itself runs, and of its own files."""
     if recording.subject.health is None:
-        return skipped(TOOL, NO_CHECK)
-    tries = list(_tries(recording))
+        return skipped(TOOL, no_check(recording.subject.workload))
+    tries = list(tries_while_well(recording))
     if not tries:
         return _untried(recording, TOOL)
     missing = [(tool, each) for each in tries if (tool := missing_program(each.code, each.said))]
@@ -166,7 +167,7 @@ def healthcheck_tool_present(recording: Recording) -> Verdict:
     return Verdict(TOOL, Ruling.PASS, f"the check ran, and passed {seconds(ran.time)} after the start")
 
 
-def _not_there(recording: Recording, tool: str, tried: _Tried) -> Verdict:
+def _not_there(recording: Recording, tool: str, tried: Tried) -> Verdict:
     own = tool.startswith(".") and not recording.subject.made
     if recording.subject.image is None and not own:
         reason = f"this machine has no {tool}; whether the image has it, --engine docker tells"
@@ -175,7 +176,7 @@ def _not_there(recording: Recording, tool: str, tried: _Tried) -> Verdict:
     return Verdict(TOOL, Ruling.FAIL, summary, remedy=remedy.TOOL)
 
 
-def _outcome(tried: _Tried) -> str:
+def _outcome(tried: Tried) -> str:
     how = "a time-out" if tried.code is None else f"exit code {tried.code}"
     return how + (f" ({tried.said[:100]})" if tried.said else "")
 
@@ -201,8 +202,8 @@ def _has_its_tools(recording: Recording, run: Run) -> bool:
 def healthcheck_port(recording: Recording) -> Verdict:
     """Whether the health check reaches a port that the service listens on."""
     if recording.subject.health is None:
-        return skipped(PORT, NO_CHECK)
-    tries = list(_tries(recording))
+        return skipped(PORT, no_check(recording.subject.workload))
+    tries = list(tries_while_well(recording))
     if not tries:
         return _untried(recording, PORT)
     passed = next((each for each in tries if each.code == 0 and each.run.readiness.ready), None)
@@ -226,7 +227,7 @@ def _asked(recording: Recording) -> list[int]:
     return list(dict.fromkeys([*found, *(int(port) for port in _PLACE.findall(text))]))
 
 
-def _listening(tried: _Tried) -> list[int]:
+def _listening(tried: Tried) -> list[int]:
     """The ports that the service listened on at a run of the check, or by the time that it was taken for ready."""
     until = max(tried.time, tried.run.readiness.time or 0.0)
     there: dict[str, None] = {}
@@ -239,7 +240,7 @@ def _listening(tried: _Tried) -> list[int]:
     return list(dict.fromkeys(int(number) for number in numbers if number.isdecimal()))
 
 
-def _by_name(asked: list[int], listened: list[int], last: _Tried, *, is_passed: bool) -> Verdict:
+def _by_name(asked: list[int], listened: list[int], last: Tried, *, is_passed: bool) -> Verdict:
     """The verdict on a check whose text says which port it asks."""
     named = " and ".join(map(str, asked))
     where = " and ".join(map(str, listened))
@@ -256,7 +257,7 @@ def _by_name(asked: list[int], listened: list[int], last: _Tried, *, is_passed: 
     return Verdict(PORT, Ruling.PASS, f"it asks port {named}, passed, and the service listens there", evidence)
 
 
-def _by_manner(recording: Recording, passed: _Tried | None, listened: list[int]) -> Verdict:
+def _by_manner(recording: Recording, passed: Tried | None, listened: list[int]) -> Verdict:
     """The verdict on a check that does not say its port: one that reaches a socket of the service passes, waits in vain
     while it is frozen (the kernel takes the connection, nobody answers), and fails at once where nothing listens."""
     unnamed = "the check does not say which port it asks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seatrial.drill.judge import remedy
+from seatrial.drill.judge.declared_judges import tries_while_well
 from seatrial.drill.judge.view import count, events, ready_run, seconds, unproved
 from seatrial.engine.contract.health import Check, Kind, Monitor, Result, Status
 from seatrial.model.recording import EventKind, Health, Probe, Recording, Run, Scenario
@@ -39,6 +40,9 @@ def healthcheck_detects_failure(recording: Recording) -> Verdict:
         return unproved(NAME, _too_soon(health, waited), evidence=_evidence(probes))
     if len(frozen) < min(health.retries, MOST):
         return unproved(NAME, _unfrozen(runs[0]), evidence=_evidence(probes))
+    well = [each.code for each in tries_while_well(recording)]
+    if well and 0 not in (*well, *(probe.code for probe in probes)):
+        return unproved(NAME, "it never passed while the service was well, either", evidence=_evidence(probes))
     return _noticed(found, health, probes, waited if any(probe.code == 0 for probe in frozen) else 0.0)
 
 

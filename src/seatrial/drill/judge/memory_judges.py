@@ -40,7 +40,9 @@ def memory_limit(recording: Recording) -> Verdict:
     evidence = (f"peak of {mib(used)} in {count(_most(run), 'process')} {pace(run)}, {measured_by(run)}",)
     advice = _advice(wanted)
     if not limit and not recording.subject.composed:
-        return skipped(LIMIT, f"no file here could say a limit; peak under load {mib(used)}: {advice}")
+        said = recording.subject.workload
+        why = f"no limit of {said} is followed here" if said else "no file here could say a limit"
+        return skipped(LIMIT, f"{why}; peak under load {mib(used)}: {advice}")
     cure = remedy.MEMORY if wanted.limit is None else remedy.LIMIT.format(megabytes=wanted.limit // MIB)
     if not limit:
         summary = f"no memory limit is declared; peak under load {mib(used)}"

@@ -110,6 +110,8 @@ def _left_under_load(recording: Recording) -> list[Event]:
 def _cure(recording: Recording) -> str:
     """An init, unless that is what kills the program with all that is in flight."""
     cure = "put an init at PID 1: `init: true` in compose, `docker run --init`, or tini in the ENTRYPOINT"
+    if recording.subject.workload and not recording.subject.composed:
+        cure = "put an init at PID 1: tini in the ENTRYPOINT (a pod gives it none)"
     other = recording.run(Scenario.OTHER_INIT)
     if recording.subject.init:
         return "wait for the children that the program starts: an init reaps orphans, and not what has a parent"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from seatrial.drill.judge.view import count, ready_run, seconds, unproved
+from seatrial.drill.judge.view import count, no_check, ready_run, seconds, unproved
 from seatrial.model.recording import Health, Recording, Scenario
 from seatrial.model.verdict import Ruling, Verdict
 
@@ -34,7 +34,7 @@ def healthcheck_timing(recording: Recording) -> Verdict:
             return run
     health = recording.subject.health
     if health is None:
-        return unproved(NAME, "it has no health check, so nothing is timed by one")
+        return unproved(NAME, f"{no_check(recording.subject.workload)}, so nothing is timed by one")
     starts = [each.readiness for scenario in _AS_IT_IS if (each := recording.run(scenario)) and each.readiness.ready]
     times = [start.time for start in starts if start.time is not None and start.by == "health check"]
     if not times:

@@ -350,6 +350,11 @@ def skipped(requirement: str, reason: str, *, evidence: tuple[str, ...] = ()) ->
     return Verdict(requirement, Ruling.SKIPPED, reason, evidence=evidence)
 
 
+def no_check(workload: str) -> str:
+    """That there is no health check to run; of what Kubernetes runs, that its probes are none here."""
+    return f"it has no HEALTHCHECK, and probes of {workload} are not run here" if workload else "it has no health check"
+
+
 def memory_kills(run: Run) -> str:
     """The kernel's kills for memory in words, or the empty string."""
     kills = run.exit.oom_kills if run.exit is not None else 0

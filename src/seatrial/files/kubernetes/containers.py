@@ -76,6 +76,7 @@ def _containers(spec: Fields, key: str, *, is_init: bool) -> Iterator[Container]
             is_init,
             is_sidecar,
             _hops(command, arguments),
+            each.text("workingDir"),
         )
 
 
