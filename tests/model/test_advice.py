@@ -9,7 +9,19 @@ import pytest
 
 from seatrial.model.advice import Advice, Setting, advise
 from seatrial.model.memory import MIB, proposed_memory
-from seatrial.model.recording import Exit, Health, Machine, Readiness, Recording, Run, Sample, Scenario, Subject, Usage
+from seatrial.model.recording import (
+    WORKER,
+    Exit,
+    Health,
+    Machine,
+    Readiness,
+    Recording,
+    Run,
+    Sample,
+    Scenario,
+    Subject,
+    Usage,
+)
 from seatrial.model.traffic import Connection, Exchange, Outcome, Population, Target
 
 SUBJECT = Subject("api", ("node", "a.js"), health=Health(30.0, 30.0, 3, 0.0), grace=10.0)
@@ -215,6 +227,12 @@ def test_what_a_busy_machine_made_of_a_start_is_no_figure() -> None:
     assert (told.value, told.figure) == (None, f"no start was undisturbed: {late}")
     told = on(Setting.START_PERIOD, started(2.7), started(9.8, Scenario.STOP, late))
     assert (told.value, told.figure) == (10.0, "healthy after 2.70 s at most, times 3")
+
+
+def test_how_long_a_worker_was_waited_for_is_no_figure() -> None:
+    run = replace(LOAD, readiness=replace(LOAD.readiness, time=6.0, by=WORKER))
+    told = on(Setting.START_PERIOD, run)
+    assert (told.value, told.figure) == (None, "a worker without a health check doesn't say when it is ready")
 
 
 def test_starts_that_are_quick_are_alike() -> None:

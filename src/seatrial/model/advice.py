@@ -13,7 +13,7 @@ from math import ceil
 from seatrial.model import memory
 from seatrial.model.measured import Measured, measured
 from seatrial.model.memory import mib
-from seatrial.model.recording import EventKind, Recording, Run, Scenario
+from seatrial.model.recording import WORKER, EventKind, Recording, Run, Scenario
 from seatrial.model.served import is_new_error, is_unclear
 from seatrial.model.traffic import COMPLETE, Outcome, Population
 from seatrial.model.values import dataclass
@@ -85,6 +85,8 @@ def advise(recording: Recording) -> tuple[Advice, ...]:
 def _start_period(recording: Recording, found: Measured) -> Advice:
     setting, page = Setting.START_PERIOD, "healthcheck-timing"
     longest = found.healthy_seconds or found.ready_seconds
+    if longest is None and any(run.readiness.by == WORKER for run in recording.runs):
+        return Advice(setting, page, "a worker without a health check doesn't say when it is ready")
     if longest is None:
         disturbed = next((run.disturbed for run in recording.runs if run.readiness.time and run.disturbed), "")
         why = f"no start was undisturbed: {disturbed}" if disturbed else "it was never ready"

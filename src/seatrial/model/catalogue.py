@@ -450,8 +450,8 @@ _DRILLED = (
         "worse than none. `curl` without `-f`, a pipe that hides the status and `|| true` are the usual causes.",
         "Every process of an instance is stopped with SIGSTOP, and the service's own health check is run with its own "
         "time-out as often as it takes to be unhealthy, faster than its interval says; where it passes, once more "
-        "after as many intervals, because it may tell by the age of a file. Then it is run where nothing listens, and "
-        "where every request is answered by 500.",
+        "after as many intervals (30 s at most), because it may tell by the age of a file. Then it is run where "
+        "nothing listens, and where every request is answered by 500.",
         "Ask the service itself with a time limit shorter than the check's, and let an error status be an error: "
         "`curl -fsS --max-time 2 http://127.0.0.1:PORT/health`, or `seatrial-probe`.",
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.model.recording import Recording, Run, Scenario
+from seatrial.model.recording import WORKER, Recording, Run, Scenario
 from seatrial.model.traffic import Connection, Outcome, Population
 from seatrial.model.values import dataclass
 
@@ -55,7 +55,7 @@ def measured(recording: Recording) -> Measured:
     """All figures of a recording."""
     own = [run for run in recording.runs if run.scenario not in CHANGED and run.readiness.ready]
     starts = [run.readiness for run in own if run.readiness.time and not run.disturbed]
-    ready = [start.time for start in starts if start.time]
+    ready = [start.time for start in starts if start.time and start.by != WORKER]
     healthy = [start.time for start in starts if start.time and start.by == "health check"]
     usage = [used for run in own for used in run.usage]
     seconds, by = keep_alive(own)

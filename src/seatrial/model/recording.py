@@ -386,7 +386,7 @@ class Subject:
     image: Image | None = None
     """Its image, where an engine has it."""
     workload: str = ""
-    """What runs it in Kubernetes by the project's manifests, "Deployment api (deploy/api.yaml:4)"; empty for nothing."""
+    """What runs it in Kubernetes by the project's manifests: "Deployment api (deploy/api.yaml:4)"."""
 
 
 @dataclass(frozen=True, slots=True)
