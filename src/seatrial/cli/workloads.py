@@ -1,5 +1,6 @@
 """What the project's Kubernetes manifests say of the service that is drilled: what simply can be is followed, and what
-isn't is told. A workload is the service's where its image is built from the service's Dockerfile, as `check` joins them.
+isn't is told. A workload is the service's where its pods run for ever and their image is built from the service's
+Dockerfile, as `check` joins them.
 
 A compose file says how its service runs: beside one, and where several workloads run the service or patches change the
 one, nothing is followed. Raises nothing for what files hold.
@@ -86,6 +87,7 @@ def _running(service: Service, directory: str, manifests: Manifests) -> list[tup
     return [
         (workload, each)
         for workload in manifests.cluster.workloads
+        if workload.is_long_running
         for each in workload.pod.mains
         if each.image is not None and each.image.value and is_built(each.image.value)
     ]

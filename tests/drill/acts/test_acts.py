@@ -116,6 +116,12 @@ def test_without_a_health_check_there_is_nothing_to_freeze_for() -> None:
     assert "no health check" in recording.skipped[0].why
 
 
+def test_of_what_kubernetes_runs_the_probes_are_not_denied() -> None:
+    of = replace(service(), workload=Sourced("Deployment api (a.yaml:4)"))
+    skipped = act(FakeEngine(), Scenario.FREEZE, of=of).skipped[0]
+    assert skipped.why.startswith("it has no HEALTHCHECK, and probes of Deployment api (a.yaml:4) are not run here")
+
+
 def test_the_stand_in_starts_something_else_and_asks_it_with_nothing_there_and_then_with_500() -> None:
     engine = FakeEngine(answering(0, 1))
     recording = act(engine, Scenario.FREEZE, Scenario.STAND_IN)

@@ -80,6 +80,11 @@ def test_the_line_about_the_error_is_quoted_rather_than_the_first_one() -> None:
     assert verdict.evidence[0].endswith("it wrote: raised by a drill, and caught by nobody")
 
 
+def test_a_policy_that_a_workload_says_is_not_denied() -> None:
+    of = recording(recovery(), crash(), workload="Deployment api (a.yaml:4)")
+    check(recovers_from_crash(of), NOT_PROVED, "in Kubernetes the policy of Deployment api (a.yaml:4) says whether", "")
+
+
 def by_policy(run: Run, policy: str, *others: Run, composed: bool = True) -> Recording:
     return recording(run, *(others or (crash(),)), restart=policy, composed=composed)
 

@@ -86,6 +86,13 @@ def test_a_start_needs_its_time(health: Health | None, seconds: float, ruling: R
     assert (verdict.ruling, words in verdict.summary) == (ruling, True), verdict
 
 
+def test_the_probes_of_a_workload_are_not_denied() -> None:
+    of = recording(healthy(1.0), health=None, workload="Deployment api (a.yaml:4)")
+    assert healthcheck_timing(of).summary.startswith(
+        "it has no HEALTHCHECK, and probes of Deployment api (a.yaml:4) are not run here"
+    )
+
+
 def test_the_proposed_start_period_has_room() -> None:
     verdict = healthcheck_timing(recording(healthy(6.0), health=Health(1.0, 0.5, 3, 0.0)))
     assert verdict.figures["proposed_start_period"] == 15.0

@@ -89,6 +89,12 @@ def test_whether_the_id_of_a_request_is_logged(run: Run, ruling: Ruling, words: 
     check(logs_carry_correlation(recording(run)), ruling, words)
 
 
+def test_a_limit_that_a_workload_may_say_is_not_denied() -> None:
+    verdict = memory_limit(recording(load(memory=50), workload="Deployment api (a.yaml:4)"))
+    assert verdict.ruling is SKIPPED
+    assert verdict.summary.startswith("no limit of Deployment api (a.yaml:4) is followed here; peak under load 50 MiB")
+
+
 def test_how_much_is_logged_for_a_request_is_measured() -> None:
     figures = logs_carry_correlation(recording(load())).figures
     assert figures["lines_per_request"] == 1.0

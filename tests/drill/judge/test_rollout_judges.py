@@ -121,6 +121,12 @@ def test_an_init_that_would_lose_requests_is_not_advised_alone() -> None:
     assert "But first handle" in init_reaps_orphans(recording(zombie, other_init(143, cut=True))).remedy
 
 
+def test_a_pod_is_not_advised_a_setting_of_compose() -> None:
+    zombie = orphan(EventKind.ZOMBIE, "a zombie for 1.5 s")
+    cure = init_reaps_orphans(recording(zombie, workload="Pod api (a.yaml:4)")).remedy
+    assert cure == "put an init at PID 1: tini in the ENTRYPOINT (a pod gives it none)"
+
+
 def test_zombies_that_stay_under_load_are_told() -> None:
     left = replace(load(), events=(Event(2.0, EventKind.ZOMBIE, "left", "a zombie for 1 s and more", 40),))
     reaped = orphan(EventKind.REAPED, "reaped at once")
