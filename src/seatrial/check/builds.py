@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from seatrial.check import images, launch, services
 from seatrial.check.interface import Check, Context, Wrong, finding
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Documents, Instruction, ShellCommand, Stage, Unit
 from seatrial.model.finding import Confidence, Finding, Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Place
+from seatrial.model.remembered import remembered
 from seatrial.model.values import dataclass
 
 _VARIABLE = pattern(r"\$\{?([A-Za-z_]\w*)")

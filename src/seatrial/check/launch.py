@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from seatrial.check import images
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
 from seatrial.model.place import Place
+from seatrial.model.remembered import remembered
 from seatrial.model.service import SHELLS as _SHELLS
 from seatrial.model.values import dataclass, replace
 

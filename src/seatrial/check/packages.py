@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from seatrial.check import builds
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, ShellCommand, Unit
+from seatrial.model.remembered import remembered
 from seatrial.model.values import dataclass
 
 _NODE = {"npm": frozenset({"install", "i", "ci", "clean-install"}), "pnpm": frozenset({"install", "i"})}

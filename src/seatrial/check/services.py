@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.check import images, launch
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
+from seatrial.model.remembered import remembered
 
 SLOW_STORES = frozenset(
     {

@@ -222,7 +222,7 @@ def _is_pretended(path: str) -> bool:
 def _with_pretended(directory: str, found: Entries) -> Entries:
     """What the directory holds, with the files that are said to be there."""
     real = _real(directory)
-    new = {os.path.basename(path) for path in _pretended if os.path.dirname(path) == real}  # noqa: PTH119, PTH120
+    new = {os.path.basename(path) for path in _pretended if os.path.dirname(path) == real}  # noqa: PTH119, PTH120 — texts
     return tuple(sorted({*found, *((name, False) for name in new)}))
 
 

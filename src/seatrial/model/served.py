@@ -5,9 +5,8 @@ By what was measured alone: an answer that its path gave before the signal is no
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from seatrial.model.recording import Run
+from seatrial.model.remembered import remembered
 from seatrial.model.traffic import COMPLETE, Exchange
 
 ERROR, SERVER_ERROR = 400, 500
@@ -24,30 +23,15 @@ def is_new_error(run: Run, exchange: Exchange) -> bool:
     target = run.target
     if target is not None and exchange.path == target.slow_path and _is_alike(target.slow_status, status):
         return False
-    return not any(_is_alike(before, status) for before in _errors_before(_Same(run)).get(exchange.path, ()))
+    return not any(_is_alike(before, status) for before in _errors_before(run).get(exchange.path, ()))
 
 
-class _Same:
-    """A run as itself: two that are equal need not be compared, which would take as long as what is remembered."""
-
-    __slots__ = ("run",)
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __hash__(self) -> int:
-        return id(self.run)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.run is self.run
-
-
-@lru_cache(maxsize=4)
-def _errors_before(same: _Same) -> dict[str, set[int]]:
+@remembered
+def _errors_before(run: Run) -> dict[str, set[int]]:
     """The error statuses that each path gave before the signal. There may be as many errors as requests after it."""
     found: dict[str, set[int]] = {}
-    signalled = same.run.signalled
-    for connection in same.run.connections:
+    signalled = run.signalled
+    for connection in run.connections:
         for exchange in connection.exchanges:
             status = exchange.status or 0
             if status >= ERROR and signalled is not None and exchange.ended is not None and exchange.ended <= signalled:

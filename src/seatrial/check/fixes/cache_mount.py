@@ -10,11 +10,11 @@ from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.run_lines import at_the_end, behind_word, command_at, run_over
 from seatrial.check.fixes.yaml_edits import together
 from seatrial.check.interface import Context
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Dockerfile, Instruction, ShellCommand, Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 from seatrial.model.patterns import pattern
+from seatrial.model.remembered import remembered
 
 _OPTION = {"apk": ("add", " --no-cache"), "pip": ("install", " --no-cache-dir"), "pip3": ("install", " --no-cache-dir")}
 _CLEANING = {

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from seatrial.check.fixes.interface import lines_of, point, spanned
 from seatrial.check.interface import Context
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Dockerfile, Instruction, Unit
 from seatrial.model.edit import Edit, Precedes, Splices
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
+from seatrial.model.remembered import remembered
 from seatrial.model.values import dataclass
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from seatrial.check.interface import Context
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 from seatrial.model.kubernetes import Cluster
 from seatrial.model.place import Place
+from seatrial.model.remembered import remembered
 
 USUAL_MEMORY = 512
 """MiB of a limit where nothing says what is needed: the same for a service in compose and in Kubernetes."""

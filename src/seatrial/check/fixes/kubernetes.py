@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from seatrial.check.fixes.yaml_edits import Spot, What, adding, node, setting, spot_at
 from seatrial.check.interface import Context
 from seatrial.check.kubernetes import Seen
-from seatrial.check.memory import remembered
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 from seatrial.model.kubernetes import Cluster, Container, Workload
+from seatrial.model.remembered import remembered
 
 
 def seen_of(context: Context, finding: Finding) -> Seen | None:

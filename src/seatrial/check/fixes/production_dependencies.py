@@ -9,11 +9,11 @@ from seatrial.check.fixes.dockerfile_edits import Change, inside
 from seatrial.check.fixes.interface import made, unit_of
 from seatrial.check.fixes.run_lines import run_over, whole_command
 from seatrial.check.interface import Context
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Unit
 from seatrial.model.edit import Edit
 from seatrial.model.finding import Finding
 from seatrial.model.place import Place
+from seatrial.model.remembered import remembered
 
 _WITHOUT_DEVELOPMENT = {
     "npm": " --omit=dev",

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from seatrial.check.fixes.dockerfile_edits import Change, instruction_over, offset_in
 from seatrial.check.fixes.interface import spanned
 from seatrial.check.interface import Context
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.place import Place
+from seatrial.model.remembered import remembered
 
 
 def run_over(unit: Unit, place: Place) -> Instruction | None:

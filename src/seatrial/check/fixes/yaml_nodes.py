@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from seatrial.check.memory import remembered
 from seatrial.model.edit import Path
+from seatrial.model.remembered import remembered
 from seatrial.model.values import dataclass
 
 _MAX_DEPTH = 80

@@ -12,10 +12,10 @@ import posixpath
 from collections.abc import Callable, Iterator
 
 from seatrial.check import images, launch
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Documents, Neighbour, Unit
 from seatrial.model.kubernetes import Cluster
 from seatrial.model.patterns import pattern
+from seatrial.model.remembered import remembered
 
 _NOT, _ONLY, _NAMED, _SAID = range(4)
 _PLAIN = ("Dockerfile", "Containerfile", "dockerfile")

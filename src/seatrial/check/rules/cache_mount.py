@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from seatrial.check import builds
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, ShellCommand, Unit
 from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
 from seatrial.model.place import Sourced
+from seatrial.model.remembered import remembered
 
 NAME = "cache-mount"
 _CLEANS = {

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seatrial.check import builds, launch, packages
 from seatrial.check.interface import Bad, FixSafety, Good, Rule, Wrong, per_service
-from seatrial.check.memory import remembered
 from seatrial.model.documents import Instruction, Unit
 from seatrial.model.finding import Severity
 from seatrial.model.patterns import pattern
+from seatrial.model.remembered import remembered
 
 NAME = "dockerignore-covers"
 _SECRETS = (

@@ -1,7 +1,7 @@
-"""What was found out of a document once, for all rules that ask the same of it.
+"""What was found out of a value once, for all that ask the same of it: of a document for rules, of a run for judges.
 
-A document is a frozen value, so what a pure function says of it stays true. It is known by its identity: to compare or
-hash a whole document would cost more than most answers. Few are remembered, so that a large run doesn't grow.
+It is a frozen value, so what a pure function says of it stays true. It is known by its identity: to compare or
+hash a whole one would cost more than most answers. Few are remembered, so that a large run doesn't grow.
 """
 
 from __future__ import annotations

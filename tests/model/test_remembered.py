@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.check.memory import MAX_ANSWERS, remembered
+from seatrial.model.remembered import MAX_ANSWERS, remembered
 
 
 class Document:
